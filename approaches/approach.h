@@ -1,0 +1,79 @@
+/*
+ * approach.h - a way to keep stores in sync, as the front door, the harness and the report see it:
+ * one row of the table in approach.c.
+ *
+ * A row's functions run in the `serve` process, on its event loop. Adding an approach is a file
+ * here (or a folder of its own below) and a row in the table.
+ */
+#ifndef SYNCBED_APPROACHES_APPROACH_H
+#define SYNCBED_APPROACHES_APPROACH_H
+
+#include "approaches/settings.h"
+#include "base/crash_point.h"
+#include "base/error.h"
+#include "model/protocol.h"
+#include "model/topology.h"
+
+#include <event2/event.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What an approach is given when its front door starts; everything outlives it. */
+struct approach_env {
+    struct event_base *base;
+    const struct topology *topology;
+    const struct topology_role
+        *role; /* this door: its name, and role->data for what must survive */
+    const struct settings *settings;
+    void (*ready)(void *arg);                            /* call once, when requests may come */
+    void (*failed)(void *arg, const struct errctx *err); /* cannot go on: the door exits with it */
+    void *arg;
+};
+
+/* `reply` is valid during the call; the door fills in its id. */
+typedef void (*approach_done)(void *arg, const struct reply *reply);
+
+/* A promise: this verdict must be valid, under this condition. claims.md holds the whole table. */
+struct approach_promise {
+    const char *verdict;   /* "durability" … DESIGN.md §9 */
+    const char *condition; /* "" when there is none */
+};
+
+#define APPROACH_PROMISES_MAX 16
+
+struct approach {
+    const char *name;
+    const char *summary;    /* one line, for --help and the report */
+    uint32_t ops;           /* bit 1 << op_kind: supported; others are answered `unsupported` */
+    enum level native;      /* what its plain ok means */
+    enum crash_point worst; /* its worst moment … */
+    enum crash_point before_worst; /* … and the step before it */
+    bool uses_log; /* a topic, and one sink a store; settled when sinks are past it */
+    bool in_doubt; /* may leave prepared transactions or intents */
+    const struct setting_info *settings; /* what `approaches: [{name: …, KEY: VALUE}]` may say */
+    unsigned n_settings;
+    struct approach_promise promise[APPROACH_PROMISES_MAX]; /* ends with verdict NULL */
+
+    /* Begin to start; env->ready() or env->failed() follow, also from inside. */
+    int (*open)(const struct approach_env *env, void **ret_self, struct errctx *err);
+    /* `txn` is borrowed until `done`, which comes exactly once, not from inside. */
+    void (*submit)(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
+                   void *arg);
+    /* What became of a request; a claim, never evidence. `request` is copied. */
+    void (*status)(void *self, const char *request, approach_done done, void *arg);
+    /* Transactions not yet over, phase two and clean-up behind the reply included. */
+    unsigned (*in_flight)(const void *self);
+    /* Add what is worth counting (fsyncs, retries, …) to an object; may be NULL. */
+    void (*counters)(const void *self, json_t *into);
+    void (*close)(void *self);
+};
+
+/* The table. */
+unsigned approach_count(void);
+const struct approach *approach_at(unsigned i);
+const struct approach *approach_find(const char *name); /* or NULL */
+
+bool approach_promises(const struct approach *approach, const char *verdict);
+
+#endif

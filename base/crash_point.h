@@ -1,0 +1,89 @@
+/*
+ * crash_point.h - the named steps of a transaction, how many stand at each, and dying at one.
+ *
+ * Every driver tells where each of its transactions stands. That serves two ends: *exposure* (when
+ * a fault hits, how many transactions stood at which step) and *crash points* (die at a step). An
+ * armed step gathers: transactions that reach it stop there, and the one that makes the number full
+ * brings SIGKILL on the process, after its exposure was written to the report descriptor. A kill at
+ * a random instant hardly ever hits a window of a millisecond; this hits it with `gather`
+ * transactions in it. Compiled into the release build: what is measured is what is broken.
+ *
+ * One thread only: the event loop's.
+ */
+#ifndef SYNCBED_BASE_CRASH_POINT_H
+#define SYNCBED_BASE_CRASH_POINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In the order in which a transaction passes them. */
+enum crash_point {
+    CRASH_NONE, /* stands nowhere: not begun, or answered */
+    CRASH_DUAL_RECEIVED,
+    CRASH_DUAL_FIRST_ANSWERED,
+    CRASH_DUAL_ALL_ANSWERED,
+    CRASH_XA_RECEIVED,
+    CRASH_XA_FIRST_LOCKED,
+    CRASH_XA_PREPARE_SENT,
+    CRASH_XA_VOTED,
+    CRASH_XA_DECIDED,
+    CRASH_XA_COMMIT_SENT,
+    CRASH_XA_FIRST_ACKED,
+    CRASH_XA_ABORTING,
+    CRASH_LOG_RECEIVED,
+    CRASH_LOG_PRODUCED,
+    CRASH_LOG_ACKNOWLEDGED,
+    CRASH_SINK_RECEIVED,
+    CRASH_SINK_SENT,
+    CRASH_SINK_APPLIED,
+    CRASH_POINTS
+};
+
+struct crash_point_info {
+    const char *name;     /* "xa-decided"; as in experiment files */
+    const char *approach; /* "xa"; "sink" for the sinks */
+    const char *sentence; /* what is true of a transaction that stands here */
+};
+
+const struct crash_point_info *crash_point_info(enum crash_point point);
+
+/* The point of this name, or CRASH_NONE. */
+enum crash_point crash_point_find(const char *name);
+
+/* Where one transaction stands. Embedded in it, zeroed at first; must not move while it stands. */
+struct crash_stand {
+    enum crash_point at;
+    bool held;
+    void (*resume)(void *arg);
+    void *arg;
+    struct crash_stand *next_held;
+};
+
+/*
+ * The transaction arrives at `to`. False: go on. True: it is held there, go no further; `resume` is
+ * called from the loop if the point is disarmed. May not return at all (SIGKILL).
+ */
+bool crash_point_reach(struct crash_stand *stand, enum crash_point to, void (*resume)(void *arg),
+                       void *arg);
+
+/* Same, for a step at which nobody can be held. */
+void crash_point_pass(struct crash_stand *stand, enum crash_point to);
+
+/* The transaction is over. Must be called before its memory goes. */
+void crash_point_leave(struct crash_stand *stand);
+
+/* Die when `gather` (at least 1) transactions stand held at `point`. One point at a time. */
+void crash_point_arm(enum crash_point point, unsigned gather);
+void crash_point_disarm(void);
+
+/* How many stand at `point` now, and have reached it since start. */
+unsigned crash_point_standing(enum crash_point point);
+uint64_t crash_point_reached(enum crash_point point);
+
+/*
+ * Where to write the exposure before dying: an open descriptor, append mode, -1 for none. One line:
+ * {"t":"exposure","at":<us>,"point":"xa-decided","standing":{"xa-decided":8,…}}
+ */
+void crash_point_report_to(int fd);
+
+#endif

@@ -1,0 +1,13 @@
+execute_process(COMMAND git -C ${SOURCE} describe --always --dirty --abbrev=12
+                OUTPUT_VARIABLE COMMIT OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+if(NOT COMMIT)
+    set(COMMIT "unknown")
+endif()
+set(text "#define SYNCBED_VERSION \"${VERSION}\"\n#define SYNCBED_COMMIT \"${COMMIT}\"\n")
+set(old "")
+if(EXISTS ${OUT})
+    file(READ ${OUT} old)
+endif()
+if(NOT old STREQUAL text)
+    file(WRITE ${OUT} "${text}")
+endif()

@@ -1,0 +1,54 @@
+/*
+ * schedule.h - the faults of a run: what happens when to whom, as written in an experiment file.
+ *
+ *   - name: server_killed
+ *     faults: [{at_s: 3, kill: serve1, at: worst, gather: 8, restart_after_s: 2}]
+ *   - name: store_paused
+ *     faults: [{at_s: 3, pause: pg2, for_s: 2}]
+ *
+ * Pure data and its validation; the harness carries it out.
+ */
+#ifndef SYNCBED_FAULTS_SCHEDULE_H
+#define SYNCBED_FAULTS_SCHEDULE_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/yaml.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SCHEDULE_FAULTS_MAX 32
+#define FAULT_TARGET_SIZE   32
+#define FAULT_POINT_SIZE    40
+
+enum fault_action { FAULT_KILL, FAULT_PAUSE };
+
+struct fault {
+    int64_t at_us; /* from the start of the load */
+    enum fault_action action;
+    char target[FAULT_TARGET_SIZE]; /* serve1, pg2, kafka, or "sink-pg1" */
+    char point[FAULT_POINT_SIZE];   /* "" : a plain kill; "worst", "before-worst", or a crash
+                                       point's name: arm it at at_us, die when `gather` stand there */
+    unsigned gather;                /* with a point; 1 by default */
+    int64_t lasts_us;               /* until restart (kill) or continue (pause); -1: for ever */
+    unsigned line;                  /* in the file */
+};
+
+struct schedule {
+    char name[64];
+    unsigned n_faults;
+    struct fault fault[SCHEDULE_FAULTS_MAX]; /* in the order of at_us */
+};
+
+/*
+ * One item of `schedules:`. `targets` are the valid names; a fault of a role that only some
+ * approaches have (a sink) is valid and skipped, with a word, where it does not exist.
+ */
+__attribute__((warn_unused_result)) int
+schedule_parse(const struct yaml_node *node, const char *const *targets, unsigned n_targets,
+               struct schedule *ret_schedule, struct errctx *err);
+/* As one YAML flow mapping, the form that schedule_parse() reads back. */
+void schedule_print(struct buf *out, const struct schedule *schedule);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * history.h - the record of every client operation: invoked, then ok, fail or info (unknown).
+ *
+ * One JSON line each, times in microseconds of CLOCK_MONOTONIC. An operation whose end is missing
+ * (the load generator died) counts as info. DESIGN.md §10; Jepsen's vocabulary.
+ *
+ *   {"t":"invoke","op":17,"request":"c3-17","client":3,"server":"serve2","planned":1200345,"at":1200350,"txn":[…]}
+ *   {"t":"ok","op":17,"at":1201010,"level":"everywhere","txn":[…]}
+ *   {"t":"fail","op":18,"at":1201020,"code":"conflict","detail":"…"}      t: fail | info
+ */
+#ifndef SYNCBED_HARNESS_HISTORY_HISTORY_H
+#define SYNCBED_HARNESS_HISTORY_HISTORY_H
+
+#include "base/error.h"
+#include "model/outcome.h"
+#include "model/protocol.h"
+#include "model/topology.h"
+#include "model/txn.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum history_end { HISTORY_OPEN, HISTORY_OK, HISTORY_FAIL, HISTORY_INFO };
+
+struct history_op {
+    int64_t op; /* 0, 1, 2 … in the order of the planned times */
+    unsigned client;
+    char server[ROLE_NAME_SIZE]; /* the door asked, or the store read directly; "" never sent */
+    int64_t planned_us;
+    int64_t invoked_us;
+    int64_t ended_us; /* 0 while open */
+    enum history_end end;
+    enum code code;           /* fail, info */
+    enum level level;         /* ok */
+    bool direct_read;         /* read of one store by the load generator itself */
+    bool probe;               /* a fresh key inside the load, for the prober */
+    struct txn *txn;          /* owned */
+    struct read_result *read; /* owned; NULL unless ok with reads; read[i] of op i */
+};
+
+struct history {
+    size_t n;
+    struct history_op *op; /* in the order of `op` numbers: op[i].op == i */
+};
+
+/* A truncated or malformed file is refused with FILE:LINE: never a verdict from half a history. */
+__attribute__((warn_unused_result)) int history_read(const char *path, struct history *ret_history,
+                                                     struct errctx *err);
+void history_done(struct history *history);
+
+struct history_writer;
+
+/* The file is created anew. Lines are buffered; errors (disk full) are kept and told by close. */
+__attribute__((warn_unused_result)) int
+history_create(const char *path, struct history_writer **ret_writer, struct errctx *err);
+void history_invoke(struct history_writer *w, int64_t op, unsigned client, const char *server,
+                    int64_t planned_us, int64_t at_us, const struct txn *txn);
+void history_end(struct history_writer *w, int64_t op, enum history_end end, int64_t at_us,
+                 const struct reply *reply, const struct txn *txn);
+/* Writes a closing line {"t":"end","ops":N}, whose absence history_read() takes for a cut. */
+__attribute__((warn_unused_result)) int history_close(struct history_writer *w, struct errctx *err);
+
+#endif

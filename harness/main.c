@@ -1,0 +1,5 @@
+/* syncbed: see docs/architecture.md. */
+int main(void)
+{
+    return 0;
+}

@@ -1,0 +1,108 @@
+/*
+ * topology.h - who is where in a run: stores, log, roles, and the links between them.
+ *
+ * The file (YAML) is written by the harness and read by every role. A *link* is what one role uses
+ * to reach a store, the log or another role: `serve1->pg1: 127.0.0.1:20101`. A proxy is a changed
+ * address. What has no link of its own is reached at its own address.
+ *
+ *   run: 001-xa-fanout-none-s1
+ *   control: /path/of/the/run/control        one socket a role: control/serve1.sock
+ *   stores:
+ *     pg1: {kind: postgres, address: "127.0.0.1:20101", user: syncbed, database: syncbed}
+ *     redis: {kind: redis, address: "127.0.0.1:20103"}
+ *   log: {topic: "syncbed-…", partitions: 4, bootstrap: "127.0.0.1:20110"}
+ *   roles:
+ *     serve1: {kind: serve, address: "127.0.0.1:20121", data: /var/tmp/syncbed-…/serve1}
+ *     sink-pg1: {kind: sink, store: pg1}
+ *   links:
+ *     serve1->pg1: "127.0.0.1:20101"
+ */
+#ifndef SYNCBED_MODEL_TOPOLOGY_H
+#define SYNCBED_MODEL_TOPOLOGY_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "model/txn.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ROLE_NAME_SIZE 32
+#define ROLES_MAX      24
+#define LINKS_MAX      128
+#define HOST_SIZE      64
+
+enum store_kind {
+    STORE_POSTGRES,
+    STORE_MARIADB,
+    STORE_REDIS,
+    STORE_OPENSEARCH,
+    STORE_SQLITE,
+    STORE_KINDS
+};
+
+enum role_kind { ROLE_SERVE, ROLE_SINK, ROLE_LOAD, ROLE_KINDS };
+
+struct address {
+    char host[HOST_SIZE];
+    uint16_t port;
+};
+
+struct topology_store {
+    char name[STORE_NAME_SIZE];
+    enum store_kind kind;
+    struct address address;
+    char user[32];     /* "" where the kind has none */
+    char database[32]; /* likewise */
+};
+
+struct topology_role {
+    char name[ROLE_NAME_SIZE];
+    enum role_kind kind;
+    struct address address;      /* serve: where clients connect; port 0: not a server */
+    char store[STORE_NAME_SIZE]; /* sink: its store */
+    char data[PATH_MAX];         /* a folder of its own that survives its restarts; "" for none */
+};
+
+struct topology_link {
+    char from[ROLE_NAME_SIZE];
+    char to[ROLE_NAME_SIZE]; /* a store, a role, or "log" */
+    struct address address;
+};
+
+struct topology {
+    char run[128];
+    char control[PATH_MAX];
+    unsigned n_stores;
+    struct topology_store store[STORES_MAX]; /* in the order of their names */
+    char topic[128];                         /* "" when the run has no log */
+    unsigned n_partitions;
+    struct address log;
+    unsigned n_roles;
+    struct topology_role role[ROLES_MAX];
+    unsigned n_links;
+    struct topology_link link[LINKS_MAX];
+};
+
+const char *store_kind_name(enum store_kind kind);
+bool store_kind_find(const char *name, enum store_kind *ret_kind);
+const char *role_kind_name(enum role_kind kind);
+
+/* -errno with file:line in `err`. The struct is large: keep it on the heap or static. */
+__attribute__((warn_unused_result)) int
+topology_read(const char *path, struct topology *ret_topology, struct errctx *err);
+void topology_print(struct buf *out, const struct topology *topology);
+
+const struct topology_store *topology_store(const struct topology *t,
+                                            const char *name);                         /* or NULL */
+const struct topology_role *topology_role(const struct topology *t, const char *name); /* or NULL */
+
+/* Where `from` reaches `to`: the link, else the target's own address. NULL: no such target. */
+const struct address *topology_address(const struct topology *t, const char *from, const char *to);
+
+/* "127.0.0.1:20101" */
+__attribute__((warn_unused_result)) int address_parse(const char *text,
+                                                      struct address *ret_address);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * store.h - one store, as everybody above uses it: directly, as a participant in two-phase commit,
+ * or as the target of a sink. One file a kind implements it; nothing else knows a store's dialect.
+ *
+ * Everything is asynchronous on one libevent base: a verb returns at once and calls `done` exactly
+ * once, later, from the loop (never from inside the verb). A store keeps `sessions` connections and
+ * one more for administration; it reconnects every 50 ms. Verbs that find no free session queue
+ * (bounded) until their deadline.
+ *
+ * Data and journal (DESIGN.md §6): with every change of a key, in the same local transaction, the
+ * store appends (key, n, request, operation) to the key's journal, n counted under the key's lock.
+ *
+ * Errors are classes, mapped in one table a kind; what the table does not list is STORE_FATAL.
+ * A time-out or a lost connection after sending is STORE_UNKNOWN, never a failure.
+ */
+#ifndef SYNCBED_STORES_STORE_H
+#define SYNCBED_STORES_STORE_H
+
+#include "base/error.h"
+#include "model/envelope.h"
+#include "model/topology.h"
+#include "model/txn.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define STORE_SESSIONS        16
+#define STORE_LOCK_TIMEOUT_US 200000
+#define STORE_RECONNECT_US    50000
+#define STORE_QUEUE_MAX       8192
+#define STORE_DETAIL_SIZE     160
+#define GID_SIZE              65 /* 64 bytes (MariaDB's limit) and the NUL */
+
+enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for the same */
+                    STORE_OK,         /* XA_OK */
+                    STORE_CONSTRAINT, /* XA_RBINTEGRITY: the store refused; rolled back */
+                    STORE_CONFLICT, /* XA_RBDEADLOCK, XA_RBTIMEOUT: lock not to be had; rolled back
+                                     */
+                    STORE_BARRED, /* XA_RBROLLBACK: this gid was rolled back before it was prepared
+                                   */
+                    STORE_UNAVAILABLE, /* XAER_RMFAIL, and nothing was sent */
+                    STORE_UNKNOWN, /* XAER_RMFAIL, after sending: it may have happened, or may yet
+                                    */
+                    STORE_NOTA,    /* XAER_NOTA: no such gid here */
+                    STORE_RETRY,   /* XA_RETRY: busy, ask again */
+                    STORE_FENCED,  /* a newer epoch owns this */
+                    STORE_FATAL,   /* XAER_RMERR: not in the table; a bug or a broken store */
+                    STORE_STATUSES
+};
+
+const char *store_status_name(enum store_status status); /* "ok" "constraint" … */
+
+struct store_reply {
+    enum store_status status;
+    char detail[STORE_DETAIL_SIZE];       /* "" when ok; else the store's own words, shortened */
+    struct read_result read[TXN_OPS_MAX]; /* ok: read[i] of op i, where op i is a read here */
+};
+
+/* `reply` is valid during the call. */
+typedef void (*store_done)(void *arg, const struct store_reply *reply);
+
+struct store;
+
+struct store_options {
+    const char *application; /* "sb1:serve1:3": how the store's own views name our sessions; ≤ 40
+                                bytes, copied */
+    unsigned sessions;       /* 0: STORE_SESSIONS */
+    int64_t lock_timeout_us; /* 0: STORE_LOCK_TIMEOUT_US */
+    bool no_journal;         /* benches only */
+};
+
+/*
+ * Begin to connect. `where` is copied; `address` says where to connect (a link, or where->address).
+ * Succeeds while the store is down. -ENOTSUP for a kind that has no driver yet.
+ */
+__attribute__((warn_unused_result)) int store_open(struct event_base *base,
+                                                   const struct topology_store *where,
+                                                   const struct address *address,
+                                                   const struct store_options *options,
+                                                   struct store **ret_store, struct errctx *err);
+
+/* Closes the sessions; what is outstanding gets its `done` with STORE_UNKNOWN or _UNAVAILABLE. */
+void store_free(struct store *store);
+
+const char *store_name(const struct store *store);
+enum store_kind store_kind(const struct store *store);
+
+/* A session is connected and ready. */
+bool store_alive(const struct store *store);
+
+/* Called from the loop whenever store_alive() changes. One listener; NULL for none. */
+void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive), void *arg);
+
+/* --- direct -------------------------------------------------------------------------------- */
+
+/*
+ * Execute the transaction's operations of this store in one local transaction and commit. At
+ * `deadline_us` (monotonic): unsent is STORE_UNAVAILABLE, unanswered STORE_UNKNOWN. `txn` is
+ * borrowed until `done`.
+ */
+void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
+                   void *arg);
+
+/* --- participant (postgres, mariadb, redis) ------------------------------------------------- */
+
+/*
+ * A branch: the transaction's work at this store under a gid, bound to a session until it is freed.
+ *
+ *   begin --execute--> locks held --prepare--> prepared --commit or rollback--> over
+ *         --------execute and prepare--------/
+ *
+ * Any step may answer STORE_UNKNOWN (session lost); the branch then is in doubt *here* and
+ * commit or rollback may be called again until they answer otherwise.
+ */
+struct store_branch;
+
+enum store_branch_until { STORE_UNTIL_EXECUTED, STORE_UNTIL_PREPARED };
+
+/*
+ * BEGIN; the transaction's operations of this store; and, with STORE_UNTIL_PREPARED, PREPARE: all
+ * in one round trip. `done` has the reads. Any status but OK means: rolled back here and nothing
+ * prepared, except UNKNOWN. `txn` is borrowed until the branch is freed. Returns the branch.
+ */
+struct store_branch *store_branch_begin(struct store *store, const struct txn *txn, const char *gid,
+                                        enum store_branch_until until, int64_t deadline_us,
+                                        store_done done, void *arg);
+
+/* After STORE_UNTIL_EXECUTED answered OK. */
+void store_branch_prepare(struct store_branch *branch, store_done done, void *arg);
+
+/*
+ * Commit a prepared branch, on its session or, when that is lost, on any. OK; NOTA: nothing of this
+ * gid is prepared; UNAVAILABLE, UNKNOWN, RETRY: call again.
+ */
+void store_branch_commit(struct store_branch *branch, store_done done, void *arg);
+
+/*
+ * Roll back, whatever has been sent: goes behind the PREPARE on the same session. When that session
+ * is lost, its backend is ended *and seen to be gone* before "no such gid" counts, so that no late
+ * PREPARE can leave an orphan. OK: nothing of this gid is or ever will be prepared here.
+ * UNAVAILABLE, UNKNOWN, RETRY: call again. May be called while begin's or prepare's answer is
+ * outstanding; that answer then no longer comes.
+ */
+void store_branch_rollback(struct store_branch *branch, store_done done, void *arg);
+
+/* End the local transaction of an executed, not prepared (read-only) branch. */
+void store_branch_release(struct store_branch *branch, store_done done, void *arg);
+
+/* Give the session back; with verbs outstanding their `done` no longer comes. NULL is fine. */
+void store_branch_free(struct store_branch *branch);
+
+/* --- participant, by gid: recovery and the operator ------------------------------------------ */
+
+struct store_in_doubt {
+    char gid[GID_SIZE];
+    int64_t age_us; /* since it was prepared, by the store's clock */
+};
+
+/* `entries` is valid during the call. `waiters`: sessions waiting for a lock that a prepared
+ * transaction holds. */
+typedef void (*store_listed)(void *arg, enum store_status status,
+                             const struct store_in_doubt *entries, unsigned n_entries,
+                             unsigned waiters);
+
+/* What is prepared here under gids that begin with `prefix` ("" for all). Goes over the
+ * administrative session. */
+void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
+                         store_listed done, void *arg);
+
+/* Commit or roll back a prepared transaction by gid, from a session that did not prepare it. */
+void store_resolve(struct store *store, const char *gid, bool commit, int64_t deadline_us,
+                   store_done done, void *arg);
+
+/*
+ * Let the participant forget the outcome of a gid (the Redis intent keeps it until then). A no-op
+ * with OK where there is nothing to forget.
+ */
+void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
+                  void *arg);
+
+/*
+ * End every session whose application name begins with `application_prefix` (never this store's
+ * own) and wait until they are seen to be gone: what they had sent has then taken effect or never
+ * will. OK, or UNAVAILABLE / UNKNOWN at the deadline.
+ */
+void store_end_sessions(struct store *store, const char *application_prefix, int64_t deadline_us,
+                        store_done done, void *arg);
+
+/* Raise `owner`'s epoch here. OK; FENCED when the store has seen a higher or equal one. */
+void store_fence(struct store *store, const char *owner, int64_t epoch, int64_t deadline_us,
+                 store_done done, void *arg);
+
+/* --- sink ----------------------------------------------------------------------------------- */
+
+/* `position`: the next offset to apply for each partition; valid during the call. */
+typedef void (*store_sink_opened)(void *arg, const struct store_reply *reply, int64_t epoch,
+                                  const struct position *position);
+
+/*
+ * Take over `topic` at this store: its epoch is raised by one, which fences every earlier sink
+ * process, and the store's own position is read.
+ */
+void store_sink_open(struct store *store, const char *topic, unsigned n_partitions,
+                     int64_t deadline_us, store_sink_opened done, void *arg);
+
+struct store_record {
+    unsigned partition;
+    int64_t offset;
+    const struct envelope *envelope; /* borrowed until done */
+};
+
+struct store_batch {
+    const char *topic;
+    int64_t epoch;
+    unsigned n_records;
+    const struct store_record *record; /* in log order within each partition; borrowed until done */
+    struct position from;              /* compare: the store must stand exactly here */
+    struct position to;                /* set: where it stands afterwards */
+};
+
+/*
+ * Apply the batch's operations of this store, journal and new position together or not at all.
+ * FENCED when epoch or position are not what the batch says: somebody else writes here. UNKNOWN:
+ * reopen and go on from the store's own position.
+ */
+void store_sink_apply(struct store *store, const struct store_batch *batch, int64_t deadline_us,
+                      store_done done, void *arg);
+
+/* --- administration: the harness ------------------------------------------------------------- */
+
+/* Create what we need if it is not there; roll back what is prepared; empty everything. */
+void store_reset(struct store *store, int64_t deadline_us, store_done done, void *arg);
+
+/* One key with its journal, in the order of n. Valid during the call. */
+struct store_scan_row {
+    const char *key;
+    const char *value; /* the key's value as text; a number in decimal; a list joined by ',' */
+    int64_t n;
+    unsigned n_entries;
+    const struct store_journal_entry {
+        int64_t n;
+        const char *request;
+        const char *op; /* model/txn.h journal_op_parse() */
+    } * entry;
+};
+
+/* Every key once, in any order, from one snapshot where the store has snapshots; then `done`. */
+void store_scan(struct store *store, void (*row)(void *arg, const struct store_scan_row *row),
+                int64_t deadline_us, store_done done, void *arg);
+
+#endif
