@@ -198,11 +198,22 @@ typedef void (*store_sink_opened)(void *arg, const struct store_reply *reply, in
                                   const struct position *position);
 
 /*
- * Take over `topic` at this store: its epoch is raised by one, which fences every earlier sink
- * process, and the store's own position is read.
+ * A sink takes the store over once, when its process starts, from whoever has it. When an answer
+ * was lost it resumes, which succeeds only if nobody has taken over since: else a process that was
+ * paused for long would, once it goes on, fence its own successor.
+ */
+enum store_sink_mode { STORE_SINK_TAKE_OVER, STORE_SINK_RESUME };
+
+/*
+ * Own `topic` at this store as `owner` (unique to the process, at most 63 bytes, copied): in one
+ * transaction the store's epoch is raised by one, which fences every apply under an earlier one,
+ * `owner` is written beside it, and the store's own position is read. RESUME by another than the
+ * owner written there: FENCED, nothing changed. On any status but OK epoch and position are 0,
+ * NULL.
  */
 void store_sink_open(struct store *store, const char *topic, unsigned n_partitions,
-                     int64_t deadline_us, store_sink_opened done, void *arg);
+                     const char *owner, enum store_sink_mode mode, int64_t deadline_us,
+                     store_sink_opened done, void *arg);
 
 struct store_record {
     unsigned partition;
