@@ -21,6 +21,7 @@
 #define SCHEDULE_FAULTS_MAX 32
 #define FAULT_TARGET_SIZE   32
 #define FAULT_POINT_SIZE    40
+#define FAULT_REACH_US      INT64_C(2000000) /* a crash point not reached by then: killed anyway */
 
 enum fault_action { FAULT_KILL, FAULT_PAUSE };
 

@@ -1,0 +1,409 @@
+/* Experiment files, read and checked; what they expand to is in experiment_runs.c. */
+#include "harness/experiment.h"
+
+#include "base/clock.h"
+#include "base/suggest.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TARGETS_MAX       (2 * STORES_MAX + EXPERIMENT_DOORS + 1)
+#define SETTLE_DEADLINE_S 30
+#define WARM_UP_S         4
+#define TEXTS(array)      (array), sizeof(array) / sizeof *(array)
+
+/* --- simple parts ----------------------------------------------------------------------------- */
+
+static int need(const struct yaml_node *root, const char *key, const struct yaml_node **ret_node,
+                struct errctx *err)
+{
+    *ret_node = yaml_find(root, key);
+    return *ret_node ? 0 : yaml_complain(root, err, "an experiment needs %s", key);
+}
+
+static int need_list(const struct yaml_node *root, const char *key, size_t n_max,
+                     const struct yaml_node **ret_node, struct errctx *err)
+{
+    int rc = need(root, key, ret_node, err);
+
+    if (rc)
+        return rc;
+    if (yaml_kind(*ret_node) != YAML_SEQUENCE || yaml_size(*ret_node) == 0)
+        return yaml_complain(*ret_node, err, "%s is a list of at least one", key);
+    if (yaml_size(*ret_node) > n_max)
+        return yaml_complain(*ret_node, err, "%s: more than %zu", key, n_max);
+    return 0;
+}
+
+static int parse_question(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    const struct yaml_node *node;
+    const char *text;
+    int rc = need(root, "question", &node, err);
+
+    if (rc)
+        return rc;
+    text = yaml_text(node);
+    if (!*text || strlen(text) >= sizeof e->question)
+        return yaml_complain(node, err, "question is a sentence of 1 to %zu bytes",
+                             sizeof e->question - 1);
+    (void)strcpy(e->question, text); /* its size was just checked */
+    return 0;
+}
+
+/* Only what syncbed can set up today is accepted: a label must not promise more. */
+static int parse_conditions(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    static const char *const durabilities[] = {"D3"};
+    static const char *const profiles[] = {"local"};
+    const struct yaml_node *node = yaml_find(root, "durability");
+    size_t i;
+    int rc = 0;
+
+    (void)strcpy(e->durability, "D3");
+    (void)strcpy(e->profile, "local");
+    if (node)
+        rc = yaml_to_choice(node, TEXTS(durabilities), &i, err);
+    node = yaml_find(root, "profile");
+    if (!rc && node)
+        rc = yaml_to_choice(node, TEXTS(profiles), &i, err);
+    return rc;
+}
+
+static int parse_seconds(const struct yaml_node *root, const char *key, double min_s, double max_s,
+                         int64_t otherwise_s, int64_t *ret_us, struct errctx *err)
+{
+    const struct yaml_node *node = yaml_find(root, key);
+    double s = (double)otherwise_s;
+    int rc = node ? yaml_to_number(node, min_s, max_s, &s, err) : 0;
+
+    if (!rc)
+        *ret_us = llround(s * (double)US_PER_S);
+    return rc;
+}
+
+static int parse_seeds(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    const struct yaml_node *node = yaml_find(root, "seeds");
+    int64_t repeats = 1;
+    int rc = 0;
+
+    e->n_seeds = 1;
+    e->seed[0] = 1;
+    if (node) {
+        rc = need_list(root, "seeds", EXPERIMENT_SEEDS_MAX, &node, err);
+        e->n_seeds = rc ? 0 : (unsigned)yaml_size(node);
+    }
+    for (unsigned i = 0; node && !rc && i < e->n_seeds; i++) {
+        int64_t seed;
+
+        rc = yaml_to_int(yaml_item(node, i), 0, INT64_MAX, &seed, err);
+        if (!rc)
+            e->seed[i] = (uint64_t)seed;
+    }
+    node = yaml_find(root, "repeats");
+    if (!rc && node)
+        rc = yaml_to_int(node, 1, EXPERIMENT_REPEATS_MAX, &repeats, err);
+    e->repeats = (unsigned)repeats;
+    return rc;
+}
+
+/* --- stores ----------------------------------------------------------------------------------- */
+
+/* The keeper's rule: the kind is the name without its digits. */
+static bool store_known(const char *name)
+{
+    size_t letters = strcspn(name, "0123456789");
+
+    return store_name_valid(name) &&
+           strspn(name + letters, "0123456789") == strlen(name + letters) &&
+           ((letters == 2 && strncmp(name, "pg", 2) == 0) ||
+            (letters == 5 && strncmp(name, "redis", 5) == 0));
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+static int parse_stores(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    static const char *const examples[] = {"pg1", "pg2", "redis"};
+    const struct yaml_node *node;
+    int rc = need_list(root, "stores", STORES_MAX, &node, err);
+
+    if (rc)
+        return rc;
+    for (size_t i = 0; i < yaml_size(node); i++) {
+        const struct yaml_node *item = yaml_item(node, i);
+        const char *name = yaml_text(item);
+        const char *near = suggest_nearest(name, TEXTS(examples));
+
+        if (!store_known(name))
+            return yaml_complain(item, err, "no such store: \"%s\"; did you mean \"%s\"?", name,
+                                 near ? near : examples[0]);
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(e->store[j], name) == 0)
+                return yaml_complain(item, err, "store \"%s\" is there twice", name);
+        }
+        (void)strcpy(e->store[i], name); /* store_name_valid() checked its size */
+        e->n_stores++;
+    }
+    qsort(e->store, e->n_stores, sizeof e->store[0], compare_names);
+    return 0;
+}
+
+/* --- approaches ------------------------------------------------------------------------------- */
+
+static int find_approach(const struct yaml_node *node, const struct approach **ret_approach,
+                         struct errctx *err)
+{
+    const char *names[EXPERIMENT_APPROACHES_MAX];
+    size_t i;
+    int rc;
+
+    assert(approach_count() <= EXPERIMENT_APPROACHES_MAX);
+    for (unsigned k = 0; k < approach_count(); k++)
+        names[k] = approach_at(k)->name;
+    rc = yaml_to_choice(node, names, approach_count(), &i, err);
+    if (!rc)
+        *ret_approach = approach_at((unsigned)i);
+    return rc;
+}
+
+static int parse_settings(const struct yaml_node *node, struct experiment_approach *a,
+                          struct errctx *err)
+{
+    for (size_t i = 0; i < yaml_size(node); i++) {
+        const char *key = yaml_key(node, i);
+        const struct yaml_node *value = yaml_value(node, i);
+        struct errctx why;
+
+        if (strcmp(key, "name") == 0)
+            continue;
+        if (settings_set(&a->settings, key, yaml_text(value), &why))
+            return yaml_complain(value, err, "%s: %s", a->approach->name, why.message);
+    }
+    return 0;
+}
+
+/* A bare name, or a mapping of name and settings. */
+static int parse_approach(const struct yaml_node *node, struct experiment_approach *a,
+                          struct errctx *err)
+{
+    const struct yaml_node *name = node;
+    int rc;
+
+    if (yaml_kind(node) == YAML_MAPPING) {
+        name = yaml_find(node, "name");
+        if (!name)
+            return yaml_complain(node, err, "an approach needs a name");
+    }
+    rc = find_approach(name, &a->approach, err);
+    if (rc)
+        return rc;
+    settings_init(&a->settings, a->approach->settings, a->approach->n_settings);
+    if (!(a->approach->ops & (UINT32_C(1) << OP_WRITE)))
+        return yaml_complain(name, err, "%s does not support the writes of the workload",
+                             a->approach->name);
+    return yaml_kind(node) == YAML_MAPPING ? parse_settings(node, a, err) : 0;
+}
+
+static bool same_approach(const struct experiment_approach *a, const struct experiment_approach *b)
+{
+    if (a->approach != b->approach)
+        return false;
+    for (unsigned i = 0; i < a->settings.n; i++) {
+        if (a->settings.item[i].value != b->settings.item[i].value)
+            return false;
+    }
+    return true;
+}
+
+static int parse_approaches(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    const struct yaml_node *node;
+    int rc = need_list(root, "approaches", EXPERIMENT_APPROACHES_MAX, &node, err);
+
+    for (size_t i = 0; !rc && i < yaml_size(node); i++) {
+        rc = parse_approach(yaml_item(node, i), &e->approach[i], err);
+        for (size_t j = 0; !rc && j < i; j++) {
+            if (same_approach(&e->approach[i], &e->approach[j]))
+                rc = yaml_complain(yaml_item(node, i), err, "%s is there twice, settings and all",
+                                   e->approach[i].approach->name);
+        }
+        if (!rc)
+            e->n_approaches++;
+    }
+    return rc;
+}
+
+bool experiment_uses_log(const struct experiment *e)
+{
+    for (unsigned i = 0; i < e->n_approaches; i++) {
+        if (e->approach[i].approach->uses_log)
+            return true;
+    }
+    return false;
+}
+
+/* --- schedules -------------------------------------------------------------------------------- */
+
+static bool begins_with(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool has_approach(const struct experiment *e, const char *name)
+{
+    for (unsigned i = 0; i < e->n_approaches; i++) {
+        if (strcmp(e->approach[i].approach->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A crash point must be a step of its target, in one approach of the experiment at least. */
+static int check_point(const struct yaml_node *node, const struct experiment *e,
+                       const struct fault *fault, struct errctx *err)
+{
+    enum crash_point point = crash_point_find(fault->point);
+    bool is_sink = begins_with(fault->target, "sink-");
+    const char *of;
+
+    if (!is_sink && !begins_with(fault->target, "serve"))
+        return yaml_complain(node, err, "line %u: %s is a server, it has no crash points",
+                             fault->line, fault->target);
+    if (point == CRASH_NONE) /* worst, before-worst: everybody has one */
+        return 0;
+    of = crash_point_info(point)->approach;
+    if (is_sink ? strcmp(of, "sink") != 0 : !has_approach(e, of))
+        return yaml_complain(node, err, "line %u: %s never stands at %s here", fault->line,
+                             fault->target, fault->point);
+    return 0;
+}
+
+static int check_faults(const struct yaml_node *node, const struct experiment *e,
+                        const struct schedule *schedule, struct errctx *err)
+{
+    int64_t load_us = llround(e->workload.duration_s * (double)US_PER_S);
+
+    for (unsigned i = 0; i < schedule->n_faults; i++) {
+        const struct fault *fault = &schedule->fault[i];
+        int rc = fault->point[0] ? check_point(node, e, fault, err) : 0;
+
+        if (rc)
+            return rc;
+        if (fault->at_us >= load_us)
+            return yaml_complain(node, err, "line %u: the fault comes after the load's end (%g s)",
+                                 fault->line, e->workload.duration_s);
+    }
+    return 0;
+}
+
+/* Whom a fault may hit here. The names live in `ret_text`. */
+static unsigned list_targets(const struct experiment *e, char (*ret_text)[FAULT_TARGET_SIZE],
+                             const char **ret_targets)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < EXPERIMENT_DOORS; i++)
+        (void)snprintf(ret_text[n++], FAULT_TARGET_SIZE, "serve%u", i + 1);
+    for (unsigned i = 0; i < e->n_stores; i++)
+        (void)snprintf(ret_text[n++], FAULT_TARGET_SIZE, "%s", e->store[i]);
+    if (experiment_uses_log(e)) {
+        (void)snprintf(ret_text[n++], FAULT_TARGET_SIZE, "kafka");
+        for (unsigned i = 0; i < e->n_stores; i++)
+            (void)snprintf(ret_text[n++], FAULT_TARGET_SIZE, "sink-%s", e->store[i]);
+    }
+    for (unsigned i = 0; i < n; i++)
+        ret_targets[i] = ret_text[i];
+    return n;
+}
+
+static int parse_schedules(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    char text[TARGETS_MAX][FAULT_TARGET_SIZE];
+    const char *targets[TARGETS_MAX];
+    unsigned n_targets = list_targets(e, text, targets);
+    const struct yaml_node *node;
+    int rc = need_list(root, "schedules", EXPERIMENT_SCHEDULES_MAX, &node, err);
+
+    for (size_t i = 0; !rc && i < yaml_size(node); i++) {
+        const struct yaml_node *item = yaml_item(node, i);
+        struct schedule *schedule = &e->schedule[i];
+
+        rc = schedule_parse(item, targets, n_targets, schedule, err);
+        for (size_t j = 0; !rc && j < i; j++) {
+            if (strcmp(schedule->name, e->schedule[j].name) == 0)
+                rc = yaml_complain(item, err, "schedule \"%s\" is there twice", schedule->name);
+        }
+        if (!rc)
+            rc = check_faults(item, e, schedule, err);
+        if (!rc)
+            e->n_schedules++;
+    }
+    return rc;
+}
+
+/* --- the file --------------------------------------------------------------------------------- */
+
+static void name_after_file(struct experiment *e, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *stem = slash ? slash + 1 : path;
+    const char *dot = strrchr(stem, '.');
+    size_t size = dot && dot > stem ? (size_t)(dot - stem) : strlen(stem);
+
+    (void)snprintf(e->name, sizeof e->name, "%.*s", (int)size, stem); /* a long name is cut */
+}
+
+static int parse(const struct yaml_node *root, struct experiment *e, struct errctx *err)
+{
+    static const char *const keys[] = {
+        "question",  "stores", "durability", "profile",           "workload", "approaches",
+        "schedules", "seeds",  "repeats",    "settle_deadline_s", "warm_up_s"};
+    const struct yaml_node *workload;
+    int rc = yaml_check_keys(root, TEXTS(keys), err);
+
+    if (!rc)
+        rc = parse_question(root, e, err);
+    if (!rc)
+        rc = parse_stores(root, e, err);
+    if (!rc)
+        rc = parse_conditions(root, e, err);
+    if (!rc)
+        rc = need(root, "workload", &workload, err);
+    if (!rc)
+        rc = workload_parse(workload, &e->workload, err);
+    if (!rc)
+        rc = parse_approaches(root, e, err);
+    if (!rc)
+        rc = parse_schedules(root, e, err);
+    if (!rc)
+        rc = parse_seeds(root, e, err);
+    if (!rc)
+        rc = parse_seconds(root, "settle_deadline_s", 2, 3600, SETTLE_DEADLINE_S,
+                           &e->settle_deadline_us, err);
+    if (!rc)
+        rc = parse_seconds(root, "warm_up_s", 0, 600, WARM_UP_S, &e->warm_up_us, err);
+    return rc;
+}
+
+int experiment_read(const char *path, struct experiment *ret_experiment, struct errctx *err)
+{
+    struct yaml_file *file;
+    const struct yaml_node *root;
+    int rc = yaml_open(path, &file, &root, err);
+
+    if (rc)
+        return rc;
+    *ret_experiment = (struct experiment){.n_stores = 0};
+    name_after_file(ret_experiment, path);
+    rc = parse(root, ret_experiment, err);
+    yaml_close(file);
+    return rc;
+}

@@ -1,0 +1,150 @@
+/* What an experiment expands to: its runs in their order, and the config file of each. */
+#include "harness/experiment.h"
+
+#include "base/mem.h"
+#include "base/random.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "xa", or "xa-parallel" where a setting is not the default. */
+static void append_label(struct buf *out, const struct experiment_approach *a)
+{
+    buf_append_str(out, a->approach->name);
+    for (unsigned i = 0; i < a->settings.n; i++) {
+        if (a->settings.item[i].value > 0)
+            buf_printf(out, "-%s", a->settings.item[i].info->value[a->settings.item[i].value]);
+    }
+}
+
+static int name_run(const struct experiment *e, struct experiment_run *run, struct errctx *err)
+{
+    struct buf name = {0};
+    int rc = 0;
+
+    buf_printf(&name, "%03u-", run->number);
+    append_label(&name, run->approach);
+    buf_printf(&name, "-%s-%s-s%llu", workload_kind_name(e->workload.kind), run->schedule->name,
+               (unsigned long long)run->seed);
+    if (e->repeats > 1)
+        buf_printf(&name, "-r%u", run->repeat);
+    if (name.size >= sizeof run->name)
+        rc =
+            err_set(err, ENAMETOOLONG, ERR_ABORT, "the name of run %s is too long", buf_str(&name));
+    else
+        (void)strcpy(run->name, buf_str(&name));
+    buf_done(&name);
+    return rc;
+}
+
+static void all_runs(const struct experiment *e, struct experiment_runs *runs)
+{
+    for (unsigned repeat = 1; repeat <= e->repeats; repeat++) {
+        for (unsigned seed = 0; seed < e->n_seeds; seed++) {
+            for (unsigned s = 0; s < e->n_schedules; s++) {
+                for (unsigned a = 0; a < e->n_approaches; a++)
+                    runs->run[runs->n++] = (struct experiment_run){.approach = &e->approach[a],
+                                                                   .schedule = &e->schedule[s],
+                                                                   .seed = e->seed[seed],
+                                                                   .repeat = repeat};
+            }
+        }
+    }
+}
+
+/* Fisher and Yates. */
+static void shuffle(struct experiment_runs *runs, uint64_t seed)
+{
+    struct rng rng = rng_new(seed, "order of runs");
+
+    for (size_t i = runs->n; i > 1; i--) {
+        size_t j = (size_t)rng_below(&rng, i);
+        struct experiment_run swap = runs->run[i - 1];
+
+        runs->run[i - 1] = runs->run[j];
+        runs->run[j] = swap;
+    }
+}
+
+static bool is_wanted(const struct experiment_run *run, const char *only)
+{
+    char pair[128];
+
+    if (!only || strstr(run->name, only))
+        return true;
+    (void)snprintf(pair, sizeof pair, "%s/%s", run->approach->approach->name, run->schedule->name);
+    return strcmp(pair, only) == 0;
+}
+
+int experiment_expand(const struct experiment *e, const char *only,
+                      struct experiment_runs *ret_runs, struct errctx *err)
+{
+    size_t n = (size_t)e->repeats * e->n_seeds * e->n_schedules * e->n_approaches;
+    struct experiment_runs runs = {0};
+    size_t kept = 0;
+
+    if (n > EXPERIMENT_RUNS_MAX)
+        return err_set(err, E2BIG, ERR_ABORT, "%s: %zu runs, more than %d", e->name, n,
+                       EXPERIMENT_RUNS_MAX);
+    runs.run = mem_alloc_array(n, sizeof *runs.run);
+    all_runs(e, &runs);
+    assert(runs.n == n);
+    shuffle(&runs, e->seed[0]);
+    for (size_t i = 0; i < n; i++) {
+        int rc;
+
+        runs.run[i].number = (unsigned)i + 1;
+        rc = name_run(e, &runs.run[i], err);
+        if (rc) {
+            experiment_runs_done(&runs);
+            return rc;
+        }
+        if (is_wanted(&runs.run[i], only))
+            runs.run[kept++] = runs.run[i];
+    }
+    runs.n = kept;
+    if (kept == 0) {
+        (void)err_set(err, ENOENT, ERR_ABORT, "--only %s: no run of %s is called so, as in %s/%s",
+                      only, e->name, e->approach[0].approach->name, e->schedule[0].name);
+        experiment_runs_done(&runs);
+        return -ENOENT;
+    }
+    *ret_runs = runs;
+    return 0;
+}
+
+void experiment_runs_done(struct experiment_runs *runs)
+{
+    free(runs->run);
+    *runs = (struct experiment_runs){0};
+}
+
+/* --- config.yaml ------------------------------------------------------------------------------ */
+
+static void print_approach(struct buf *out, const struct experiment_approach *a)
+{
+    buf_printf(out, "approach: {name: %s", a->approach->name);
+    for (unsigned i = 0; i < a->settings.n; i++)
+        buf_printf(out, ", %s: %s", a->settings.item[i].info->name,
+                   a->settings.item[i].info->value[a->settings.item[i].value]);
+    buf_append_str(out, "}\nstores: [");
+}
+
+void experiment_print_config(struct buf *out, const struct experiment *e,
+                             const struct experiment_run *run, const struct workload *workload)
+{
+    buf_printf(out, "run: %s\nquestion: ", run->name);
+    yaml_quote(out, e->question);
+    buf_append_char(out, '\n');
+    print_approach(out, run->approach);
+    for (unsigned i = 0; i < e->n_stores; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", e->store[i]);
+    buf_printf(out, "]\ndurability: %s\nprofile: %s\nworkload: ", e->durability, e->profile);
+    workload_print(out, workload);
+    buf_append_str(out, "\nschedule: ");
+    schedule_print(out, run->schedule);
+    buf_printf(out, "\nseed: %llu\nrepeat: %u\n", (unsigned long long)run->seed, run->repeat);
+}
