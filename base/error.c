@@ -22,18 +22,18 @@ int err_set(struct errctx *err, int code, enum err_class class, const char *fmt,
 
 int err_prefix(struct errctx *err, int code, const char *fmt, ...)
 {
-    char old[sizeof err->message];
+    char old[sizeof err->message], prefix[sizeof err->message];
     va_list ap;
-    int used;
+    int size;
 
     assert(code < 0);
     if (!err)
         return code;
     memcpy(old, err->message, sizeof old);
     va_start(ap, fmt);
-    used = vsnprintf(err->message, sizeof err->message, fmt, ap);
+    (void)vsnprintf(prefix, sizeof prefix, fmt, ap);
     va_end(ap);
-    if (used >= 0 && (size_t)used < sizeof err->message)
-        (void)snprintf(err->message + used, sizeof err->message - (size_t)used, ": %s", old);
+    size = snprintf(err->message, sizeof err->message, "%s: %s", prefix, old);
+    assert(size >= 0); /* a long message is cut */
     return code;
 }

@@ -11,7 +11,8 @@ struct event_base *loop_new(void);
 
 /*
  * Serve events until `done(arg)` is true, looked at after each round: 0; or -ETIMEDOUT after
- * `timeout_us`; or -EINTR once loop_interrupt() was called.
+ * `timeout_us`; or -EINTR once loop_interrupt() was called. Not from inside an event's callback:
+ * libevent refuses to be entered twice (-EIO).
  */
 __attribute__((warn_unused_result)) int loop_until(struct event_base *base, bool (*done)(void *arg),
                                                    void *arg, int64_t timeout_us);
@@ -22,5 +23,8 @@ __attribute__((warn_unused_result)) int loop_for(struct event_base *base, int64_
 /* For the SIGINT and SIGTERM handlers of a verb: every loop_until() and loop_for() returns -EINTR.
  */
 void loop_interrupt(struct event_base *base);
+
+/* Take the interruption back, so that clean-up behind it can use the loop. */
+void loop_resume(struct event_base *base);
 
 #endif

@@ -37,9 +37,13 @@ __attribute__((warn_unused_result)) int rpc_listen(struct event_base *base, cons
                                                    const struct rpc_handlers *handlers,
                                                    struct rpc_server **ret_server,
                                                    struct errctx *err);
-void rpc_server_free(struct rpc_server *server); /* open calls are dropped; removes the socket */
+/* Drops open calls (not to be answered any more), removes the socket. Not from inside a handler. */
+void rpc_server_free(struct rpc_server *server);
 
-/* `fields` (an object, stolen; NULL for none) become fields of {"id":…,"ok":true,…}. */
+/*
+ * `fields` (an object, stolen; NULL for none) become fields of {"id":…,"ok":true,…}. The loop sends
+ * it: who wants to end after an answer lets the loop run until the other side has closed.
+ */
 void rpc_reply_ok(struct rpc_call *call, json_t *fields);
 __attribute__((format(printf, 2, 3))) void rpc_reply_error(struct rpc_call *call, const char *fmt,
                                                            ...);
@@ -51,7 +55,7 @@ struct rpc_client;
 
 struct rpc_client_handlers {
     void (*event)(void *arg, json_t *event); /* borrowed; may be NULL */
-    void (*closed)(void *arg);               /* the server is gone; may be NULL; free afterwards */
+    void (*closed)(void *arg); /* the server is gone; may be NULL; free the client here or later */
     void *arg;
 };
 
@@ -59,7 +63,8 @@ __attribute__((warn_unused_result)) int rpc_connect(struct event_base *base, con
                                                     const struct rpc_client_handlers *handlers,
                                                     struct rpc_client **ret_client,
                                                     struct errctx *err);
-void rpc_client_free(struct rpc_client *client); /* open requests get their callback, with NULL */
+/* Open requests get their callback, with NULL. May be called from inside the client's callbacks. */
+void rpc_client_free(struct rpc_client *client);
 
 /* The reply is borrowed; NULL when the connection was lost before it came. */
 typedef void (*rpc_done)(void *arg, json_t *reply);
@@ -69,9 +74,9 @@ void rpc_send(struct rpc_client *client, const char *cmd, json_t *fields, rpc_do
 
 /*
  * Send and run the event loop until the reply is there: other events are served meanwhile. The
- * reply is the caller's (json_decref); ret_reply may be NULL. -ETIMEDOUT, -ECONNRESET, or
- * -EREMOTEIO with the other side's error as the message. Not to be called from inside an rpc
- * callback.
+ * reply is the caller's (json_decref); ret_reply may be NULL. -ETIMEDOUT, -ECONNRESET, -EINTR
+ * (loop_interrupt), or -EREMOTEIO with the other side's error as the message. Not from inside any
+ * callback of the loop.
  */
 __attribute__((warn_unused_result)) int rpc_call(struct rpc_client *client, const char *cmd,
                                                  json_t *fields, int64_t timeout_us,

@@ -1,0 +1,222 @@
+/* Crash points: see the header. */
+#include "base/crash_point.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct crash_point_info table[CRASH_POINTS] = {
+    [CRASH_NONE] = {"none", "", "The transaction has not begun, or its client has the answer."},
+    [CRASH_DUAL_RECEIVED] = {"dual-received", "dual",
+                             "The front door has the request; no store has been sent anything."},
+    [CRASH_DUAL_FIRST_ANSWERED] = {"dual-first-answered", "dual",
+                                   "One store has committed its write, another has not answered: "
+                                   "if the front door dies, nobody remembers to finish it."},
+    [CRASH_DUAL_ALL_ANSWERED] = {"dual-all-answered", "dual",
+                                 "Every store has answered; the client has not been told."},
+    [CRASH_XA_RECEIVED] = {"xa-received", "xa",
+                           "The coordinator has the request; no store has been sent anything."},
+    [CRASH_XA_FIRST_LOCKED] = {"xa-first-locked", "xa",
+                               "The first store in lock order holds the transaction's locks, but "
+                               "nothing is prepared: a lost session rolls it back."},
+    [CRASH_XA_PREPARE_SENT] = {"xa-prepare-sent", "xa",
+                               "PREPARE is on its way: some stores may be in doubt; without a "
+                               "commit record recovery rolls them back."},
+    [CRASH_XA_VOTED] = {"xa-voted", "xa",
+                        "Every store has voted yes and is in doubt; the commit record is being "
+                        "forced, and only the disk knows whether recovery will find it."},
+    [CRASH_XA_DECIDED] = {"xa-decided", "xa",
+                          "The commit record is durable and no store has been told: all are in "
+                          "doubt and hold their locks until this coordinator is back."},
+    [CRASH_XA_COMMIT_SENT] = {"xa-commit-sent", "xa",
+                              "COMMIT is on its way: some stores may have committed, the others "
+                              "are in doubt until they hear it again."},
+    [CRASH_XA_FIRST_ACKED] = {"xa-first-acked", "xa",
+                              "One store has committed and shows the transaction to readers, "
+                              "another may still be in doubt."},
+    [CRASH_XA_ABORTING] = {"xa-aborting", "xa",
+                           "The decision is abort, and nothing was logged: stores that prepared "
+                           "hold their locks until they are told to roll back."},
+    [CRASH_LOG_RECEIVED] = {"log-received", "log",
+                            "The front door has the request; nothing was handed to the log."},
+    [CRASH_LOG_PRODUCED] = {"log-produced", "log",
+                            "The record is on its way to the log; whether the log has it is not "
+                            "known."},
+    [CRASH_LOG_ACKNOWLEDGED] = {"log-acknowledged", "log",
+                                "The log has the record, so every store will follow; the client "
+                                "has not been told."},
+    [CRASH_SINK_RECEIVED] = {"sink-received", "sink",
+                             "The sink has read the record; its store has been sent nothing."},
+    [CRASH_SINK_SENT] = {"sink-sent", "sink",
+                         "Record and position are on their way to the store in one local "
+                         "transaction; whether it committed is not known."},
+    [CRASH_SINK_APPLIED] = {"sink-applied", "sink",
+                            "The store has committed record and position together; the sink has "
+                            "not gone on."},
+};
+
+/* One process, one event loop: the table of crash points is a global by design (STYLE.md). */
+static struct {
+    unsigned standing[CRASH_POINTS];
+    uint64_t reached[CRASH_POINTS];
+    enum crash_point armed; /* CRASH_NONE: none */
+    unsigned gather;
+    unsigned n_held;
+    struct crash_stand *first_held; /* in the order in which they came */
+    int report_fd;
+} points = {.report_fd = -1};
+
+const struct crash_point_info *crash_point_info(enum crash_point point)
+{
+    assert(point < CRASH_POINTS);
+    return &table[point];
+}
+
+enum crash_point crash_point_find(const char *name)
+{
+    for (unsigned i = CRASH_NONE + 1; i < CRASH_POINTS; i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return (enum crash_point)i;
+    }
+    return CRASH_NONE;
+}
+
+static void hold(struct crash_stand *stand)
+{
+    struct crash_stand **link = &points.first_held;
+
+    while (*link)
+        link = &(*link)->next_held;
+    *link = stand;
+    stand->next_held = NULL;
+    stand->held = true;
+    points.n_held++;
+}
+
+static void release(struct crash_stand *stand)
+{
+    struct crash_stand **link = &points.first_held;
+
+    assert(stand->held);
+    while (*link != stand) {
+        assert(*link); /* a stand that moved in memory is not found */
+        link = &(*link)->next_held;
+    }
+    *link = stand->next_held;
+    stand->next_held = NULL;
+    stand->held = false;
+    points.n_held--;
+}
+
+static void append_exposure(struct buf *out)
+{
+    const char *separator = "";
+
+    buf_printf(out, "{\"t\":\"exposure\",\"at\":%" PRId64 ",\"point\":\"%s\",\"standing\":{",
+               clock_now_us(), table[points.armed].name);
+    for (unsigned i = CRASH_NONE + 1; i < CRASH_POINTS; i++) {
+        if (points.standing[i] == 0)
+            continue;
+        buf_printf(out, "%s\"%s\":%u", separator, table[i].name, points.standing[i]);
+        separator = ",";
+    }
+    buf_append_str(out, "}}\n");
+}
+
+_Noreturn static void die(void)
+{
+    struct buf line = {0};
+
+    append_exposure(&line);
+    /* An exposure that cannot be written must not keep the fault from happening. */
+    if (points.report_fd >= 0 && write(points.report_fd, line.data, line.size) < 0)
+        points.report_fd = -1;
+    (void)kill(getpid(), SIGKILL);
+    for (;;)
+        (void)pause();
+}
+
+static void move_to(struct crash_stand *stand, enum crash_point to)
+{
+    assert(to < CRASH_POINTS);
+    if (stand->held)
+        release(stand);
+    if (stand->at != CRASH_NONE) {
+        assert(points.standing[stand->at] > 0);
+        points.standing[stand->at]--;
+    }
+    stand->at = to;
+    if (to == CRASH_NONE)
+        return;
+    points.standing[to]++;
+    points.reached[to]++;
+}
+
+bool crash_point_reach(struct crash_stand *stand, enum crash_point to, void (*resume)(void *arg),
+                       void *arg)
+{
+    assert(resume);
+    move_to(stand, to);
+    if (to == CRASH_NONE || to != points.armed)
+        return false;
+    stand->resume = resume;
+    stand->arg = arg;
+    hold(stand);
+    if (points.n_held >= points.gather)
+        die();
+    return true;
+}
+
+void crash_point_pass(struct crash_stand *stand, enum crash_point to)
+{
+    move_to(stand, to);
+}
+
+void crash_point_leave(struct crash_stand *stand)
+{
+    move_to(stand, CRASH_NONE);
+}
+
+void crash_point_arm(enum crash_point point, unsigned gather)
+{
+    assert(point > CRASH_NONE);
+    assert(point < CRASH_POINTS);
+    assert(gather >= 1);
+    crash_point_disarm();
+    points.armed = point;
+    points.gather = gather;
+}
+
+void crash_point_disarm(void)
+{
+    points.armed = CRASH_NONE;
+    while (points.first_held) {
+        struct crash_stand *stand = points.first_held;
+
+        release(stand);
+        stand->resume(stand->arg); /* may end the transaction, and others */
+    }
+}
+
+unsigned crash_point_standing(enum crash_point point)
+{
+    assert(point < CRASH_POINTS);
+    return points.standing[point];
+}
+
+uint64_t crash_point_reached(enum crash_point point)
+{
+    assert(point < CRASH_POINTS);
+    return points.reached[point];
+}
+
+void crash_point_report_to(int fd)
+{
+    points.report_fd = fd;
+}
