@@ -1,0 +1,55 @@
+/* The table of approaches, in the order in which reports show them. */
+#include "approaches/approach.h"
+
+#include "approaches/dual.h"
+#include "approaches/null.h"
+#if __has_include("approaches/xa.h")
+#include "approaches/xa.h"
+#define HAVE_XA 1
+#endif
+#if __has_include("approaches/log.h")
+#include "approaches/log.h"
+#define HAVE_LOG 1
+#endif
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct approach *const table[] = {
+    &null_approach,
+    &dual_approach,
+#ifdef HAVE_XA
+    &xa_approach,
+#endif
+#ifdef HAVE_LOG
+    &log_approach,
+#endif
+};
+
+unsigned approach_count(void)
+{
+    return sizeof table / sizeof table[0];
+}
+
+const struct approach *approach_at(unsigned i)
+{
+    return table[i];
+}
+
+const struct approach *approach_find(const char *name)
+{
+    for (unsigned i = 0; i < approach_count(); i++) {
+        if (strcmp(table[i]->name, name) == 0)
+            return table[i];
+    }
+    return NULL;
+}
+
+bool approach_promises(const struct approach *approach, const char *verdict)
+{
+    for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
+        if (strcmp(approach->promise[i].verdict, verdict) == 0)
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,18 @@
+/* serve.h - the role `serve`: a front door (door.h) with an approach behind it, as a process. */
+#ifndef SYNCBED_APPROACHES_SERVE_H
+#define SYNCBED_APPROACHES_SERVE_H
+
+#include "approaches/settings.h"
+
+struct serve_options {
+    const char *topology; /* path */
+    const char *name;     /* this role's name in it */
+    const char *approach;
+    unsigned n_settings;
+    const char *setting[SETTINGS_MAX]; /* "KEY=VALUE" */
+};
+
+/* Serve until SIGTERM; the process' exit status: 0, 1 (cannot go on), 2 (bad options). */
+int serve_main(const struct serve_options *options);
+
+#endif
