@@ -1,0 +1,392 @@
+/* Dual writes; see the header. */
+#include "approaches/dual.h"
+
+#include "approaches/later.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READY_WAIT_US (1 * US_PER_S) /* for stores that are down when the door starts */
+
+struct dual {
+    struct approach_env env;
+    bool parallel;
+    bool said_ready;
+    struct event *ready_timer;
+    struct later *unknown; /* answers to status requests */
+    unsigned n_stores;
+    struct store *store[STORES_MAX];
+    unsigned in_flight;
+    uint64_t n_partial;
+};
+
+/* One store's share of a transaction. */
+struct part {
+    struct work *work;
+    struct store *store;
+    uint32_t ops;
+};
+
+/* One transaction. */
+struct work {
+    struct dual *dual;
+    const struct txn *txn;
+    int64_t deadline_us;
+    approach_done done;
+    void *arg;
+    struct crash_stand stand;
+    unsigned n_parts;
+    unsigned n_sent;
+    unsigned n_answered;
+    struct part part[STORES_MAX];
+    struct dual_answer answer[STORES_MAX];
+    struct reply reply; /* its reads are gathered here */
+};
+
+/* --- what the client hears ----------------------------------------------------------------- */
+
+static enum code code_of(enum store_status status)
+{
+    switch (status) {
+    case STORE_OK:
+        return CODE_NONE;
+    case STORE_CONSTRAINT:
+        return CODE_CONSTRAINT;
+    case STORE_CONFLICT:
+    case STORE_RETRY:
+        return CODE_CONFLICT;
+    case STORE_UNAVAILABLE:
+        return CODE_UNAVAILABLE;
+    case STORE_BARRED:
+    case STORE_NOTA:
+    case STORE_FENCED: /* these three belong to two-phase commit and sinks: nothing is known */
+    case STORE_FATAL:  /* not in the store's table, so neither is what it means for the write */
+    case STORE_UNKNOWN:
+    case STORE_STATUSES:
+        break;
+    }
+    return CODE_UNKNOWN;
+}
+
+static bool surely_failed(const struct dual_answer *answer)
+{
+    enum code code = code_of(answer->status);
+
+    return code != CODE_NONE && code_definite(code);
+}
+
+/* "pg1 ok, pg2 unavailable, redis ok" */
+static void describe_all(const struct dual_answer *answer, unsigned n, struct reply *reply)
+{
+    size_t used = 0;
+
+    for (unsigned i = 0; i < n && used < sizeof reply->detail; i++) {
+        int written =
+            snprintf(reply->detail + used, sizeof reply->detail - used, "%s%s %s",
+                     i > 0 ? ", " : "", answer[i].store, store_status_name(answer[i].status));
+
+        used += (size_t)written;
+    }
+}
+
+/* Surely nothing was written: the first refusal tells why. */
+static void combine_failed(const struct dual_answer *answer, unsigned n, struct reply *reply)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (!surely_failed(&answer[i]))
+            continue;
+        reply->code = code_of(answer[i].status);
+        (void)snprintf(reply->detail, sizeof reply->detail, "%s %s", answer[i].store,
+                       answer[i].detail[0] != '\0' ? answer[i].detail
+                                                   : store_status_name(answer[i].status));
+        return;
+    }
+    reply->code = CODE_UNKNOWN; /* only reads, and an answer was lost */
+    describe_all(answer, n, reply);
+}
+
+void dual_combine(const struct dual_answer *answer, unsigned n, bool expired,
+                  struct reply *ret_reply)
+{
+    unsigned n_ok = 0;
+    unsigned n_wrote = 0;
+    unsigned n_may_have = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        bool ok = answer[i].status == STORE_OK;
+
+        n_ok += ok;
+        n_wrote += ok && answer[i].writes;
+        n_may_have += !ok && answer[i].writes && !surely_failed(&answer[i]);
+    }
+    ret_reply->level = LEVEL_NONE;
+    ret_reply->detail[0] = '\0';
+    if (n_ok == n) {
+        ret_reply->code = CODE_NONE;
+        ret_reply->level = LEVEL_EVERYWHERE;
+    } else if (n_wrote > 0) {
+        ret_reply->code = CODE_PARTIAL;
+        describe_all(answer, n, ret_reply);
+    } else if (n_may_have > 0) {
+        ret_reply->code = expired ? CODE_TIMEOUT : CODE_UNKNOWN;
+        describe_all(answer, n, ret_reply);
+    } else {
+        combine_failed(answer, n, ret_reply);
+    }
+}
+
+/* --- one transaction ----------------------------------------------------------------------- */
+
+static void on_answer(void *arg, const struct store_reply *reply);
+
+static void finish(void *arg)
+{
+    struct work *work = arg;
+    struct reply *reply = &work->reply;
+
+    dual_combine(work->answer, work->n_parts, clock_now_us() >= work->deadline_us, reply);
+    reply->has_reads = reply->has_reads && reply->code == CODE_NONE;
+    work->dual->n_partial += reply->code == CODE_PARTIAL;
+    work->dual->in_flight--;
+    crash_point_leave(&work->stand);
+    work->done(work->arg, reply);
+    free(work);
+}
+
+/* Sequential: the next store once the one before has answered, whatever it said: that is how many
+ * applications do it, each write with its own error handling. */
+static void go_on(void *arg)
+{
+    struct work *work = arg;
+
+    if (work->n_answered == work->n_parts) {
+        if (!crash_point_reach(&work->stand, CRASH_DUAL_ALL_ANSWERED, finish, work))
+            finish(work);
+        return;
+    }
+    while (work->n_sent < work->n_parts &&
+           (work->dual->parallel || work->n_sent == work->n_answered)) {
+        struct part *part = &work->part[work->n_sent++];
+
+        store_execute(part->store, work->txn, work->deadline_us, on_answer, part);
+    }
+}
+
+static void take_answer(struct part *part, const struct store_reply *reply)
+{
+    struct work *work = part->work;
+    struct dual_answer *answer = &work->answer[part - work->part];
+
+    answer->status = reply->status;
+    (void)snprintf(answer->detail, sizeof answer->detail, "%s", reply->detail);
+    for (unsigned i = 0; i < work->txn->n_ops; i++) {
+        if (reply->status != STORE_OK || !(part->ops & UINT32_C(1) << i))
+            continue;
+        if (work->txn->op[i].kind == OP_READ) {
+            work->reply.has_reads = true;
+            work->reply.read[i] = reply->read[i];
+        }
+    }
+}
+
+static void on_answer(void *arg, const struct store_reply *reply)
+{
+    struct part *part = arg;
+    struct work *work = part->work;
+
+    take_answer(part, reply);
+    work->n_answered++;
+    if (work->n_answered == 1 &&
+        crash_point_reach(&work->stand, CRASH_DUAL_FIRST_ANSWERED, go_on, work))
+        return;
+    if (!work->stand.held) /* in parallel, the others' answers come while this stands held */
+        go_on(work);
+}
+
+static bool any_writes(const struct txn *txn, uint32_t ops)
+{
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        if ((ops & UINT32_C(1) << i) && txn->op[i].kind != OP_READ)
+            return true;
+    }
+    return false;
+}
+
+static void divide(struct work *work)
+{
+    const struct dual *dual = work->dual;
+
+    for (unsigned i = 0; i < dual->n_stores; i++) {
+        const char *name = store_name(dual->store[i]);
+        uint32_t ops = txn_ops_of(work->txn, name);
+
+        if (ops == 0)
+            continue;
+        work->part[work->n_parts] = (struct part){work, dual->store[i], ops};
+        work->answer[work->n_parts] =
+            (struct dual_answer){.store = name, .writes = any_writes(work->txn, ops)};
+        work->n_parts++;
+    }
+    assert(work->n_parts > 0); /* the door knows the stores */
+}
+
+static void dual_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
+                        void *arg)
+{
+    struct dual *dual = self;
+    struct work *work = mem_alloc(sizeof *work);
+
+    work->dual = dual;
+    work->txn = txn;
+    work->deadline_us = deadline_us;
+    work->done = done;
+    work->arg = arg;
+    divide(work);
+    dual->in_flight++;
+    if (!crash_point_reach(&work->stand, CRASH_DUAL_RECEIVED, go_on, work))
+        go_on(work);
+}
+
+/* --- status -------------------------------------------------------------------------------- */
+
+/* Nothing is remembered, so nothing is known. */
+static void dual_status(void *self, const char *request, approach_done done, void *arg)
+{
+    struct dual *dual = self;
+
+    (void)request;
+    later_answer(dual->unknown, done, arg);
+}
+
+/* --- opening and closing ------------------------------------------------------------------- */
+
+static void say_ready(struct dual *dual)
+{
+    if (dual->said_ready)
+        return;
+    dual->said_ready = true;
+    event_del(dual->ready_timer);
+    dual->env.ready(dual->env.arg);
+}
+
+static void on_alive(void *arg, bool alive)
+{
+    struct dual *dual = arg;
+    bool all = true;
+
+    (void)alive;
+    for (unsigned i = 0; i < dual->n_stores; i++)
+        all = all && store_alive(dual->store[i]);
+    if (all)
+        say_ready(dual);
+}
+
+static void on_ready_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct dual *dual = arg;
+
+    (void)fd;
+    (void)events;
+    for (unsigned i = 0; i < dual->n_stores; i++) {
+        if (!store_alive(dual->store[i]))
+            log_warn("beginning without %s", store_name(dual->store[i]));
+    }
+    say_ready(dual);
+}
+
+static int open_store(struct dual *dual, const struct topology_store *where, struct errctx *err)
+{
+    const struct approach_env *env = &dual->env;
+    const struct address *address = topology_address(env->topology, env->role->name, where->name);
+    char application[ROLE_NAME_SIZE + 16];
+    const struct store_options options = {.application = application};
+
+    (void)snprintf(application, sizeof application, "sb1:%s:dual", env->role->name);
+    int r = store_open(env->base, where, address, &options, &dual->store[dual->n_stores], err);
+
+    if (r < 0)
+        return err_prefix(err, -r, "%s", where->name);
+    store_on_alive(dual->store[dual->n_stores], on_alive, dual);
+    dual->n_stores++;
+    return 0;
+}
+
+static void dual_close(void *self)
+{
+    struct dual *dual = self;
+
+    event_free(dual->ready_timer);
+    for (unsigned i = 0; i < dual->n_stores; i++)
+        store_on_alive(dual->store[i], NULL, NULL);
+    for (unsigned i = 0; i < dual->n_stores; i++)
+        store_free(dual->store[i]); /* what was outstanding there goes on at the next, and ends */
+    later_free(dual->unknown);
+    free(dual);
+}
+
+static int dual_open(const struct approach_env *env, void **ret_self, struct errctx *err)
+{
+    struct dual *dual = mem_alloc(sizeof *dual);
+    struct timeval wait = clock_timeval(READY_WAIT_US);
+    const struct reply unknown = {.outcome = OUTCOME_UNKNOWN};
+
+    dual->env = *env;
+    dual->unknown = later_new(env->base, &unknown);
+    dual->parallel = strcmp(settings_get(env->settings, "order"), "parallel") == 0;
+    dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
+    event_add(dual->ready_timer, &wait);
+    for (unsigned i = 0; i < env->topology->n_stores; i++) {
+        int r = open_store(dual, &env->topology->store[i], err);
+
+        if (r < 0) {
+            dual_close(dual);
+            return r;
+        }
+    }
+    *ret_self = dual;
+    return 0;
+}
+
+static unsigned dual_in_flight(const void *self)
+{
+    const struct dual *dual = self;
+
+    return dual->in_flight;
+}
+
+static void dual_counters(const void *self, json_t *into)
+{
+    const struct dual *dual = self;
+
+    json_object_set_new(into, "partial", json_integer((json_int_t)dual->n_partial));
+}
+
+static const struct setting_info settings[] = {
+    {"order", {"sequential", "parallel"}, "the stores one after the other, or all at once"},
+};
+
+const struct approach dual_approach = {
+    .name = "dual",
+    .summary = "the front door writes each store by itself",
+    .ops = (UINT32_C(1) << OP_KINDS) - 1,
+    .native = LEVEL_EVERYWHERE,
+    .worst = CRASH_DUAL_FIRST_ANSWERED,
+    .before_worst = CRASH_DUAL_RECEIVED,
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+    .promise = {{"durability", "in the stores that were written"},
+                {"duplicates", "without retries"},
+                {"read-your-writes", ""},
+                {"monotonic-reads", "one copy of each store"}},
+    .open = dual_open,
+    .submit = dual_submit,
+    .status = dual_status,
+    .in_flight = dual_in_flight,
+    .counters = dual_counters,
+    .close = dual_close,
+};
