@@ -20,11 +20,11 @@
 #ifndef SYNCBED_LOGSYNC_LOG_PRODUCER_H
 #define SYNCBED_LOGSYNC_LOG_PRODUCER_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "model/topology.h"
 
 #include <event2/event.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum log_result { LOG_ACKNOWLEDGED, LOG_NOT_PERSISTED, LOG_UNKNOWN };
@@ -70,15 +70,15 @@ __attribute__((warn_unused_result)) int log_producer_new(struct event_base *base
 void log_producer_free(struct log_producer *producer);
 
 /*
- * Append to `partition` a record of `size` bytes under `key` (a string); both are copied. 0: one
- * delivery will come, from the loop. Else nothing was sent and none will:
+ * Append `record` to `partition`, under `key` (a string); both are copied. 0: one delivery will
+ * come, from the loop. Else nothing was sent and none will:
  *   -EAGAIN   too many under way, or the producer is being replaced (ERR_RETRY)
  *   -EMSGSIZE above the log's message limit (ERR_ABORT)
  *   -EIO      what librdkafka says (ERR_RETRY)
  */
 __attribute__((warn_unused_result)) int
 log_producer_send(struct log_producer *producer, struct log_message *message, unsigned partition,
-                  const char *key, const void *data, size_t size, struct errctx *err);
+                  const char *key, const struct buf *record, struct errctx *err);
 
 /* How often a producer was replaced after a fatal error. */
 unsigned log_producer_replaced(const struct log_producer *producer);

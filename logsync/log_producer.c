@@ -1,0 +1,262 @@
+/* Appending to the log; see the header. */
+#include "logsync/log_producer.h"
+
+#include "base/mem.h"
+#include "logsync/kafka.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+struct log_producer {
+    struct kafka_waker waker;
+    rd_kafka_t *kafka; /* NULL only while a replacement could not be made */
+    rd_kafka_queue_t *queue;
+    rd_kafka_topic_t *topic;
+    struct address bootstrap;
+    char *topic_name;
+    unsigned inflight_max;
+    unsigned message_timeout_ms;
+    void (*notice)(void *arg, const char *text);
+    void *arg;
+    struct log_message *open; /* sent, not delivered: what librdkafka holds a pointer to */
+    unsigned n_open;
+    unsigned n_replaced;
+    bool broken; /* fatal: to be replaced from the loop */
+};
+
+__attribute__((format(printf, 2, 3))) static void notice(const struct log_producer *p,
+                                                         const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+
+    if (!p->notice)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap); /* a long one is cut */
+    va_end(ap);
+    p->notice(p->arg, text);
+}
+
+static int start(struct log_producer *p, struct errctx *err)
+{
+    char inflight_max[16], timeout_ms[16];
+    const struct kafka_setting settings[] = {
+        {"enable.idempotence", "true"}, /* and with it acks=all, and retries without reordering */
+        {"linger.ms", "0"},
+        {"message.timeout.ms", timeout_ms},
+        {"queue.buffering.max.messages", inflight_max},
+        {NULL, NULL},
+    };
+    int r;
+
+    (void)snprintf(inflight_max, sizeof inflight_max, "%u", p->inflight_max);
+    (void)snprintf(timeout_ms, sizeof timeout_ms, "%u", p->message_timeout_ms);
+    r = kafka_new(RD_KAFKA_PRODUCER, &p->bootstrap, settings,
+                  RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR, &p->kafka, err);
+    if (r != 0)
+        return r;
+    p->topic = rd_kafka_topic_new(p->kafka, p->topic_name, NULL); /* asks for its leaders already */
+    if (!p->topic) {
+        rd_kafka_destroy(p->kafka);
+        p->kafka = NULL;
+        return err_set(err, EINVAL, ERR_FATAL, "log topic %s: %s", p->topic_name,
+                       rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    p->queue = rd_kafka_queue_get_main(p->kafka);
+    kafka_waker_watch(&p->waker, p->queue);
+    return 0;
+}
+
+static void stop(struct log_producer *p)
+{
+    if (!p->kafka)
+        return;
+    rd_kafka_queue_io_event_enable(p->queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(p->queue);
+    (void)rd_kafka_purge(p->kafka, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                       RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_topic_destroy(p->topic);
+    rd_kafka_destroy(p->kafka);
+    p->kafka = NULL;
+    p->queue = NULL;
+    p->topic = NULL;
+}
+
+static void deliver(struct log_producer *p, struct log_message *m, const struct log_delivery *d)
+{
+    DL_DELETE(p->open, m);
+    p->n_open--;
+    m->delivered(m->arg, d); /* may send, and may free m */
+}
+
+static void deliver_all_unknown(struct log_producer *p, const char *detail)
+{
+    while (p->open)
+        deliver(p, p->open, &(struct log_delivery){LOG_UNKNOWN, 0, -1, detail});
+}
+
+static enum log_result result_of(const rd_kafka_message_t *report)
+{
+    switch (rd_kafka_message_status(report)) {
+    case RD_KAFKA_MSG_STATUS_PERSISTED:
+        return LOG_ACKNOWLEDGED;
+    case RD_KAFKA_MSG_STATUS_NOT_PERSISTED:
+        return LOG_NOT_PERSISTED;
+    case RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED:
+        break;
+    }
+    return LOG_UNKNOWN;
+}
+
+static void on_reports(struct log_producer *p, rd_kafka_event_t *event)
+{
+    const rd_kafka_message_t *report;
+
+    while ((report = rd_kafka_event_message_next(event))) {
+        struct log_delivery d = {
+            .result = result_of(report),
+            .partition = (unsigned)report->partition,
+            .offset = report->offset >= 0 ? report->offset : -1,
+            .detail = report->err ? rd_kafka_err2str(report->err) : "",
+        };
+
+        deliver(p, report->_private, &d);
+    }
+}
+
+static void on_error(struct log_producer *p, rd_kafka_event_t *event)
+{
+    char why[256];
+
+    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__FATAL) {
+        notice(p, "log: %s", rd_kafka_event_error_string(event));
+        return;
+    }
+    (void)rd_kafka_fatal_error(p->kafka, why, sizeof why);
+    notice(p, "log: the producer is beyond repair and is replaced: %s", why);
+    p->broken = true;
+}
+
+/* New sequence numbers, nobody's retry: what the old one had open stays unknown for good. */
+static void replace(struct log_producer *p)
+{
+    struct errctx err;
+
+    stop(p);
+    p->broken = false;
+    p->n_replaced++;
+    if (start(p, &err) != 0)
+        notice(p, "%s", err.message); /* the next send tries again */
+    deliver_all_unknown(p, "the producer met a fatal error");
+}
+
+static void on_woken(void *arg)
+{
+    struct log_producer *p = arg;
+    rd_kafka_event_t *event;
+
+    /* Once broken, no report is believed: not even that something was not persisted. */
+    while (!p->broken && p->queue && (event = rd_kafka_queue_poll(p->queue, 0))) {
+        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+            on_reports(p, event);
+        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+            on_error(p, event);
+        rd_kafka_event_destroy(event);
+    }
+    if (p->broken)
+        replace(p);
+}
+
+int log_producer_new(struct event_base *base, const struct log_producer_options *options,
+                     struct log_producer **ret_producer, struct errctx *err)
+{
+    struct log_producer *p = mem_alloc(sizeof *p);
+    int r;
+
+    assert(options->inflight_max > 0);
+    p->waker.fd = -1;
+    p->bootstrap = *options->bootstrap;
+    p->topic_name = mem_strdup(options->topic);
+    p->inflight_max = options->inflight_max;
+    p->message_timeout_ms = options->message_timeout_ms;
+    p->notice = options->notice;
+    p->arg = options->arg;
+    r = kafka_waker_init(&p->waker, base, on_woken, p, err);
+    if (r == 0)
+        r = start(p, err);
+    if (r != 0) {
+        log_producer_free(p);
+        return r;
+    }
+    *ret_producer = p;
+    return 0;
+}
+
+void log_producer_free(struct log_producer *p)
+{
+    if (!p)
+        return;
+    stop(p);
+    kafka_waker_done(&p->waker);
+    deliver_all_unknown(p, "the front door ends");
+    free(p->topic_name);
+    free(p);
+}
+
+static int refusal(struct log_producer *p, rd_kafka_resp_err_t code, struct errctx *err)
+{
+    switch ((int)code) { /* of some 150 codes three concern us */
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        return err_set(err, EMSGSIZE, ERR_ABORT, "the record is larger than the log takes");
+    case RD_KAFKA_RESP_ERR__QUEUE_FULL:
+        return err_set(err, EAGAIN, ERR_RETRY, "too many records on their way to the log");
+    case RD_KAFKA_RESP_ERR__FATAL:
+        p->broken = true;
+        kafka_waker_poke(&p->waker);
+        return err_set(err, EAGAIN, ERR_RETRY, "the producer is being replaced");
+    default:
+        return err_set(err, EIO, ERR_RETRY, "log: %s", rd_kafka_err2str(code));
+    }
+}
+
+int log_producer_send(struct log_producer *p, struct log_message *message, unsigned partition,
+                      const char *key, const struct buf *record, struct errctx *err)
+{
+    rd_kafka_resp_err_t code;
+    int r;
+
+    if (p->n_open >= p->inflight_max)
+        return refusal(p, RD_KAFKA_RESP_ERR__QUEUE_FULL, err);
+    if (p->broken)
+        return refusal(p, RD_KAFKA_RESP_ERR__FATAL, err);
+    if (!p->kafka) {
+        r = start(p, err);
+        if (r != 0)
+            return r;
+    }
+    code = rd_kafka_producev(
+        p->kafka, RD_KAFKA_V_RKT(p->topic), RD_KAFKA_V_PARTITION((int32_t)partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, strlen(key)),
+        RD_KAFKA_V_VALUE(record->data, record->size), RD_KAFKA_V_OPAQUE(message), RD_KAFKA_V_END);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return refusal(p, code, err);
+    DL_APPEND(p->open, message);
+    p->n_open++;
+    return 0;
+}
+
+unsigned log_producer_replaced(const struct log_producer *p)
+{
+    return p->n_replaced;
+}
+
+void log_producer_break(struct log_producer *p)
+{
+    (void)rd_kafka_test_fatal_error(p->kafka, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                                    "broken by a test");
+}

@@ -1,0 +1,453 @@
+/* The driver of one sink; see the header. */
+#include "logsync/sink.h"
+
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/mem.h"
+#include "logsync/log_consumer.h"
+#include "logsync/sink_core.h"
+#include "model/envelope.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct held {
+    unsigned partition;
+    int64_t offset;
+    struct batch *batch;
+    struct crash_stand stand;
+    struct envelope envelope;
+};
+
+struct batch {
+    struct sink *sink;
+    unsigned n;
+    unsigned n_stopped;            /* of its records, at an armed crash point */
+    void (*go_on)(struct sink *s); /* what to do once none is; NULL: nothing yet */
+    struct held record[SINK_BATCH_RECORDS_MAX];
+};
+
+struct sink {
+    struct sink_core core;
+    struct log_consumer *consumer;
+    struct store *store;
+    struct event *timer;
+    char *topic;
+    char *owner;
+    void (*stopped)(void *arg, const struct errctx *err);
+    void (*notice)(void *arg, const char *text);
+    void *arg;
+    struct sink_counters counters;
+    bool is_stopped;
+    bool lost; /* told once, not every 50 ms while a store is down */
+
+    struct batch *gathering;
+    struct batch *under_way; /* n = 0: none */
+    struct store_record
+        record[SINK_BATCH_RECORDS_MAX]; /* of the batch under way, as the store wants it */
+    struct store_batch request;
+    enum store_status answer;
+    char detail[STORE_DETAIL_SIZE];
+};
+
+static void step(struct sink *s, const struct sink_event *ev);
+
+static void stop(struct sink *s, const struct errctx *err)
+{
+    s->is_stopped = true;
+    s->stopped(s->arg, err);
+}
+
+/* --- crash points: a batch goes on when none of its records is held at one ------------------- */
+
+static void record_released(void *arg)
+{
+    struct held *record = arg;
+    struct batch *batch = record->batch;
+    void (*go_on)(struct sink * s) = batch->go_on;
+
+    batch->n_stopped--;
+    if (batch->n_stopped > 0 || !go_on)
+        return;
+    batch->go_on = NULL;
+    go_on(batch->sink);
+}
+
+static void reach(struct batch *batch, unsigned i, enum crash_point point)
+{
+    struct held *record = &batch->record[i];
+
+    if (crash_point_reach(&record->stand, point, record_released, record))
+        batch->n_stopped++;
+}
+
+static void reach_all(struct batch *batch, enum crash_point point)
+{
+    for (unsigned i = 0; i < batch->n; i++)
+        reach(batch, i, point);
+}
+
+static void when_released(struct batch *batch, void (*go_on)(struct sink *s))
+{
+    assert(!batch->go_on);
+    if (batch->n_stopped > 0)
+        batch->go_on = go_on;
+    else
+        go_on(batch->sink);
+}
+
+static void empty(struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->n; i++)
+        crash_point_leave(&batch->record[i].stand);
+    batch->n = 0;
+    batch->n_stopped = 0;
+    batch->go_on = NULL;
+}
+
+/* --- from the log -------------------------------------------------------------------------- */
+
+static void on_notice(void *arg, const char *text)
+{
+    const struct sink *s = arg;
+
+    if (s->notice)
+        s->notice(s->arg, text);
+}
+
+/* Decoded into the place behind those gathered; the core's answer decides whether it stays. */
+static int take(struct sink *s, const struct log_record *record, struct errctx *err)
+{
+    struct held *place = &s->gathering->record[s->gathering->n];
+    int r;
+
+    assert(s->gathering->n < SINK_BATCH_RECORDS_MAX);
+    r = envelope_decode(record->data ? record->data : "", record->size, &place->envelope, err);
+    if (r != 0)
+        return err_prefix(err, r, "record %u@%" PRId64 " of %s", record->partition, record->offset,
+                          s->topic);
+    place->partition = record->partition;
+    place->offset = record->offset;
+    step(s, &(struct sink_event){.type = SINK_EV_RECORD,
+                                 .partition = record->partition,
+                                 .offset = record->offset,
+                                 .size = record->size});
+    return 0;
+}
+
+static void pump(void *arg)
+{
+    struct sink *s = arg;
+    struct log_record record;
+    struct errctx err;
+
+    while (!s->is_stopped && sink_core_wants(&s->core)) {
+        int r = log_consumer_next(s->consumer, &record, &err);
+
+        if (r == 0) {
+            step(s, &(struct sink_event){.type = SINK_EV_NO_MORE});
+            return;
+        }
+        if (r > 0)
+            r = take(s, &record, &err);
+        if (r < 0)
+            stop(s, &err);
+    }
+}
+
+/* --- to the store -------------------------------------------------------------------------- */
+
+static enum sink_failure failure_of(enum store_status status)
+{
+    switch (status) {
+    case STORE_UNAVAILABLE:
+    case STORE_UNKNOWN:
+    case STORE_RETRY:
+    case STORE_CONFLICT: /* rolled back: somebody else held a lock for too long */
+        return SINK_LOST;
+    case STORE_FENCED:
+        return SINK_FENCED;
+    case STORE_CONSTRAINT:
+    case STORE_BARRED:
+    case STORE_NOTA:
+    case STORE_FATAL:
+        return SINK_REFUSED;
+    case STORE_OK:
+    case STORE_STATUSES:
+        break;
+    }
+    assert(!"a success is no failure");
+    return SINK_REFUSED;
+}
+
+static void failed(struct sink *s, enum store_status status, const char *detail)
+{
+    char text[STORE_DETAIL_SIZE + 128];
+    enum sink_failure failure = failure_of(status);
+
+    if (failure == SINK_LOST && !s->lost) {
+        (void)snprintf(text, sizeof text, "%s: %s: %s; asking where it stands",
+                       store_name(s->store), store_status_name(status), detail);
+        on_notice(s, text);
+    }
+    s->lost = true;
+    (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
+    step(s, &(struct sink_event){.type = SINK_EV_FAILED, .failure = failure});
+}
+
+static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
+                      const struct position *position)
+{
+    struct sink *s = arg;
+
+    if (reply->status != STORE_OK) {
+        failed(s, reply->status, reply->detail);
+        return;
+    }
+    s->lost = false;
+    s->request.epoch = epoch;
+    step(s, &(struct sink_event){.type = SINK_EV_OPENED, .position = *position});
+    pump(s);
+}
+
+static void open_store(struct sink *s, enum store_sink_mode mode)
+{
+    s->counters.opened++;
+    store_sink_open(s->store, s->topic, s->core.durable.n, s->owner, mode,
+                    clock_now_us() + SINK_OPEN_TIMEOUT_US, on_opened, s);
+}
+
+static void applied(struct sink *s)
+{
+    s->counters.batches++;
+    s->counters.records += s->under_way->n;
+    empty(s->under_way);
+    step(s, &(struct sink_event){.type = SINK_EV_APPLIED});
+    pump(s);
+}
+
+static void answered(struct sink *s)
+{
+    if (s->answer == STORE_OK) {
+        reach_all(s->under_way, CRASH_SINK_APPLIED);
+        when_released(s->under_way, applied);
+        return;
+    }
+    failed(s, s->answer, s->detail);
+    empty(s->under_way);
+}
+
+static void on_answer(void *arg, const struct store_reply *reply)
+{
+    struct sink *s = arg;
+
+    s->answer = reply->status;
+    (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
+    when_released(s->under_way, answered);
+}
+
+static void send_batch(struct sink *s)
+{
+    struct batch *batch = s->under_way;
+
+    for (unsigned i = 0; i < batch->n; i++)
+        s->record[i] = (struct store_record){.partition = batch->record[i].partition,
+                                             .offset = batch->record[i].offset,
+                                             .envelope = &batch->record[i].envelope};
+    s->request.n_records = batch->n;
+    store_sink_apply(s->store, &s->request, clock_now_us() + SINK_APPLY_TIMEOUT_US, on_answer, s);
+    reach_all(batch, CRASH_SINK_SENT);
+}
+
+/* --- the core's actions ---------------------------------------------------------------------- */
+
+static void hold(struct sink *s)
+{
+    struct batch *batch = s->gathering;
+
+    reach(batch, batch->n++, CRASH_SINK_RECEIVED);
+}
+
+static void apply(struct sink *s, const struct sink_action *action)
+{
+    struct batch *batch = s->gathering;
+
+    assert(s->under_way->n == 0);
+    assert(batch->n == action->n_records);
+    s->gathering = s->under_way;
+    s->under_way = batch;
+    s->request.from = action->from;
+    s->request.to = action->to;
+    when_released(batch, send_batch);
+}
+
+static void seek(struct sink *s, const struct position *from)
+{
+    struct errctx err;
+
+    empty(s->gathering);
+    if (log_consumer_start(s->consumer, from, &err) != 0)
+        stop(s, &err);
+}
+
+static void stop_with(struct sink *s, enum sink_failure failure)
+{
+    const struct held *record = &s->under_way->record[0];
+    struct errctx err;
+
+    if (failure == SINK_FENCED)
+        (void)err_set(&err, EPERM, ERR_FENCED, "another sink has taken over %s: %s",
+                      store_name(s->store), s->detail);
+    else if (s->under_way->n == 0)
+        (void)err_set(&err, EIO, ERR_FATAL, "%s cannot be opened: %s", store_name(s->store),
+                      s->detail);
+    else
+        (void)err_set(&err, EIO, ERR_FATAL, "%s refuses record %u@%" PRId64 " (request %s): %s",
+                      store_name(s->store), record->partition, record->offset,
+                      record->envelope.txn.request, s->detail);
+    stop(s, &err);
+}
+
+static void perform(struct sink *s, const struct sink_action *action)
+{
+    struct timeval delay;
+
+    switch (action->type) {
+    case SINK_ACT_TAKE_OVER:
+        open_store(s, STORE_SINK_TAKE_OVER);
+        break;
+    case SINK_ACT_RESUME:
+        open_store(s, STORE_SINK_RESUME);
+        break;
+    case SINK_ACT_SEEK:
+        seek(s, &action->from);
+        break;
+    case SINK_ACT_HOLD:
+        hold(s);
+        break;
+    case SINK_ACT_SKIP:
+        s->counters.skipped++;
+        break;
+    case SINK_ACT_APPLY:
+        apply(s, action);
+        break;
+    case SINK_ACT_SET_TIMER:
+        delay = clock_timeval(action->delay_us);
+        (void)evtimer_add(s->timer, &delay);
+        break;
+    case SINK_ACT_STOP:
+        stop_with(s, action->failure);
+        break;
+    }
+}
+
+static void step(struct sink *s, const struct sink_event *ev)
+{
+    struct sink_actions out;
+    int r;
+
+    if (s->is_stopped)
+        return;
+    r = sink_core_step(&s->core, ev, &out);
+    assert(r == 0);
+    for (unsigned i = 0; i < out.n; i++)
+        perform(s, &out.item[i]);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    step(arg, &(struct sink_event){.type = SINK_EV_TIMEOUT});
+}
+
+/* --- the sink -------------------------------------------------------------------------------- */
+
+static struct batch *batch_new(struct sink *s)
+{
+    struct batch *batch = mem_alloc(sizeof *batch);
+
+    batch->sink = s;
+    for (unsigned i = 0; i < SINK_BATCH_RECORDS_MAX; i++)
+        batch->record[i].batch = batch;
+    return batch;
+}
+
+int sink_new(struct event_base *base, struct store *store, const struct sink_options *options,
+             struct sink **ret_sink, struct errctx *err)
+{
+    static const struct sink_limits limits = {.records_max = SINK_BATCH_RECORDS_MAX,
+                                              .bytes_max = SINK_BATCH_BYTES_MAX,
+                                              .backoff_us = SINK_BACKOFF_US};
+    struct sink *s = mem_alloc(sizeof *s);
+    const struct log_consumer_options log = {.bootstrap = options->log,
+                                             .topic = options->topic,
+                                             .n_partitions = options->n_partitions,
+                                             .readable = pump,
+                                             .notice = on_notice,
+                                             .arg = s};
+    int r;
+
+    sink_core_init(&s->core, options->n_partitions, &limits);
+    s->store = store;
+    s->topic = mem_strdup(options->topic);
+    s->owner = mem_strdup(options->owner);
+    s->stopped = options->stopped;
+    s->notice = options->notice;
+    s->arg = options->arg;
+    s->gathering = batch_new(s);
+    s->under_way = batch_new(s);
+    s->request.topic = s->topic;
+    s->request.record = s->record;
+    s->timer = evtimer_new(base, on_timer, s);
+    r = log_consumer_new(base, &log, &s->consumer, err);
+    if (r != 0) {
+        sink_free(s);
+        return r;
+    }
+    step(s, &(struct sink_event){.type = SINK_EV_START});
+    *ret_sink = s;
+    return 0;
+}
+
+void sink_free(struct sink *s)
+{
+    if (!s)
+        return;
+    log_consumer_free(s->consumer);
+    if (s->timer)
+        event_free(s->timer);
+    empty(s->gathering);
+    empty(s->under_way);
+    free(s->gathering);
+    free(s->under_way);
+    free(s->topic);
+    free(s->owner);
+    free(s);
+}
+
+struct position sink_durable(const struct sink *s)
+{
+    return s->core.owned ? s->core.durable : (struct position){0};
+}
+
+struct position sink_ends(const struct sink *s)
+{
+    struct position ends = {.n = s->core.durable.n};
+
+    for (unsigned i = 0; i < ends.n; i++)
+        ends.offset[i] = log_consumer_end(s->consumer, i);
+    return ends;
+}
+
+struct sink_counters sink_counters(const struct sink *s)
+{
+    return s->counters;
+}
+
+unsigned sink_in_flight(const struct sink *s)
+{
+    return s->gathering->n + s->under_way->n;
+}
