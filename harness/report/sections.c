@@ -1,0 +1,237 @@
+/* The parts of the page that are made from results.json alone; section_figures.c has the rest. */
+#include "harness/report/sections.h"
+
+#include "approaches/approach.h"
+#include "harness/checkers/checkers.h"
+#include "harness/report/drawing.h"
+#include "harness/report/html.h"
+#include "harness/report/story.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SENTENCES_A_VERDICT 2
+
+static const char *const mark_class[STORY_MARKS] = {
+    [STORY_AGREE] = "valid",
+    [STORY_ANOMALIES] = "invalid",
+    [STORY_UNKNOWN] = "unknown",
+    [STORY_BROKEN] = "invalid",
+};
+
+static void schedule_words(struct buf *out, const char *schedule)
+{
+    if (strcmp(schedule, "none") == 0) {
+        buf_append_str(out, "no fault");
+        return;
+    }
+    for (; *schedule; schedule++)
+        buf_append_char(out, *schedule == '_' ? ' ' : *schedule);
+}
+
+static void approach_cell(struct buf *out, const char *approach)
+{
+    const struct approach *row = approach_find(approach);
+
+    buf_append_str(out, "<th scope=\"row\"><span class=\"approach ");
+    html_text(out, approach);
+    buf_append_str(out, "\">");
+    html_text(out, approach);
+    buf_append_str(out, "</span>");
+    if (row) {
+        buf_append_str(out, "<br><span class=\"soft\">");
+        html_text(out, row->summary);
+        buf_append_str(out, "</span>");
+    }
+    buf_append_str(out, "</th>");
+}
+
+void section_head(struct buf *out, const struct report *r)
+{
+    const char *question = story_text(r->results, "question");
+
+    buf_append_str(out, "<header><p class=\"kicker\">syncbed · ");
+    html_text(out, story_text(r->results, "experiment"));
+    buf_append_str(out, "</p><h1>");
+    html_text(out, *question ? question : story_text(r->results, "experiment"));
+    buf_append_str(out,
+                   "</h1><p class=\"answer\">The same writes, at the same planned times, through "
+                   "each approach, on the same real servers, with the same faults. What follows "
+                   "was read from the stores after everything had come to rest.</p></header>\n");
+}
+
+static void verdict_cell(struct buf *out, const struct report *r, const char *approach,
+                         const char *schedule)
+{
+    unsigned n;
+    const json_t *run = report_cell(r, approach, schedule, &n);
+    enum story_mark mark;
+
+    if (!run) {
+        buf_append_str(out, "<td>–</td>");
+        return;
+    }
+    mark = story_mark_of(run);
+    buf_printf(out, "<td class=\"%s\" data-fault=\"", mark_class[mark]);
+    schedule_words(out, schedule);
+    buf_append_str(out, "\"><span class=\"mark\">");
+    html_text(out, story_headline(run, mark));
+    buf_append_str(out, "</span><ul>");
+    story_phrases(out, run);
+    if (n > 1)
+        buf_printf(out, "<li class=\"soft\">the worst of %u runs</li>", n);
+    buf_append_str(out, "</ul></td>");
+}
+
+void section_verdicts(struct buf *out, const struct report *r)
+{
+    buf_append_str(out, "<section><h2>What happened to the data</h2>\n<div class=\"scroll\">"
+                        "<table class=\"verdicts\"><thead><tr><th></th>");
+    for (unsigned s = 0; s < r->n_schedules; s++) {
+        buf_append_str(out, "<th scope=\"col\">");
+        schedule_words(out, r->schedule[s]);
+        buf_append_str(out, "</th>");
+    }
+    buf_append_str(out, "</tr></thead><tbody>\n");
+    for (unsigned a = 0; a < r->n_approaches; a++) {
+        buf_append_str(out, "<tr>");
+        approach_cell(out, r->approach[a]);
+        for (unsigned s = 0; s < r->n_schedules; s++)
+            verdict_cell(out, r, r->approach[a], r->schedule[s]);
+        buf_append_str(out, "</tr>\n");
+    }
+    buf_append_str(out, "</tbody></table></div></section>\n");
+}
+
+/* --- sentences ------------------------------------------------------------------------------- */
+
+static void examples(struct buf *out, const json_t *run, const struct checker *checker,
+                     unsigned *drawn)
+{
+    const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker->name);
+    const json_t *list = json_object_get(verdict, "examples");
+
+    for (size_t i = 0; i < json_array_size(list) && i < SENTENCES_A_VERDICT; i++) {
+        const json_t *example = json_array_get(list, i);
+
+        buf_append_str(out, "<li><b>");
+        html_text(out, checker->name);
+        buf_append_str(out, "</b> ");
+        html_text(out, story_text(example, "sentence"));
+        if (i == 0) {
+            char id[32];
+
+            (void)snprintf(id, sizeof id, "drawing-%u", (*drawn)++);
+            drawing_of(out, id, example);
+        }
+        buf_append_str(out, "</li>\n");
+    }
+}
+
+static void cell_sentences(struct buf *out, const struct report *r, const char *approach,
+                           const char *schedule, unsigned *drawn)
+{
+    unsigned n;
+    const json_t *run = report_cell(r, approach, schedule, &n);
+    enum story_mark mark = run ? story_mark_of(run) : STORY_AGREE;
+
+    if (mark != STORY_ANOMALIES && mark != STORY_BROKEN)
+        return;
+    buf_append_str(out, "<h3><span class=\"approach ");
+    html_text(out, approach);
+    buf_append_str(out, "\">");
+    html_text(out, approach);
+    buf_append_str(out, "</span>, ");
+    schedule_words(out, schedule);
+    buf_append_str(out, "</h3><ul class=\"sentences\">\n");
+    for (unsigned c = 0; c < CHECKERS; c++)
+        examples(out, run, &checker_table[c], drawn);
+    buf_append_str(out, "</ul>\n");
+}
+
+void section_sentences(struct buf *out, const struct report *r)
+{
+    size_t before;
+    unsigned drawn = 0;
+
+    buf_append_str(out, "<section><h2>For example</h2>\n");
+    before = out->size;
+    for (unsigned a = 0; a < r->n_approaches; a++) {
+        for (unsigned s = 0; s < r->n_schedules; s++)
+            cell_sentences(out, r, r->approach[a], r->schedule[s], &drawn);
+    }
+    if (out->size == before)
+        buf_append_str(out, "<p>No anomaly was found in any run.</p>");
+    buf_append_str(out, "</section>\n");
+}
+
+/* --- every verdict --------------------------------------------------------------------------- */
+
+static const char *short_word(const char *word)
+{
+    if (strcmp(word, verdict_word_name(VERDICT_VALID)) == 0)
+        return "✓";
+    if (strcmp(word, verdict_word_name(VERDICT_INVALID)) == 0)
+        return "✗";
+    return strcmp(word, verdict_word_name(VERDICT_UNKNOWN)) == 0 ? "?" : "not judged";
+}
+
+static void matrix_cell(struct buf *out, const json_t *run, const struct checker *checker)
+{
+    const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker->name);
+    const char *word = story_verdict(run, checker->name);
+    double count, of;
+
+    buf_printf(out, "<td><span class=\"t-%s\">%s", word, short_word(word));
+    if (story_number(verdict, "count", &count) && count >= 1) {
+        buf_append_char(out, ' ');
+        html_count(out, (long long)count);
+    }
+    buf_append_str(out, "</span>");
+    if (story_number(verdict, "of", &of)) {
+        buf_append_str(out, " <span class=\"soft\">of ");
+        html_count(out, (long long)of);
+        buf_append_str(out, "</span>");
+    }
+    if (!json_is_true(json_object_get(verdict, "promised")))
+        buf_append_str(out, "<br><span class=\"soft\">not promised</span>");
+    buf_append_str(out, "</td>");
+}
+
+static void matrix_row(struct buf *out, const json_t *run)
+{
+    buf_append_str(out, "<tr><th scope=\"row\"><span class=\"approach ");
+    html_text(out, story_text(run, "approach"));
+    buf_append_str(out, "\">");
+    html_text(out, story_text(run, "approach"));
+    buf_append_str(out, "</span></th><td>");
+    schedule_words(out, story_text(run, "schedule"));
+    buf_append_str(out, "</td>");
+    for (unsigned c = 0; c < CHECKERS; c++)
+        matrix_cell(out, run, &checker_table[c]);
+    buf_append_str(out, "</tr>\n");
+}
+
+void section_matrix(struct buf *out, const struct report *r)
+{
+    buf_append_str(out, "<section><h2>Every verdict</h2><p>✓ valid, ✗ invalid with the number of "
+                        "violations, ? unknown; “of” is how many could have violated it.</p>"
+                        "<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th></th><th>"
+                        "fault</th>");
+    for (unsigned c = 0; c < CHECKERS; c++)
+        buf_printf(out, "<th title=\"%s\">%s</th>", checker_table[c].means, checker_table[c].name);
+    buf_append_str(out, "</tr></thead><tbody>\n");
+    for (unsigned a = 0; a < r->n_approaches; a++) {
+        for (unsigned s = 0; s < r->n_schedules; s++) {
+            unsigned n;
+            const json_t *run = report_cell(r, r->approach[a], r->schedule[s], &n);
+
+            if (run)
+                matrix_row(out, run);
+        }
+    }
+    buf_append_str(out, "</tbody></table></div><dl class=\"setup\">");
+    for (unsigned c = 0; c < CHECKERS; c++)
+        buf_printf(out, "<dt>%s</dt><dd>%s</dd>", checker_table[c].name, checker_table[c].means);
+    buf_append_str(out, "</dl></section>\n");
+}
