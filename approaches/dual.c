@@ -2,6 +2,7 @@
 #include "approaches/dual.h"
 
 #include "approaches/later.h"
+#include "approaches/store_code.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -50,32 +51,9 @@ struct work {
 
 /* --- what the client hears ----------------------------------------------------------------- */
 
-static enum code code_of(enum store_status status)
-{
-    switch (status) {
-    case STORE_OK:
-        return CODE_NONE;
-    case STORE_CONSTRAINT:
-        return CODE_CONSTRAINT;
-    case STORE_CONFLICT:
-    case STORE_RETRY:
-        return CODE_CONFLICT;
-    case STORE_UNAVAILABLE:
-        return CODE_UNAVAILABLE;
-    case STORE_BARRED:
-    case STORE_NOTA:
-    case STORE_FENCED: /* these three belong to two-phase commit and sinks: nothing is known */
-    case STORE_FATAL:  /* not in the store's table, so neither is what it means for the write */
-    case STORE_UNKNOWN:
-    case STORE_STATUSES:
-        break;
-    }
-    return CODE_UNKNOWN;
-}
-
 static bool surely_failed(const struct dual_answer *answer)
 {
-    enum code code = code_of(answer->status);
+    enum code code = store_code(answer->status);
 
     return code != CODE_NONE && code_definite(code);
 }
@@ -100,7 +78,7 @@ static void combine_failed(const struct dual_answer *answer, unsigned n, struct 
     for (unsigned i = 0; i < n; i++) {
         if (!surely_failed(&answer[i]))
             continue;
-        reply->code = code_of(answer[i].status);
+        reply->code = store_code(answer[i].status);
         (void)snprintf(reply->detail, sizeof reply->detail, "%s %s", answer[i].store,
                        answer[i].detail[0] != '\0' ? answer[i].detail
                                                    : store_status_name(answer[i].status));

@@ -1,0 +1,27 @@
+/*
+ * load.h - the role `load`: the clients of a run, open loop, as a process of its own.
+ *
+ * It draws the plan, connects, says ready and waits for its one command. What happens then is in
+ * generator.h. Commands on its control socket, besides every role's:
+ *
+ *   start {at_us}   begin the plan at this instant (CLOCK_MONOTONIC, µs)
+ *   progress        {"planned":N,"invoked":N,"ok":N,"fail":N,"info":N,"in_flight":N,"done":false}
+ *
+ * When the last operation has ended and the history is closed, every connection gets
+ * {"event":"finished","name":"load"}. The process stays until SIGTERM; one that comes earlier
+ * closes the history as it stands, with the operations that are open left open.
+ */
+#ifndef SYNCBED_HARNESS_WORKLOAD_LOAD_H
+#define SYNCBED_HARNESS_WORKLOAD_LOAD_H
+
+struct load_options {
+    const char *topology; /* path */
+    const char *name;     /* this role's name in it */
+    const char *config;   /* path; of it `workload` and `seed` are read */
+    const char *history;  /* path, made anew */
+};
+
+/* The process' exit status: 0, 1 (the history could not be written), 2 (bad options). */
+int load_main(const struct load_options *options);
+
+#endif
