@@ -16,7 +16,8 @@
  *   16  u64  durable: the last sequence that was durable when this record was written
  *   24  u8   kind
  *   25  …    EPOCH: u64 epoch
- *            COMMIT: gid, request, u8 n, n participants; END: gid; a text is u8 length + bytes
+ *            COMMIT: gid, request, u8 n, n participants
+ *            END: gid, u64 segment of its COMMIT          a text is u8 length + bytes
  *
  * `durable` tells two things apart that look alike after a power cut: a batch of which some pages
  * were written and some were not (a torn tail), and damage to what had been safe (decision_scan.h).
@@ -47,6 +48,7 @@ struct decision {
     int64_t epoch;                 /* EPOCH */
     char gid[GID_SIZE];            /* COMMIT, END */
     char request[REQUEST_ID_SIZE]; /* COMMIT */
+    uint64_t commit_segment;       /* END: where its COMMIT stands */
     unsigned n_participants;       /* COMMIT: those that were prepared, 1..STORES_MAX */
     char participant[STORES_MAX][STORE_NAME_SIZE];
 };

@@ -1,0 +1,437 @@
+/* Queue, writer thread and group commit: see the header. */
+#include "coordinator/decision_log.h"
+
+#include "base/mem.h"
+#include "coordinator/decision_segment.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What is written with one fdatasync. */
+struct batch {
+    size_t n;
+    size_t capacity;
+    struct decision *record;         /* owned */
+    struct decision_ticket **ticket; /* owned; parallel to `record`, NULL for END */
+    bool forced;                     /* somebody waits for it */
+};
+
+struct segment_open {
+    uint64_t number;
+    uint64_t n_open; /* decisions in it that have not ended */
+};
+
+struct decision_log {
+    char *dir;
+    char *owner;
+    int lock_fd;
+    int event_fd;
+    pthread_t thread;
+    bool thread_runs;
+
+    struct segment_writer writer; /* the thread's own once it runs, like `bytes` */
+    uint8_t *bytes;
+    size_t bytes_capacity;
+
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t wake;
+    struct batch waiting;
+    struct decision_ticket *durable, **durable_last; /* to be collected, in the order of writing */
+    size_t n_segments, segments_capacity;
+    struct segment_open *segment; /* ascending; owned */
+    struct decision_log_stats stats;
+    bool stopping;
+    int failed; /* 0, or the writer's negative errno and its words */
+    struct errctx failure;
+};
+
+/* --- batches -----------------------------------------------------------------------------------
+ */
+
+static void batch_add(struct batch *b, const struct decision *record,
+                      struct decision_ticket *ticket)
+{
+    size_t capacity = b->capacity;
+
+    b->record = mem_grow(b->record, b->n, &b->capacity, sizeof *b->record);
+    b->ticket = mem_grow(b->ticket, b->n, &capacity, sizeof(struct decision_ticket *));
+    b->record[b->n] = *record;
+    b->ticket[b->n++] = ticket;
+    b->forced |= ticket != NULL;
+}
+
+static void batch_done(struct batch *b)
+{
+    free(b->record);
+    free(b->ticket);
+    *b = (struct batch){0};
+}
+
+static size_t encode(struct decision_log *log, const struct batch *b)
+{
+    size_t size = 0;
+
+    if (log->bytes_capacity < b->n * DECISION_SIZE_MAX) {
+        log->bytes_capacity = b->n * DECISION_SIZE_MAX;
+        log->bytes = mem_realloc(log->bytes, log->bytes_capacity);
+    }
+    for (size_t i = 0; i < b->n; i++)
+        size += decision_encode(log->bytes + size, &b->record[i], log->writer.sequence + 1 + i,
+                                log->writer.sequence);
+    return size;
+}
+
+/* --- segments ----------------------------------------------------------------------------------
+ */
+
+static struct segment_open *segment_find(struct decision_log *log, uint64_t number)
+{
+    uint64_t first = log->n_segments > 0 ? log->segment[0].number : 0;
+
+    if (log->n_segments == 0 || number < first || number - first >= log->n_segments)
+        return NULL; /* dropped: all its decisions had ended */
+    return &log->segment[number - first];
+}
+
+/* The entries up to segment `number`; the first call names the oldest. */
+static void segments_reach(struct decision_log *log, uint64_t number)
+{
+    uint64_t next = log->n_segments > 0 ? log->segment[0].number + log->n_segments : number;
+
+    for (; next <= number; next++) {
+        log->segment =
+            mem_grow(log->segment, log->n_segments, &log->segments_capacity, sizeof *log->segment);
+        log->segment[log->n_segments++] = (struct segment_open){.number = next};
+    }
+}
+
+/*
+ * Sound although END records are lazy: a decision has ended when every participant has committed
+ * durably, whether or not its END can be read later.
+ */
+static void drop_ended(struct decision_log *log)
+{
+    while (log->n_segments > DECISION_SEGMENTS_KEPT && log->segment[0].n_open == 0) {
+        if (segment_drop(&log->writer, log->segment[0].number) < 0)
+            return; /* costs its space only; tried again with the next segment */
+        log->n_segments--;
+        memmove(&log->segment[0], &log->segment[1], log->n_segments * sizeof log->segment[0]);
+        log->stats.segments_dropped++;
+    }
+}
+
+/* --- the writer --------------------------------------------------------------------------------
+ */
+
+static int write_batch(struct decision_log *log, const struct batch *b, struct errctx *err)
+{
+    size_t size = encode(log, b);
+    int rc;
+
+    if (log->writer.fd < 0 || !segment_has_room(&log->writer, size)) {
+        rc = segment_next(&log->writer, err);
+        if (rc < 0)
+            return rc;
+        (void)pthread_mutex_lock(&log->mutex);
+        segments_reach(log, log->writer.number);
+        log->stats.segments_made++;
+        drop_ended(log);
+        (void)pthread_mutex_unlock(&log->mutex);
+    }
+    return segment_append(&log->writer, log->bytes, size, b->n, err);
+}
+
+static void publish(struct decision_log *log, const struct batch *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct decision_ticket *ticket = b->ticket[i];
+
+        if (!ticket)
+            continue;
+        ticket->segment = log->writer.number;
+        ticket->next = NULL;
+        *log->durable_last = ticket;
+        log->durable_last = &ticket->next;
+        segment_find(log, log->writer.number)->n_open++;
+    }
+    log->stats.records += b->n;
+    log->stats.fsyncs++;
+    if (b->n > log->stats.batch_max)
+        log->stats.batch_max = b->n;
+}
+
+static void signal_loop(const struct decision_log *log)
+{
+    uint64_t one = 1;
+
+    /* EAGAIN means that the counter is full: then the loop is woken anyway. */
+    if (write(log->event_fd, &one, sizeof one) < 0)
+        assert(errno == EAGAIN);
+}
+
+static void *writer_main(void *arg)
+{
+    struct decision_log *log = arg;
+    struct batch batch = {0};
+
+    (void)pthread_mutex_lock(&log->mutex);
+    for (;;) {
+        struct batch spare = batch;
+        struct errctx err = {.message = ""};
+        int rc;
+
+        while (!log->waiting.forced && !log->stopping)
+            (void)pthread_cond_wait(&log->wake, &log->mutex);
+        if (log->waiting.n == 0)
+            break; /* stopping, and all is written */
+        batch = log->waiting;
+        spare.n = 0;
+        spare.forced = false;
+        log->waiting = spare;
+        (void)pthread_mutex_unlock(&log->mutex);
+        rc = write_batch(log, &batch, &err);
+        (void)pthread_mutex_lock(&log->mutex);
+        if (rc < 0) {
+            log->failed = rc;
+            log->failure = err;
+        } else {
+            publish(log, &batch);
+        }
+        signal_loop(log);
+        if (rc < 0)
+            break;
+    }
+    (void)pthread_mutex_unlock(&log->mutex);
+    batch_done(&batch);
+    return NULL;
+}
+
+/* --- opening -----------------------------------------------------------------------------------
+ */
+
+struct opening {
+    struct decision_log *log;
+    decision_visit visit;
+    void *arg;
+};
+
+/* Count what is open in each segment on the way to the caller. */
+static void visit_and_count(void *arg, const struct decision *decision)
+{
+    const struct opening *o = arg;
+    struct decision_log *log = o->log;
+    struct segment_open *s;
+
+    segments_reach(log, decision->segment);
+    if (decision->kind == DECISION_COMMIT) {
+        segment_find(log, decision->segment)->n_open++;
+    } else if (decision->kind == DECISION_END) {
+        s = segment_find(log, decision->commit_segment);
+        if (s && s->n_open > 0)
+            s->n_open--;
+    }
+    o->visit(o->arg, decision);
+}
+
+static int lock_folder(struct decision_log *log, struct errctx *err)
+{
+    char path[PATH_MAX];
+
+    if (snprintf(path, sizeof path, "%s/lock", log->dir) >= (int)sizeof path)
+        return err_set(err, ENAMETOOLONG, ERR_FATAL, "%s: the path is too long", log->dir);
+    if (mkdir(log->dir, 0700) < 0 && errno != EEXIST)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", log->dir, strerror(errno));
+    log->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (log->lock_fd < 0)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    if (flock(log->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    if (errno != EWOULDBLOCK)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    return err_set(err, EBUSY, ERR_FATAL,
+                   "%s: held by another process: a coordinator %s is running already", path,
+                   log->owner);
+}
+
+static int read_and_cut(struct decision_log *log, decision_visit visit, void *arg,
+                        struct errctx *err)
+{
+    struct opening opening = {.log = log, .visit = visit, .arg = arg};
+    struct decision_scan scan;
+    int rc = decision_scan(log->dir, log->owner, visit_and_count, &opening, &scan, err);
+
+    log->writer.epoch = scan.epoch + 1;
+    if (rc == 0 && scan.n_segments > 0) {
+        segments_reach(log, scan.segment[scan.n_segments - 1]);
+        rc = segment_resume(&log->writer, &scan, err);
+    }
+    decision_scan_done(&scan);
+    return rc;
+}
+
+static int begin_epoch(struct decision_log *log, struct errctx *err)
+{
+    struct decision epoch = {.kind = DECISION_EPOCH, .epoch = log->writer.epoch};
+    struct batch batch = {0};
+    int rc;
+
+    batch_add(&batch, &epoch, NULL);
+    rc = write_batch(log, &batch, err);
+    batch_done(&batch);
+    return rc;
+}
+
+static struct decision_log *log_new(const struct decision_log_options *options)
+{
+    struct decision_log *log = mem_alloc(sizeof *log);
+    size_t size = options->segment_size ? options->segment_size : DECISION_SEGMENT_SIZE;
+
+    log->dir = mem_strdup(options->dir);
+    log->owner = mem_strdup(options->owner);
+    log->lock_fd = log->event_fd = -1;
+    log->durable_last = &log->durable;
+    segment_writer_init(&log->writer, options->io ? options->io : &decision_io_system, log->dir,
+                        log->owner, size);
+    (void)pthread_mutex_init(&log->mutex, NULL); /* cannot fail on Linux, nor can the next */
+    (void)pthread_cond_init(&log->wake, NULL);
+    return log;
+}
+
+int decision_log_open(const struct decision_log_options *options, decision_visit visit, void *arg,
+                      struct decision_log **ret_log, struct errctx *err)
+{
+    struct decision_log *log = log_new(options);
+    int rc;
+
+    rc = lock_folder(log, err);
+    if (rc == 0)
+        rc = read_and_cut(log, visit, arg, err);
+    if (rc == 0)
+        rc = begin_epoch(log, err);
+    if (rc < 0)
+        goto fail;
+    log->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (log->event_fd < 0) {
+        rc = err_set(err, errno, ERR_FATAL, "eventfd: %s", strerror(errno));
+        goto fail;
+    }
+    rc = pthread_create(&log->thread, NULL, writer_main, log);
+    if (rc != 0) {
+        rc = err_set(err, rc, ERR_FATAL, "thread of the decision log: %s", strerror(rc));
+        goto fail;
+    }
+    log->thread_runs = true;
+    *ret_log = log;
+    return 0;
+fail:
+    decision_log_close(log);
+    return rc;
+}
+
+void decision_log_close(struct decision_log *log)
+{
+    if (!log)
+        return;
+    if (log->thread_runs) {
+        (void)pthread_mutex_lock(&log->mutex);
+        log->stopping = true;
+        (void)pthread_cond_signal(&log->wake);
+        (void)pthread_mutex_unlock(&log->mutex);
+        (void)pthread_join(log->thread, NULL);
+    }
+    segment_writer_done(&log->writer);
+    if (log->event_fd >= 0)
+        (void)close(log->event_fd);
+    if (log->lock_fd >= 0)
+        (void)close(log->lock_fd); /* unlocks */
+    (void)pthread_cond_destroy(&log->wake);
+    (void)pthread_mutex_destroy(&log->mutex);
+    batch_done(&log->waiting);
+    free(log->segment);
+    free(log->bytes);
+    free(log->owner);
+    free(log->dir);
+    free(log);
+}
+
+/* --- the loop's side ---------------------------------------------------------------------------
+ */
+
+int64_t decision_log_epoch(const struct decision_log *log)
+{
+    return log->writer.epoch;
+}
+
+int decision_log_fd(const struct decision_log *log)
+{
+    return log->event_fd;
+}
+
+void decision_log_commit(struct decision_log *log, const struct decision *commit,
+                         struct decision_ticket *ticket)
+{
+    assert(commit->kind == DECISION_COMMIT);
+    (void)pthread_mutex_lock(&log->mutex);
+    assert(log->waiting.n < DECISION_QUEUE_MAX);
+    batch_add(&log->waiting, commit, ticket);
+    (void)pthread_cond_signal(&log->wake);
+    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+void decision_log_end(struct decision_log *log, const char *gid, uint64_t segment)
+{
+    struct decision end = {.kind = DECISION_END, .commit_segment = segment};
+    struct segment_open *s;
+
+    (void)snprintf(end.gid, sizeof end.gid, "%s", gid);
+    (void)pthread_mutex_lock(&log->mutex);
+    s = segment_find(log, segment);
+    if (s && s->n_open > 0)
+        s->n_open--;
+    if (log->waiting.n < DECISION_QUEUE_MAX / 2)
+        batch_add(&log->waiting, &end, NULL);
+    else
+        log->stats.ends_dropped++;
+    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+int decision_log_collect(struct decision_log *log, struct errctx *err)
+{
+    struct decision_ticket *ticket;
+    uint64_t count;
+    int rc;
+
+    if (read(log->event_fd, &count, sizeof count) < 0)
+        assert(errno == EAGAIN); /* nothing new */
+    (void)pthread_mutex_lock(&log->mutex);
+    ticket = log->durable;
+    log->durable = NULL;
+    log->durable_last = &log->durable;
+    rc = log->failed;
+    if (rc < 0 && err)
+        *err = log->failure;
+    (void)pthread_mutex_unlock(&log->mutex);
+    while (ticket) {
+        struct decision_ticket *next = ticket->next; /* `durable` may free its ticket */
+
+        ticket->durable(ticket->arg);
+        ticket = next;
+    }
+    return rc;
+}
+
+void decision_log_stats(struct decision_log *log, struct decision_log_stats *ret_stats)
+{
+    (void)pthread_mutex_lock(&log->mutex);
+    *ret_stats = log->stats;
+    (void)pthread_mutex_unlock(&log->mutex);
+}
