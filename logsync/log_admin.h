@@ -33,15 +33,16 @@ __attribute__((warn_unused_result)) int log_admin_create(struct log_admin *admin
 __attribute__((warn_unused_result)) int log_admin_delete(struct log_admin *admin, const char *topic,
                                                          int timeout_ms, struct errctx *err);
 
-/* Where each partition ends: the offset of the next record. -ETIMEDOUT; -EIO. */
+/* Where each partition ends: the offset of the next record. -ENOENT; -ETIMEDOUT; -EIO. */
 __attribute__((warn_unused_result)) int log_admin_ends(struct log_admin *admin, const char *topic,
                                                        unsigned n_partitions, int timeout_ms,
                                                        struct position *ret_ends,
                                                        struct errctx *err);
 
 /*
- * Append a marker named `name` to each partition. ret_past: the position just behind them, which a
- * sink that has seen them all has reached. -ETIMEDOUT or -EIO: some may have been written.
+ * Append a marker named `name`-PARTITION to each partition. ret_past: the position just behind
+ * them, which a sink that has seen them all has reached. -ETIMEDOUT or -EIO: some may have been
+ * written.
  */
 __attribute__((warn_unused_result)) int log_admin_mark(struct log_admin *admin, const char *topic,
                                                        unsigned n_partitions, const char *name,

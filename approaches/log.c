@@ -1,0 +1,438 @@
+/* The approach `log`; see the header. */
+#include "approaches/log.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "logsync/log_producer.h"
+#include "model/envelope.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <event2/event_struct.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uthash.h>
+
+#define INFLIGHT_MAX 8192
+#define KNOWN_MAX    16384 /* acknowledged requests remembered for status */
+/*
+ * Below the clients' deadline (PROTOCOL_DEADLINE_MS) by the second that librdkafka takes to notice,
+ * so that what never left is told as `unavailable`, definitely, and not as `timeout`.
+ */
+#define MESSAGE_TIMEOUT_MS (PROTOCOL_DEADLINE_MS - 1100)
+
+/* A request that the log has acknowledged. */
+struct known {
+    char request[REQUEST_ID_SIZE];
+    UT_hash_handle hh;
+};
+
+struct front {
+    struct approach_env env;
+    struct log_producer *producer;
+    struct buf record; /* the one being encoded; kept for its memory */
+    char incarnation[ROLE_NAME_SIZE + 24];
+    uint64_t n_sent;
+    int64_t lamport;
+    struct work *works; /* by request: all that are not over */
+    struct known *known_by_request;
+    struct known *known; /* a ring of KNOWN_MAX; next: the oldest, once it is full */
+    unsigned n_known;
+    unsigned next_known;
+    uint64_t n_results[LOG_UNKNOWN + 1];
+    uint64_t n_timed_out;
+};
+
+/* One transaction, or a question for one. It is over when it is answered *and* the log is done. */
+struct work {
+    struct front *front;
+    approach_done done; /* NULL: answered */
+    void *arg;
+    struct event timer; /* the deadline; for what is answered at once, the end of this round */
+    struct crash_stand stand;
+    const struct txn *txn; /* borrowed while not answered */
+    unsigned partition;
+    struct log_message message;
+    bool sent;
+    bool delivered;
+    enum log_result result;
+    int64_t offset;
+    struct { /* what to answer when there is nothing to send */
+        bool set;
+        enum code code;
+        enum outcome outcome;
+    } at_once;
+    char detail[PROTOCOL_DETAIL_SIZE];
+    char request[REQUEST_ID_SIZE];
+    UT_hash_handle hh;
+};
+
+/* --- what a log can carry ------------------------------------------------------------------------
+ */
+
+static bool commutes(const struct txn *txn)
+{
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        if (txn->op[i].kind != OP_INCR)
+            return false;
+    }
+    return true;
+}
+
+int log_partition(const struct txn *txn, unsigned n_partitions, const char **ret_why)
+{
+    unsigned partition = envelope_partition(txn->op[0].key, n_partitions);
+
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        const struct op *op = &txn->op[i];
+
+        if (op->kind == OP_READ || op->kind == OP_INSERT || op->has_min) {
+            *ret_why = "no store can refuse, or answer, what is already in the log";
+            return -ENOTSUP;
+        }
+        if (envelope_partition(op->key, n_partitions) != partition && !commutes(txn)) {
+            *ret_why = "its keys are in different partitions, and it does not commute";
+            return -ENOTSUP;
+        }
+    }
+    return (int)partition;
+}
+
+/* --- answering ------------------------------------------------------------------------------- */
+
+static void end(struct work *work)
+{
+    crash_point_leave(&work->stand);
+    event_del(&work->timer);
+    HASH_DEL(work->front->works, work);
+    free(work);
+}
+
+static void answer(struct work *work, struct reply *reply)
+{
+    approach_done done = work->done;
+
+    (void)snprintf(reply->detail, sizeof reply->detail, "%s", work->detail);
+    event_del(&work->timer);
+    work->done = NULL;
+    done(work->arg, reply);
+}
+
+static void answer_acknowledged(struct work *work)
+{
+    struct reply reply = {.code = CODE_NONE, .level = LEVEL_LOGGED};
+
+    if (work->offset >= 0) {
+        reply.position.n = work->front->env.topology->n_partitions;
+        for (unsigned i = 0; i < reply.position.n; i++)
+            reply.position.offset[i] = i == work->partition ? work->offset + 1 : -1;
+    }
+    answer(work, &reply);
+}
+
+static void answer_result(struct work *work)
+{
+    struct reply reply = {.code = CODE_UNKNOWN};
+
+    switch (work->result) {
+    case LOG_ACKNOWLEDGED:
+        answer_acknowledged(work);
+        return;
+    case LOG_NOT_PERSISTED:
+        reply.code = CODE_UNAVAILABLE;
+        break;
+    case LOG_UNKNOWN:
+        break;
+    }
+    answer(work, &reply);
+}
+
+static void tell(void *arg)
+{
+    struct work *work = arg;
+
+    if (work->done)
+        answer_result(work);
+    end(work);
+}
+
+/* The deadline; or the end of the round in which the answer was already known. */
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+    struct work *work = arg;
+    struct reply reply = {.code = CODE_TIMEOUT};
+
+    (void)fd;
+    (void)what;
+    if (work->at_once.set) {
+        reply.code = work->at_once.code;
+        reply.outcome = work->at_once.outcome;
+    } else if (!work->sent) { /* held at a crash point */
+        reply.code = CODE_UNAVAILABLE;
+        (void)snprintf(work->detail, sizeof work->detail, "not sent by the deadline");
+    } else {
+        work->front->n_timed_out++;
+        (void)snprintf(work->detail, sizeof work->detail, "the log has not acknowledged in time");
+    }
+    answer(work, &reply);
+    if (!work->sent)
+        end(work);
+}
+
+static void set_timer(struct work *work, int64_t delay_us)
+{
+    struct timeval delay = clock_timeval(delay_us);
+
+    (void)evtimer_add(&work->timer, &delay);
+}
+
+static void answer_at_once(struct work *work, enum code code, const char *detail)
+{
+    work->at_once.set = true;
+    work->at_once.code = code;
+    (void)snprintf(work->detail, sizeof work->detail, "%s", detail);
+    set_timer(work, 0);
+}
+
+/* --- one transaction ---------------------------------------------------------------------------
+ */
+
+static void remember(struct front *front, const char *request)
+{
+    struct known *known = &front->known[front->next_known];
+
+    if (front->n_known == KNOWN_MAX)
+        HASH_DEL(front->known_by_request, known);
+    else
+        front->n_known++;
+    front->next_known = (front->next_known + 1) % KNOWN_MAX;
+    (void)snprintf(known->request, sizeof known->request, "%s", request);
+    HASH_ADD_STR(front->known_by_request, request, known);
+}
+
+static void go_on_delivered(struct work *work)
+{
+    work->front->n_results[work->result]++;
+    if (work->result != LOG_ACKNOWLEDGED) {
+        tell(work);
+        return;
+    }
+    remember(work->front, work->request);
+    if (!crash_point_reach(&work->stand, CRASH_LOG_ACKNOWLEDGED, tell, work))
+        tell(work);
+}
+
+static void on_delivered(void *arg, const struct log_delivery *delivery)
+{
+    struct work *work = arg;
+
+    work->delivered = true;
+    work->result = delivery->result;
+    work->offset = delivery->offset;
+    if (work->done) /* else the time-out was its answer */
+        (void)snprintf(work->detail, sizeof work->detail, "%s", delivery->detail);
+    if (!work->stand.held) /* else it goes on when it is released */
+        go_on_delivered(work);
+}
+
+static void on_released(void *arg)
+{
+    struct work *work = arg;
+
+    if (work->delivered) /* else on_delivered() will find it free to go on */
+        go_on_delivered(work);
+}
+
+static void encode(struct front *front, const struct txn *txn)
+{
+    struct envelope envelope = {.kind = ENVELOPE_TXN, .lamport = ++front->lamport, .txn = *txn};
+
+    (void)snprintf(envelope.id, sizeof envelope.id, "%s:%" PRIu64, front->incarnation,
+                   ++front->n_sent);
+    (void)snprintf(envelope.source, sizeof envelope.source, "%s", front->env.role->name);
+    buf_clear(&front->record);
+    envelope_encode(&front->record, &envelope);
+}
+
+static void produce(void *arg)
+{
+    struct work *work = arg;
+    struct front *front = work->front;
+    struct errctx err;
+    int r;
+
+    encode(front, work->txn);
+    r = log_producer_send(front->producer, &work->message, work->partition, work->txn->op[0].key,
+                          &front->record, &err);
+    if (r != 0) {
+        answer_at_once(work, r == -EAGAIN ? CODE_REFUSED : CODE_UNAVAILABLE, err.message);
+        return;
+    }
+    work->sent = true;
+    (void)crash_point_reach(&work->stand, CRASH_LOG_PRODUCED, on_released, work);
+}
+
+static struct work *begin(struct front *front, const char *request, approach_done done, void *arg)
+{
+    struct work *work = mem_alloc(sizeof *work);
+
+    work->front = front;
+    work->done = done;
+    work->arg = arg;
+    work->message = (struct log_message){.delivered = on_delivered, .arg = work};
+    (void)evtimer_assign(&work->timer, front->env.base, on_timer, work);
+    (void)snprintf(work->request, sizeof work->request, "%s", request);
+    HASH_ADD_STR(front->works, request, work);
+    return work;
+}
+
+static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
+                       void *arg)
+{
+    struct front *front = self;
+    struct work *work = begin(front, txn->request, done, arg);
+    const char *why;
+    int partition = log_partition(txn, front->env.topology->n_partitions, &why);
+
+    if (partition < 0) {
+        answer_at_once(work, CODE_UNSUPPORTED, why);
+        return;
+    }
+    work->txn = txn;
+    work->partition = (unsigned)partition;
+    set_timer(work, deadline_us - clock_now_us());
+    if (!crash_point_reach(&work->stand, CRASH_LOG_RECEIVED, produce, work))
+        produce(work);
+}
+
+/* What this door knows by itself. It says `aborted` of nothing, since it could not bar it. */
+static void log_status(void *self, const char *request, approach_done done, void *arg)
+{
+    struct front *front = self;
+    const struct known *known;
+    const struct work *pending;
+    struct work *work;
+
+    HASH_FIND_STR(front->known_by_request, request, known);
+    HASH_FIND_STR(front->works, request, pending);
+    work = begin(front, "", done, arg); /* "" is no request's id */
+    answer_at_once(work, CODE_NONE, "");
+    if (known)
+        work->at_once.outcome = OUTCOME_COMMITTED;
+    else
+        work->at_once.outcome = pending ? OUTCOME_PENDING : OUTCOME_UNKNOWN;
+}
+
+/* --- the door's life ---------------------------------------------------------------------------
+ */
+
+static void on_notice(void *arg, const char *text)
+{
+    (void)arg;
+    log_warn("%s", text);
+}
+
+static void log_close(void *self)
+{
+    struct front *front = self;
+    struct work *work, *next;
+
+    log_producer_free(front->producer);
+    HASH_ITER (hh, front->works, work, next)
+        end(work);
+    HASH_CLEAR(hh, front->known_by_request);
+    free(front->known);
+    buf_done(&front->record);
+    free(front);
+}
+
+/*
+ * Record ids must be new after a restart, and Lamport time must not go back: both begin at the
+ * start's wall-clock time, which no rate of requests can overtake.
+ */
+static void begin_incarnation(struct front *front)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    front->lamport = now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+    (void)snprintf(front->incarnation, sizeof front->incarnation, "%s-%" PRId64,
+                   front->env.role->name, front->lamport);
+}
+
+static int log_open(const struct approach_env *env, void **ret_self, struct errctx *err)
+{
+    const struct topology *topology = env->topology;
+    struct front *front;
+    struct log_producer_options options = {
+        .bootstrap = topology_address(topology, env->role->name, "log"),
+        .topic = topology->topic,
+        .inflight_max = INFLIGHT_MAX,
+        .message_timeout_ms = MESSAGE_TIMEOUT_MS,
+        .notice = on_notice,
+    };
+    int r;
+
+    if (!options.bootstrap || topology->topic[0] == '\0' || topology->n_partitions == 0)
+        return err_set(err, EINVAL, ERR_FATAL, "the topology has no log");
+    front = mem_alloc(sizeof *front);
+    front->env = *env;
+    front->known = mem_alloc_array(KNOWN_MAX, sizeof *front->known);
+    begin_incarnation(front);
+    r = log_producer_new(env->base, &options, &front->producer, err);
+    if (r != 0) {
+        log_close(front);
+        return r;
+    }
+    *ret_self = front;
+    env->ready(env->arg); /* the log being away is no reason not to open: requests wait for it */
+    return 0;
+}
+
+static unsigned log_in_flight(const void *self)
+{
+    const struct front *front = self;
+
+    return HASH_COUNT(front->works);
+}
+
+static void log_counters(const void *self, json_t *into)
+{
+    const struct front *front = self;
+    const uint64_t *n = front->n_results;
+
+    json_object_set_new(into, "acknowledged", json_integer((json_int_t)n[LOG_ACKNOWLEDGED]));
+    json_object_set_new(into, "not_persisted", json_integer((json_int_t)n[LOG_NOT_PERSISTED]));
+    json_object_set_new(into, "unknown", json_integer((json_int_t)n[LOG_UNKNOWN]));
+    json_object_set_new(into, "timed_out", json_integer((json_int_t)front->n_timed_out));
+    json_object_set_new(into, "producers_replaced",
+                        json_integer(log_producer_replaced(front->producer)));
+}
+
+const struct approach log_approach = {
+    .name = "log",
+    .summary = "the front door appends to a log, every store follows it",
+    .ops = UINT32_C(1) << OP_WRITE | UINT32_C(1) << OP_INCR | UINT32_C(1) << OP_APPEND,
+    .native = LEVEL_LOGGED,
+    .worst = CRASH_LOG_ACKNOWLEDGED,
+    .before_worst = CRASH_LOG_PRODUCED,
+    .uses_log = true,
+    .promise = {{"durability", "the broker's disk survives: one replica, each record flushed"},
+                {"atomicity", "no store refuses a record, and the log keeps it until applied"},
+                {"ghosts", ""},
+                {"duplicates", "clients do not retry"},
+                {"convergence", "as atomicity"},
+                {"order", "every writer of a key uses its partition"},
+                {"real-time", "per key"},
+                {"monotonic-reads", "one copy of each store"}},
+    .open = log_open,
+    .submit = log_submit,
+    .status = log_status,
+    .in_flight = log_in_flight,
+    .counters = log_counters,
+    .close = log_close,
+};

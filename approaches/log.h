@@ -1,0 +1,30 @@
+/*
+ * log.h - keeping stores in sync by a log: the front door appends the transaction to one partition
+ * of one topic, and answers `logged` when the log has it durably. One sink a store (sink.h)
+ * follows. The front door keeps nothing that matters: kill it, start another.
+ *
+ * What it cannot do, by nature (answered `unsupported`): reads, `insert` and bounded `incr`, since
+ * no store can refuse what is already in the log; transactions over keys of different partitions,
+ * since stores may then apply them in different orders - unless all they do is unbounded `incr`,
+ * which commutes.
+ *
+ * A request sent twice (say, by a client that lost the first answer) is two records and is applied
+ * twice. Within one producer session the log itself drops duplicates of its own retries; duplicates
+ * of the clients' would have to be dropped by request id at the sinks, where all doors' records
+ * meet. That is not built yet.
+ */
+#ifndef SYNCBED_APPROACHES_LOG_H
+#define SYNCBED_APPROACHES_LOG_H
+
+#include "approaches/approach.h"
+
+extern const struct approach log_approach;
+
+/*
+ * The partition of a transaction, below n_partitions; or -ENOTSUP with a sentence in `ret_why` when
+ * a log cannot carry it.
+ */
+__attribute__((warn_unused_result)) int log_partition(const struct txn *txn, unsigned n_partitions,
+                                                      const char **ret_why);
+
+#endif
