@@ -1,0 +1,189 @@
+/*
+ * convergence: when everything has come to rest, the stores agree, and each store's value is what
+ * its own journal makes of it.
+ */
+#include "harness/checkers/checkers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void to_op(const struct run_data *run, const struct run_entry *entry, struct op *ret_op)
+{
+    memset(ret_op, 0, sizeof *ret_op);
+    ret_op->kind = (enum op_kind)entry->kind;
+    ret_op->delta = entry->delta;
+    if (entry->value != RUN_NONE)
+        (void)snprintf(ret_op->value, sizeof ret_op->value, "%s", run_word(run, entry->value));
+}
+
+static bool overwrites(const struct run_entry *entry)
+{
+    return entry->kind == OP_WRITE || entry->kind == OP_INSERT;
+}
+
+/* What the journal makes of the key. An overwriting entry at the end is all that counts. */
+static void fold(const struct run_data *run, const struct run_state *s, struct folded *ret_folded)
+{
+    uint32_t end = s->first + s->n_entries, from = s->first;
+    struct op op;
+
+    *ret_folded = (struct folded){0};
+    if (s->n_entries > 0 && overwrites(&run->entry[end - 1]))
+        from = end - 1;
+    for (uint32_t i = from; i < end; i++) {
+        if (run->entry[i].kind == OP_KINDS) /* unreadable: check_ghosts() tells */
+            continue;
+        to_op(run, &run->entry[i], &op);
+        journal_fold(ret_folded, &op);
+    }
+}
+
+static void report_fold(const struct run_data *run, uint32_t state, struct verdict *ret)
+{
+    const struct run_state *s = &run->state[state];
+    struct example *e = verdict_add(ret, run_key_of(run, state));
+    struct folded folded;
+
+    if (!e)
+        return;
+    if (s->n_entries > 0)
+        example_mark(e, run_store_of(run, state), run->entry[s->first + s->n_entries - 1].request,
+                     s->n_entries);
+    if (s->gap > 0) {
+        example_say(e,
+                    "%s's journal of %s does not count 1, 2, 3 … without a gap: it goes wrong "
+                    "at entry %u.",
+                    run_store_name(run, state), run_key_name(run, state), s->gap);
+        return;
+    }
+    fold(run, s, &folded);
+    example_say(e, "%s holds \"%s\" for %s, but the changes in its own journal add up to \"%s\".",
+                run_store_name(run, state), run_word(run, s->value), run_key_name(run, state),
+                folded.value);
+}
+
+static bool state_is_fold(const struct run_data *run, uint32_t state)
+{
+    const struct run_state *s = &run->state[state];
+    struct folded folded;
+
+    if (s->value == RUN_NONE)
+        return true;
+    if (s->gap > 0)
+        return false;
+    fold(run, s, &folded);
+    return strcmp(folded.value, run_word(run, s->value)) == 0;
+}
+
+static void mark_last(const struct run_data *run, uint32_t state, struct example *e)
+{
+    const struct run_state *s = &run->state[state];
+    const struct run_entry *last = &run->entry[s->first + s->n_entries - 1];
+
+    if (s->n_entries == 0)
+        return;
+    example_op(e, last->op);
+    example_mark_all(run, e, last->request);
+}
+
+/* `bits[i]`: the stores that hold the i-th different value. */
+static void report_values(const struct run_data *run, uint32_t key, struct verdict *ret)
+{
+    uint32_t value[STORES_MAX] = {0}, bits[STORES_MAX] = {0};
+    struct example *e = verdict_add(ret, key);
+    unsigned n = 0, i;
+    char text[EXAMPLE_SENTENCE_MAX];
+    size_t used = 0;
+
+    if (!e)
+        return;
+    for (unsigned store = 0; store < run->n_stores; store++) {
+        uint32_t state = key * run->n_stores + store;
+
+        if (!run->state[state].asked && run->state[state].value == RUN_NONE)
+            continue;
+        for (i = 0; i < n && value[i] != run->state[state].value; i++)
+            continue;
+        if (i == n) {
+            value[n++] = run->state[state].value;
+            mark_last(run, state, e);
+        }
+        bits[i] |= UINT32_C(1) << store;
+    }
+    for (i = 0; i < n && used < sizeof text - 1; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s in %s",
+                                 i == 0       ? ""
+                                 : i + 1 == n ? " but "
+                                              : ", ",
+                                 value[i] == RUN_NONE ? "is missing" : "ends as ",
+                                 value[i] == RUN_NONE ? "" : run_word(run, value[i]),
+                                 phrase_stores(run, bits[i]));
+    example_say(e, "%s %s.", intern_text(&run->keys, key), text);
+}
+
+/* One violation a key at most. */
+static void check_key(const struct run_data *run, uint32_t key, struct verdict *ret)
+{
+    uint32_t first = RUN_NONE;
+    bool any = false;
+
+    for (unsigned store = 0; store < run->n_stores; store++) {
+        uint32_t state = key * run->n_stores + store;
+        const struct run_state *s = &run->state[state];
+
+        if (!s->asked && s->value == RUN_NONE)
+            continue;
+        if (any && s->value != first) {
+            report_values(run, key, ret);
+            return;
+        }
+        first = s->value;
+        any = true;
+    }
+    for (unsigned store = 0; any && store < run->n_stores; store++) {
+        if (!state_is_fold(run, key * run->n_stores + store)) {
+            report_fold(run, key * run->n_stores + store, ret);
+            return;
+        }
+    }
+}
+
+/* A key that some operation writes, or some store holds. */
+static bool key_counts(const struct run_data *run, uint32_t key)
+{
+    for (unsigned store = 0; store < run->n_stores; store++) {
+        const struct run_state *s = &run->state[key * run->n_stores + store];
+
+        if (s->asked || s->value != RUN_NONE)
+            return true;
+    }
+    return false;
+}
+
+static void report_restless(const struct run_data *run, struct verdict *ret)
+{
+    struct example *e = verdict_add(ret, RUN_NONE);
+
+    if (e)
+        example_say(e, "The run did not come to rest, and nothing was moving any more: %s.",
+                    run->settling.why[0] ? run->settling.why : "no reason was noted");
+}
+
+void check_convergence(const struct run_data *run, struct verdict *ret)
+{
+    bool stuck = !run->settling.settled && run->settling.progress == PROGRESS_NONE;
+
+    for (uint32_t key = 0; key < run->keys.n; key++)
+        ret->of += key_counts(run, key);
+    if (!run->settling.settled && !(stuck && ret->promised)) {
+        ret->word = VERDICT_UNKNOWN;
+        return;
+    }
+    if (stuck)
+        report_restless(run, ret);
+    for (uint32_t key = 0; key < run->keys.n; key++) {
+        if (key_counts(run, key))
+            check_key(run, key, ret);
+    }
+    verdict_conclude(ret, run);
+}

@@ -1,0 +1,63 @@
+/*
+ * checkers.h - the verdicts of DESIGN.md §9, one function each, and the table of them.
+ *
+ * A checker reads a loaded run and fills `ret`: word, count, of, examples. `ret->name` and
+ * `ret->promised` are set before. All are linear in the history and the journals, or n log n.
+ *
+ * A store counts for a transaction when one of its writes names it. What has reached no rest is
+ * never called valid: verdict_conclude().
+ */
+#ifndef SYNCBED_HARNESS_CHECKERS_CHECKERS_H
+#define SYNCBED_HARNESS_CHECKERS_CHECKERS_H
+
+#include "harness/checkers/run_data.h"
+#include "harness/checkers/verdict.h"
+
+/* Each ok transaction is in the journal of each of its stores, once settled. of: ok ones. */
+void check_durability(const struct run_data *run, struct verdict *ret);
+
+/* Once settled, each invoked transaction is in all its stores' journals or in none. of: invoked. */
+void check_atomicity(const struct run_data *run, struct verdict *ret);
+
+/*
+ * A definitely failed request in a journal, or its value in a read; a value or entry that nobody
+ * had asked for by then. of: definitely failed transactions.
+ */
+void check_ghosts(const struct run_data *run, struct verdict *ret);
+
+/* The same (request, operation) twice in a journal. of: entries. */
+void check_duplicates(const struct run_data *run, struct verdict *ret);
+
+/*
+ * Once settled, all stores' values of a key are equal, and each is the fold of its journal. Not
+ * settled: invalid where promised and nothing was moving any more, else unknown. of: keys.
+ */
+void check_convergence(const struct run_data *run, struct verdict *ret);
+
+/*
+ * No two writes of a key stand in opposite order in two stores' journals. Two increments without a
+ * bound commute and have no order; of a request applied twice the first time counts (the second is
+ * a duplicate). of: keys with a journal at two stores or more. count: keys.
+ */
+void check_order(const struct run_data *run, struct verdict *ret);
+
+/*
+ * An ok write acknowledged before another was invoked stands before it in every journal that has
+ * both. As in check_order() the first application counts. of: ok transactions. count: those that
+ * stand behind a later one somewhere.
+ */
+void check_real_time(const struct run_data *run, struct verdict *ret);
+
+struct checker {
+    const char *name; /* as approaches promise it */
+    void (*check)(const struct run_data *run, struct verdict *ret);
+    const char *means; /* one line, for a legend */
+    const char *one;   /* violations in a table's cell: "1 key diverged" … */
+    const char *many;  /* … and "12 keys diverged" */
+};
+
+/* In the order in which tables show them. */
+#define CHECKERS 7
+extern const struct checker checker_table[CHECKERS];
+
+#endif

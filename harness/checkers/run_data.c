@@ -1,0 +1,169 @@
+/* One run folder in memory: see the header. Loading of the single files: run_files.c (what the
+ * harness noted), run_states.c (history and final states). */
+#include "harness/checkers/run_data.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+unsigned run_find_store(const struct run_data *run, const char *name)
+{
+    for (unsigned i = 0; i < run->n_stores; i++) {
+        if (strcmp(run->store[i], name) == 0)
+            return i;
+    }
+    return STORES_MAX;
+}
+
+uint32_t run_find_op(const struct run_data *run, const char *request)
+{
+    uint32_t word = intern_find(&run->words, request);
+
+    return word < run->n_op_of_word ? run->op_of_word[word] : RUN_NONE;
+}
+
+uint32_t run_add_state(struct run_data *run, const char *key, unsigned store)
+{
+    uint32_t number = intern_add(&run->keys, key);
+
+    assert(store < run->n_stores);
+    while (run->n_states < (size_t)run->keys.n * run->n_stores) {
+        run->state = mem_grow(run->state, run->n_states, &run->states_capacity, sizeof *run->state);
+        run->state[run->n_states++] = (struct run_state){.value = RUN_NONE};
+    }
+    return number * run->n_stores + store;
+}
+
+const struct run_phase *run_phase(const struct run_data *run, const char *name)
+{
+    for (unsigned i = 0; i < run->n_phases; i++) {
+        if (strcmp(run->phase[i].name, name) == 0)
+            return &run->phase[i];
+    }
+    return NULL;
+}
+
+int64_t run_load_begin_us(const struct run_data *run)
+{
+    const struct run_phase *load = run_phase(run, "load");
+
+    return load ? load->begin_us : 0;
+}
+
+int64_t run_load_end_us(const struct run_data *run)
+{
+    size_t n = run->history.n;
+    int64_t begin_us = run_load_begin_us(run);
+
+    if (n == 0 || run->history.op[n - 1].planned_us < begin_us)
+        return begin_us;
+    return run->history.op[n - 1].planned_us;
+}
+
+double run_seconds(const struct run_data *run, int64_t at_us)
+{
+    return (double)(at_us - run_load_begin_us(run)) / (double)US_PER_S;
+}
+
+unsigned run_store_of(const struct run_data *run, uint32_t state)
+{
+    return state % run->n_stores;
+}
+
+uint32_t run_key_of(const struct run_data *run, uint32_t state)
+{
+    return state / run->n_stores;
+}
+
+const char *run_key_name(const struct run_data *run, uint32_t state)
+{
+    return intern_text(&run->keys, run_key_of(run, state));
+}
+
+const char *run_store_name(const struct run_data *run, uint32_t state)
+{
+    return run->store[run_store_of(run, state)];
+}
+
+const char *run_word(const struct run_data *run, uint32_t word)
+{
+    return word == RUN_NONE ? "nothing" : intern_text(&run->words, word);
+}
+
+bool run_op_writes(const struct run_data *run, size_t op)
+{
+    return run->op[op].writes != 0;
+}
+
+enum run_fate run_op_fate(const struct run_data *run, size_t op)
+{
+    const struct run_op *o = &run->op[op];
+
+    switch (run->history.op[op].end) {
+    case HISTORY_OK:
+        return FATE_OK;
+    case HISTORY_FAIL:
+        return FATE_FAIL;
+    case HISTORY_INFO:
+    case HISTORY_OPEN:
+        break;
+    }
+    if (o->applied || o->recorded || o->decided)
+        return FATE_HAPPENED;
+    return run->settling.settled ? FATE_DID_NOT : FATE_UNKNOWN;
+}
+
+static int load_all(struct run_data *run, struct errctx *err)
+{
+    static int (*const step[])(struct run_data *, struct errctx *) = {
+        run_load_history, run_load_faults, run_load_samples, run_load_evidence, run_load_finals,
+    };
+    int r;
+
+    r = run_load_config(run, err);
+    if (r == 0)
+        r = run_load_phases(run, err);
+    if (r < 0 || !run->finished)
+        return r;
+    for (size_t i = 0; i < sizeof step / sizeof *step; i++) {
+        r = step[i](run, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int run_data_load(const char *dir, struct run_data *ret_run, struct errctx *err)
+{
+    *ret_run = (struct run_data){0};
+    if (strlen(dir) >= sizeof ret_run->dir)
+        return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: too long", dir);
+    memcpy(ret_run->dir, dir, strlen(dir) + 1);
+    return load_all(ret_run, err);
+}
+
+void run_data_done(struct run_data *run)
+{
+    if (!run)
+        return;
+    json_decref(run->config);
+    history_done(&run->history);
+    intern_done(&run->keys);
+    intern_done(&run->words);
+    free(run->op_of_word);
+    free(run->op);
+    free(run->micro);
+    free(run->entry);
+    free(run->state);
+    for (unsigned i = 0; i < run->n_faults; i++)
+        json_decref(run->fault[i].exposure);
+    free(run->in_doubt);
+    free(run->gid);
+    free(run->lag);
+    free(run->settling.scan);
+    *run = (struct run_data){0};
+}

@@ -1,0 +1,395 @@
+/*
+ * run_builder.h - a run folder built in code, for the tests of what reads run folders.
+ *
+ * Operations and journals are put together one by one, so that a test can say exactly what a store
+ * holds; built_save() writes the files of docs/files.md. Times are in milliseconds from the
+ * beginning of the load. Stores are pg1, pg2, redis; keys are user:0, user:1 …
+ */
+#ifndef SYNCBED_TESTS_RUN_BUILDER_H
+#define SYNCBED_TESTS_RUN_BUILDER_H
+
+#include "base/buf.h"
+#include "harness/history/history.h"
+#include "model/txn.h"
+
+#include <assert.h>
+#include <ftw.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUILT_STORES     3
+#define BUILT_KEYS       4
+#define BUILT_OPS_MAX    64
+#define BUILT_MICROS_MAX 6
+#define BUILT_JOURNAL    64
+#define BUILT_TEXT       48
+#define BUILT_BEGIN_US   INT64_C(1000000) /* the load's begin */
+#define BUILT_ALL        7U               /* all three stores */
+
+static const char *const built_store[BUILT_STORES] = {"pg1", "pg2", "redis"};
+
+struct built_micro {
+    enum op_kind kind;
+    unsigned store, key;
+    char value[BUILT_TEXT]; /* written, or read; "" read: nothing found */
+    int delta;
+    bool has_min;
+};
+
+struct built_op {
+    char request[BUILT_TEXT];
+    char server[BUILT_TEXT];
+    int64_t planned_ms, invoked_ms, ended_ms;
+    enum history_end end;
+    const char *code;  /* fail, info */
+    const char *level; /* ok */
+    unsigned n_micros;
+    struct built_micro micro[BUILT_MICROS_MAX];
+};
+
+struct built_entry {
+    char request[BUILT_TEXT];
+    char op[BUILT_TEXT * 2];
+};
+
+struct built_state {
+    bool exists;
+    char value[BUILT_TEXT];
+    unsigned n_entries;
+    struct built_entry entry[BUILT_JOURNAL];
+    unsigned skip_n; /* the n left out in the journal; 0: none */
+};
+
+struct built {
+    const char *approach, *schedule;
+    bool settled, finished;
+    unsigned n_ops;
+    struct built_op op[BUILT_OPS_MAX];
+    struct built_state state[BUILT_KEYS][BUILT_STORES];
+    struct buf faults, samples, evidence; /* lines; evidence beside "settled" */
+    char scans[512];                      /* JSON array */
+    int64_t settle_begin_ms, settled_at_ms;
+};
+
+static inline int64_t built_us(int64_t ms)
+{
+    return BUILT_BEGIN_US + ms * 1000;
+}
+
+static inline void built_init(struct built *b)
+{
+    *b = (struct built){.approach = "xa",
+                        .schedule = "none",
+                        .settled = true,
+                        .finished = true,
+                        .scans = "[]",
+                        .settle_begin_ms = 9000,
+                        .settled_at_ms = 12000};
+}
+
+static inline void built_done(struct built *b)
+{
+    buf_done(&b->faults);
+    buf_done(&b->samples);
+    buf_done(&b->evidence);
+}
+
+static inline struct built_op *built_op(struct built *b, const char *request, int64_t invoked_ms,
+                                        int64_t ended_ms, enum history_end end)
+{
+    struct built_op *op = &b->op[b->n_ops];
+
+    assert(b->n_ops < BUILT_OPS_MAX);
+    *op = (struct built_op){.planned_ms = invoked_ms,
+                            .invoked_ms = invoked_ms,
+                            .ended_ms = ended_ms,
+                            .end = end,
+                            .code = end == HISTORY_FAIL ? "conflict" : "timeout",
+                            .level = "everywhere"};
+    (void)snprintf(op->request, sizeof op->request, "%s", request);
+    (void)snprintf(op->server, sizeof op->server, "serve%u", b->n_ops % 2 + 1);
+    b->n_ops++;
+    return op;
+}
+
+static inline struct built_micro *built_micro(struct built_op *op, enum op_kind kind,
+                                              unsigned store, unsigned key, const char *value)
+{
+    struct built_micro *micro = &op->micro[op->n_micros];
+
+    assert(op->n_micros < BUILT_MICROS_MAX);
+    *micro = (struct built_micro){.kind = kind, .store = store, .key = key};
+    (void)snprintf(micro->value, sizeof micro->value, "%s", value);
+    op->n_micros++;
+    return micro;
+}
+
+/* A fanout write of its own request id to `key` at every store; nothing is applied yet. */
+static inline struct built_op *built_write(struct built *b, const char *request, unsigned key,
+                                           int64_t invoked_ms, int64_t ended_ms,
+                                           enum history_end end)
+{
+    struct built_op *op = built_op(b, request, invoked_ms, ended_ms, end);
+
+    for (unsigned store = 0; store < BUILT_STORES; store++)
+        built_micro(op, OP_WRITE, store, key, request);
+    return op;
+}
+
+static inline struct built_op *built_read(struct built *b, const char *request, unsigned store,
+                                          unsigned key, const char *value, int64_t invoked_ms,
+                                          int64_t ended_ms)
+{
+    struct built_op *op = built_op(b, request, invoked_ms, ended_ms, HISTORY_OK);
+
+    built_micro(op, OP_READ, store, key, value);
+    (void)snprintf(op->server, sizeof op->server, "%s", built_store[store]);
+    return op;
+}
+
+static inline void built_op_text(const struct built_op *op, unsigned i, char *text, size_t size)
+{
+    const struct built_micro *micro = &op->micro[i];
+
+    if (micro->kind == OP_INCR)
+        (void)snprintf(text, size, "%u incr %d", i, micro->delta);
+    else
+        (void)snprintf(text, size, "%u %s %s", i, op_kind_name(micro->kind), micro->value);
+}
+
+/* Append any entry, asked for or not. */
+static inline void built_append(struct built *b, unsigned key, unsigned store, const char *request,
+                                const char *op_text)
+{
+    struct built_state *state = &b->state[key][store];
+    struct built_entry *entry = &state->entry[state->n_entries];
+
+    assert(state->n_entries < BUILT_JOURNAL);
+    (void)snprintf(entry->request, sizeof entry->request, "%s", request);
+    (void)snprintf(entry->op, sizeof entry->op, "%s", op_text);
+    state->n_entries++;
+    state->exists = true;
+}
+
+/* The stores in the bits of `stores` apply every write of this operation. */
+static inline void built_apply(struct built *b, const struct built_op *op, unsigned stores)
+{
+    char text[BUILT_TEXT * 2];
+
+    for (unsigned i = 0; i < op->n_micros; i++) {
+        const struct built_micro *micro = &op->micro[i];
+
+        if (micro->kind == OP_READ || !(stores >> micro->store & 1U))
+            continue;
+        built_op_text(op, i, text, sizeof text);
+        built_append(b, micro->key, micro->store, op->request, text);
+        if (micro->kind == OP_WRITE)
+            (void)snprintf(b->state[micro->key][micro->store].value, BUILT_TEXT, "%s",
+                           micro->value);
+    }
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+
+static inline void built_write_file(const char *dir, const char *name, const char *text)
+{
+    char path[512];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    file = fopen(path, "w");
+    assert(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+}
+
+static inline void built_print_micros(struct buf *out, const struct built_op *op, bool filled)
+{
+    for (unsigned i = 0; i < op->n_micros; i++) {
+        const struct built_micro *m = &op->micro[i];
+
+        buf_printf(out, "%s[\"%s\",\"%s\",\"user:%u\",", i ? "," : "", op_kind_name(m->kind),
+                   built_store[m->store], m->key);
+        if (m->kind == OP_INCR)
+            buf_printf(out, "%d%s", m->delta, m->has_min ? ",{\"min\":-1000}" : "");
+        else if (m->kind == OP_READ && (!filled || !m->value[0]))
+            buf_printf(out, "null%s", filled ? ",0" : "");
+        else
+            buf_printf(out, "\"%s\"%s", m->value, m->kind == OP_READ ? ",1" : "");
+        buf_append_str(out, "]");
+    }
+}
+
+static inline void built_print_end(struct buf *out, const struct built_op *op, unsigned number)
+{
+    long long at = (long long)built_us(op->ended_ms);
+    bool reads = op->n_micros > 0 && op->micro[0].kind == OP_READ;
+
+    switch (op->end) {
+    case HISTORY_OK:
+        buf_printf(out, "{\"t\":\"ok\",\"op\":%u,\"at\":%lld,\"level\":\"%s\"", number, at,
+                   reads ? "none" : op->level);
+        if (reads) {
+            buf_append_str(out, ",\"txn\":[");
+            built_print_micros(out, op, true);
+            buf_append_str(out, "]");
+        }
+        buf_append_str(out, "}\n");
+        break;
+    case HISTORY_FAIL:
+        buf_printf(out, "{\"t\":\"fail\",\"op\":%u,\"at\":%lld,\"code\":\"%s\"}\n", number, at,
+                   op->code);
+        break;
+    case HISTORY_INFO:
+        buf_printf(out, "{\"t\":\"info\",\"op\":%u,\"at\":%lld,\"code\":\"%s\"}\n", number, at,
+                   op->code);
+        break;
+    case HISTORY_OPEN:
+        break;
+    }
+}
+
+static inline void built_print_history(struct buf *out, const struct built *b)
+{
+    unsigned n_open = 0;
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        const struct built_op *op = &b->op[i];
+
+        buf_printf(out,
+                   "{\"t\":\"invoke\",\"op\":%u,\"request\":\"%s\",\"client\":%u,\"server\":\"%s\","
+                   "\"planned\":%lld,\"at\":%lld,\"txn\":[",
+                   i, op->request, i % 4, op->server, (long long)built_us(op->planned_ms),
+                   (long long)built_us(op->invoked_ms));
+        built_print_micros(out, op, false);
+        buf_append_str(out, "]}\n");
+        built_print_end(out, op, i);
+        n_open += op->end == HISTORY_OPEN;
+    }
+    buf_printf(out, "{\"t\":\"end\",\"ops\":%u,\"open\":%u}\n", b->n_ops, n_open);
+}
+
+static inline void built_print_state(struct buf *out, const struct built_state *s, unsigned key)
+{
+    unsigned n = 0;
+
+    buf_printf(out, "{\"key\":\"user:%u\",\"value\":\"%s\",\"n\":%u,\"journal\":[", key, s->value,
+               s->n_entries + (s->skip_n ? 1 : 0));
+    for (unsigned i = 0; i < s->n_entries; i++) {
+        n++;
+        if (n == s->skip_n)
+            n++;
+        buf_printf(out, "%s[%u,\"%s\",\"%s\"]", i ? "," : "", n, s->entry[i].request,
+                   s->entry[i].op);
+    }
+    buf_append_str(out, "]}\n");
+}
+
+static inline void built_save_finals(const struct built *b, const char *dir)
+{
+    char name[64];
+
+    for (unsigned store = 0; store < BUILT_STORES; store++) {
+        struct buf out = {0};
+        unsigned n = 0;
+
+        for (unsigned key = 0; key < BUILT_KEYS; key++) {
+            if (!b->state[key][store].exists)
+                continue;
+            built_print_state(&out, &b->state[key][store], key);
+            n++;
+        }
+        buf_printf(&out, "{\"t\":\"end\",\"keys\":%u}\n", n);
+        (void)snprintf(name, sizeof name, "final/%s.ndjson", built_store[store]);
+        built_write_file(dir, name, buf_str(&out));
+        buf_done(&out);
+    }
+}
+
+static inline void built_save_config(const struct built *b, const char *dir)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof text,
+                   "run: 001-%s-fanout-%s-s1\n"
+                   "question: What does a crash leave behind?\n"
+                   "approach: {name: %s}\n"
+                   "stores: [pg1, pg2, redis]\n"
+                   "durability: D3\n"
+                   "profile: local\n"
+                   "workload: {name: fanout, rate_per_s: 400, duration_s: 8}\n"
+                   "schedule: {name: %s, faults: []}\n"
+                   "seed: 1\n"
+                   "repeat: 1\n",
+                   b->approach, b->schedule, b->approach, b->schedule);
+    built_write_file(dir, "config.yaml", text);
+}
+
+static inline void built_save_phases(const struct built *b, const char *dir)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof text,
+                   "{\"t\":\"begin\",\"phase\":\"load\",\"at\":%lld}\n"
+                   "{\"t\":\"end\",\"phase\":\"load\",\"at\":%lld}\n"
+                   "{\"t\":\"begin\",\"phase\":\"settle\",\"at\":%lld}\n"
+                   "{\"t\":\"end\",\"phase\":\"settle\",\"at\":%lld}\n%s",
+                   (long long)built_us(0), (long long)built_us(b->settle_begin_ms),
+                   (long long)built_us(b->settle_begin_ms), (long long)built_us(b->settled_at_ms),
+                   b->finished ? "{\"t\":\"end\",\"at\":99000000}\n" : "");
+    built_write_file(dir, "phases.ndjson", text);
+}
+
+static inline void built_save(const struct built *b, const char *dir)
+{
+    struct buf out = {0};
+    char final[512];
+
+    (void)snprintf(final, sizeof final, "%s/final", dir);
+    (void)mkdir(final, 0755); /* there from the test before */
+    built_save_config(b, dir);
+    built_save_phases(b, dir);
+    built_print_history(&out, b);
+    built_write_file(dir, "history.ndjson", buf_str(&out));
+    buf_clear(&out);
+    buf_printf(&out,
+               "{\"t\":\"settled\",\"at\":%lld,\"settled\":%s,\"scans\":%s,\"why\":\"%s\"}\n%s",
+               (long long)built_us(b->settled_at_ms), b->settled ? "true" : "false", b->scans,
+               b->settled ? "" : "serve1 holds 2 transactions", buf_str(&b->evidence));
+    built_write_file(dir, "evidence.ndjson", buf_str(&out));
+    built_write_file(dir, "faults.ndjson", buf_str(&b->faults));
+    built_write_file(dir, "samples.ndjson", buf_str(&b->samples));
+    built_save_finals(b, dir);
+    buf_done(&out);
+}
+
+/* A fresh folder under /tmp; built_remove_dir() takes it away again. */
+static inline void built_make_dir(char dir[64])
+{
+    char *made;
+
+    (void)snprintf(dir, 64, "/tmp/syncbed-test-XXXXXX");
+    made = mkdtemp(dir);
+    assert(made);
+}
+
+static inline int built_remove_one(const char *path, const struct stat *stat, int type,
+                                   struct FTW *ftw)
+{
+    (void)stat;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static inline void built_remove_dir(const char *dir)
+{
+    (void)nftw(dir, built_remove_one, 16, FTW_DEPTH | FTW_PHYS); /* best effort, in /tmp */
+}
+
+#endif
