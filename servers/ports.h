@@ -1,0 +1,31 @@
+/*
+ * ports.h - loopback ports that are ours while we live, each kept by the name it was given to.
+ *
+ * Ports come from blocks, each held by a lock on <folder>/syncbed-ports/<first>, below 32768 and
+ * outside the range from which the kernel takes ports for outgoing connections, so that neither
+ * another keeper nor a client's own end can take one between a kill and a restart.
+ */
+#ifndef SYNCBED_SERVERS_PORTS_H
+#define SYNCBED_SERVERS_PORTS_H
+
+#include "base/error.h"
+
+#include <stdint.h>
+
+#define PORTS_BLOCK     32U
+#define PORTS_NAME_SIZE 64
+
+struct ports;
+
+/* `folder` is where the folder of locks lives, as /var/tmp. Nothing is taken yet. */
+struct ports *ports_new(const char *folder);
+void ports_free(struct ports *ports); /* gives all back, removes the lock files */
+
+/*
+ * The port of this name, 0 errors: the same one each time. A new one was free when it was given
+ * out. -EADDRINUSE when all blocks are held by others.
+ */
+__attribute__((warn_unused_result)) int ports_get(struct ports *ports, const char *name,
+                                                  uint16_t *ret_port, struct errctx *err);
+
+#endif
