@@ -151,7 +151,7 @@ static void set_op(struct op *op, enum op_kind kind, const char *store, uint32_t
 }
 
 void plan_txn(const struct plan *plan, size_t i, const struct workload *workload,
-              const char (*store)[STORE_NAME_SIZE], unsigned n_stores, struct txn *ret_txn)
+              const struct topology *topology, struct txn *ret_txn)
 {
     const struct arrival *a = &plan->arrival[i];
 
@@ -160,12 +160,12 @@ void plan_txn(const struct plan *plan, size_t i, const struct workload *workload
     ret_txn->after.n = 0;
     if (a->is_read) {
         ret_txn->n_ops = 1;
-        set_op(&ret_txn->op[0], OP_READ, store[a->store], a->key);
+        set_op(&ret_txn->op[0], OP_READ, topology->store[a->store].name, a->key);
         return;
     }
-    ret_txn->n_ops = n_stores;
-    for (unsigned s = 0; s < n_stores; s++) {
-        set_op(&ret_txn->op[s], OP_WRITE, store[s], a->key);
+    ret_txn->n_ops = topology->n_stores;
+    for (unsigned s = 0; s < topology->n_stores; s++) {
+        set_op(&ret_txn->op[s], OP_WRITE, topology->store[s].name, a->key);
         memcpy(ret_txn->op[s].value, ret_txn->request, sizeof ret_txn->request);
     }
 }

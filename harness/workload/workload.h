@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/yaml.h"
+#include "model/topology.h"
 #include "model/txn.h"
 
 #include <stdbool.h>
@@ -66,8 +67,11 @@ void plan_make(struct plan *ret_plan, const struct workload *workload, uint64_t 
                unsigned n_stores);
 void plan_done(struct plan *plan);
 
-/* The transaction of arrival i; its request id is "c<client>-<i>". `store` are the names. */
+/*
+ * The transaction of arrival i; its request id is "c<client>-<i>". Fields that its kinds of
+ * operation do not use are left as they were.
+ */
 void plan_txn(const struct plan *plan, size_t i, const struct workload *workload,
-              const char (*store)[STORE_NAME_SIZE], unsigned n_stores, struct txn *ret_txn);
+              const struct topology *topology, struct txn *ret_txn);
 
 #endif
