@@ -9,9 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COLUMNS       80
-#define WORDS_MAX     64
-#define PAIR_NAME_MAX 63
+#define COLUMNS   80
+#define WORDS_MAX 64
 
 static const char *const group_titles[CLI_GROUPS] = {
     [CLI_EXPERIMENTS] = "experiments",
@@ -22,7 +21,6 @@ static const char *const group_titles[CLI_GROUPS] = {
 struct given {
     const struct cli_option *option;
     const char *value; /* borrowed from argv; NULL for a flag */
-    char pair_name[PAIR_NAME_MAX + 1];
     int64_t number;
 };
 
@@ -114,27 +112,13 @@ static int parse_int(struct given *given, struct errctx *err)
     return 0;
 }
 
-static int parse_pair(struct given *given, struct errctx *err)
-{
-    const char *equals = strchr(given->value, '=');
-    size_t size = equals ? (size_t)(equals - given->value) : 0;
-
-    if (size == 0 || size > PAIR_NAME_MAX)
-        return err_set(err, EINVAL, ERR_ABORT, "--%s: \"%s\" is not %s", given->option->name,
-                       given->value, given->option->value);
-    (void)memcpy(given->pair_name, given->value, size);
-    given->value = equals + 1;
-    return 0;
-}
-
 static int check_value(struct given *given, struct errctx *err)
 {
     switch (given->option->type) {
     case CLI_INT:
         return parse_int(given, err);
-    case CLI_PAIRS:
-        return parse_pair(given, err);
     case CLI_TEXT:
+    case CLI_TEXTS:
         if (!*given->value)
             return err_set(err, EINVAL, ERR_ABORT, "--%s needs a value: %s", given->option->name,
                            given->option->value);
@@ -158,7 +142,7 @@ static int parse_option(struct cli_args *args, int argc, const char *const *argv
 
     if (rc)
         return rc;
-    if (option->type != CLI_PAIRS && cli_given(args, option->name))
+    if (option->type != CLI_TEXTS && cli_given(args, option->name))
         return err_set(err, EINVAL, ERR_ABORT, "--%s is given twice", option->name);
     given->option = option;
     if (option->type == CLI_FLAG) {
@@ -259,16 +243,11 @@ int64_t cli_int(const struct cli_args *args, const char *option, int64_t otherwi
     return given ? given->number : otherwise;
 }
 
-bool cli_pair(const struct cli_args *args, const char *option, unsigned i, const char **ret_name,
-              const char **ret_value)
+const char *cli_text_at(const struct cli_args *args, const char *option, unsigned i)
 {
     const struct given *given = nth_given(args, option, i);
 
-    if (!given)
-        return false;
-    *ret_name = given->pair_name;
-    *ret_value = given->value;
-    return true;
+    return given ? given->value : NULL;
 }
 
 unsigned cli_n_arguments(const struct cli_args *args)
@@ -351,7 +330,7 @@ static void help_option(const struct cli_option *option, struct buf *out)
     buf_append_str(&right, option->meaning);
     if (option->type == CLI_INT && option->max < INT32_MAX)
         buf_printf(&right, "; %lld to %lld", (long long)option->min, (long long)option->max);
-    if (option->type == CLI_PAIRS)
+    if (option->type == CLI_TEXTS)
         buf_append_str(&right, "; may be repeated");
     if (option->required)
         buf_append_str(&right, "; required");

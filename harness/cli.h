@@ -20,7 +20,7 @@ enum cli_type {
     CLI_FLAG, /* there or not */
     CLI_TEXT,
     CLI_INT,  /* within [min, max] */
-    CLI_PAIRS /* NAME=VALUE; may be given several times */
+    CLI_TEXTS /* may be given several times */
 };
 
 struct cli_option {
@@ -66,9 +66,8 @@ bool cli_given(const struct cli_args *args, const char *option);
 const char *cli_text(const struct cli_args *args, const char *option, const char *otherwise);
 int64_t cli_int(const struct cli_args *args, const char *option, int64_t otherwise);
 
-/* The i-th time that a CLI_PAIRS option was given; false when there is none. Borrowed. */
-bool cli_pair(const struct cli_args *args, const char *option, unsigned i, const char **ret_name,
-              const char **ret_value);
+/* The i-th value of a CLI_TEXTS option; NULL when there is none. */
+const char *cli_text_at(const struct cli_args *args, const char *option, unsigned i);
 
 unsigned cli_n_arguments(const struct cli_args *args);
 const char *cli_argument(const struct cli_args *args, unsigned i);

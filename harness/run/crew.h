@@ -1,0 +1,56 @@
+/*
+ * crew.h - the processes of one run: front doors, sinks and the load, in a folder of their own.
+ *
+ * The same crew serves a warm-up (with a workload and a folder of its own) and the run itself.
+ */
+#ifndef SYNCBED_HARNESS_RUN_CREW_H
+#define SYNCBED_HARNESS_RUN_CREW_H
+
+#include "base/error.h"
+#include "harness/experiment.h"
+#include "harness/run/roles.h"
+#include "harness/run/session.h"
+#include "harness/workload/workload.h"
+#include "model/topology.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CREW_PARTITIONS 4 /* of the topic: DESIGN.md §8 */
+
+struct crew {
+    struct session *session;
+    const struct experiment_run *run;
+    const struct workload *workload;
+    char folder[PATH_MAX];
+    struct topology *topology;
+    struct roles roles;
+    bool load_finished;         /* its last operation has ended, its history is closed */
+    char ended[ROLE_NAME_SIZE]; /* the first role that ended by itself; "" */
+};
+
+/*
+ * Make `folder` with config.yaml and topology.yaml, a topic where the approach has one, and start
+ * everybody. Must not be moved afterwards; give it to crew_done() in any case.
+ */
+__attribute__((warn_unused_result)) int crew_start(struct crew *crew, struct session *session,
+                                                   const struct experiment_run *run,
+                                                   const struct workload *workload,
+                                                   const char *folder, struct errctx *err);
+
+/* Tell the load when to begin; crew->load_finished tells the end. */
+__attribute__((warn_unused_result)) int crew_begin_load(struct crew *crew, int64_t at_us,
+                                                        struct errctx *err);
+
+/* The keeper says that `name` ended, and no fault wanted it. */
+void crew_exited(struct crew *crew, const char *name);
+
+/* End everybody, and delete the topic and the front doors' data. */
+__attribute__((warn_unused_result)) int crew_stop(struct crew *crew, struct errctx *err);
+void crew_done(struct crew *crew);
+
+/* The name of front door `i`, from 0. */
+void crew_door(unsigned i, char ret_name[ROLE_NAME_SIZE]);
+
+#endif

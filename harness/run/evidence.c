@@ -1,0 +1,118 @@
+/* What decides unknown outcomes: see the header. */
+#include "harness/run/evidence.h"
+
+#include "base/clock.h"
+#include "coordinator/decision_log.h"
+#include "harness/run/in_doubt.h"
+
+#include <string.h>
+
+/* --- how it settled --------------------------------------------------------------------------- */
+
+static void tell_settling(struct lines *evidence, const struct settling *s)
+{
+    json_t *scans = json_array();
+
+    for (size_t i = 0; i < s->n_scans; i++)
+        json_array_append_new(
+            scans, json_pack("{s:I, s:I, s:b}", "from", (json_int_t)s->scan[i].from_us, "to",
+                             (json_int_t)s->scan[i].to_us, "equal", s->scan[i].equal));
+    lines_write(evidence, json_pack("{s:s, s:I, s:b, s:o, s:s}", "t", "settled", "at",
+                                    (json_int_t)clock_now_us(), "settled", s->settled, "scans",
+                                    scans, "why", s->why));
+}
+
+/* --- decisions -------------------------------------------------------------------------------- */
+
+struct door_decisions {
+    struct lines *evidence;
+    const char *server;
+};
+
+static void on_decision(void *arg, const struct decision *decision)
+{
+    const struct door_decisions *door = arg;
+
+    if (decision->kind == DECISION_COMMIT)
+        lines_write(door->evidence,
+                    json_pack("{s:s, s:s, s:s, s:s}", "t", "decision", "server", door->server,
+                              "gid", decision->gid, "request", decision->request));
+}
+
+static int tell_decisions(struct lines *evidence, const struct topology *topology,
+                          struct errctx *err)
+{
+    for (unsigned i = 0; i < topology->n_roles; i++) {
+        const struct topology_role *role = &topology->role[i];
+        struct door_decisions door = {.evidence = evidence, .server = role->name};
+        int rc;
+
+        if (role->kind != ROLE_SERVE)
+            continue;
+        rc = decision_log_read(role->data, on_decision, &door, err);
+        if (rc)
+            return err_prefix(err, -rc, "decisions of %s", role->name);
+    }
+    return 0;
+}
+
+/* --- the log ---------------------------------------------------------------------------------- */
+
+static void on_record(void *arg, unsigned partition, int64_t offset,
+                      const struct envelope *envelope)
+{
+    struct lines *evidence = arg;
+    bool marker = envelope->kind == ENVELOPE_MARKER;
+    json_t *line = json_pack("{s:s, s:i, s:I}", "t", marker ? "marker" : "record", "partition",
+                             (int)partition, "offset", (json_int_t)offset);
+
+    if (!marker)
+        json_object_set_new(line, "request", json_string(envelope->txn.request));
+    lines_write(evidence, line);
+}
+
+static int tell_log(struct lines *evidence, const struct crew *crew, struct errctx *err)
+{
+    struct log_admin *log = crew->session->log;
+    const char *topic = crew->topology->topic;
+    struct position ends;
+    int rc;
+
+    if (!topic[0])
+        return 0;
+    rc = log_admin_ends(log, topic, CREW_PARTITIONS, SESSION_LOG_TIMEOUT_MS, &ends, err);
+    if (rc)
+        return rc;
+    for (unsigned i = 0; i < ends.n; i++)
+        lines_write(evidence, json_pack("{s:s, s:i, s:I}", "t", "topic", "partition", (int)i, "end",
+                                        (json_int_t)ends.offset[i]));
+    return log_admin_read(log, topic, CREW_PARTITIONS, SESSION_LOG_TIMEOUT_MS, on_record, evidence,
+                          err);
+}
+
+/* --- what is still prepared ------------------------------------------------------------------- */
+
+static void on_prepared(void *arg, const char *store, const char *gid)
+{
+    struct lines *evidence = arg;
+
+    lines_write(evidence,
+                json_pack("{s:s, s:s, s:s}", "t", "prepared", "store", store, "gid", gid));
+}
+
+int evidence_collect(struct lines *evidence, struct crew *crew, const struct settling *settling,
+                     struct errctx *err)
+{
+    struct session *session = crew->session;
+    struct in_doubt in_doubt;
+    int rc;
+
+    tell_settling(evidence, settling);
+    rc = tell_decisions(evidence, crew->topology, err);
+    if (!rc)
+        rc = tell_log(evidence, crew, err);
+    if (!rc)
+        rc = in_doubt_each(session->base, session->store, session->n_stores, on_prepared, evidence,
+                           &in_doubt, err);
+    return rc;
+}

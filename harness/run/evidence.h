@@ -1,0 +1,19 @@
+/*
+ * evidence.h - what decides unknown outcomes, gathered once a run has come to rest (or has not):
+ * the decisions of each front door, every record of the topic, what is still prepared, and how it
+ * settled. Written to evidence.ndjson (docs/files.md).
+ */
+#ifndef SYNCBED_HARNESS_RUN_EVIDENCE_H
+#define SYNCBED_HARNESS_RUN_EVIDENCE_H
+
+#include "base/error.h"
+#include "harness/run/crew.h"
+#include "harness/run/lines.h"
+#include "harness/run/settle.h"
+
+/* The front doors must have stopped. -errno when a source of evidence cannot be read. */
+__attribute__((warn_unused_result)) int evidence_collect(struct lines *evidence, struct crew *crew,
+                                                         const struct settling *settling,
+                                                         struct errctx *err);
+
+#endif

@@ -1,0 +1,170 @@
+/* The folder of an experiment's results: see the header. */
+#include "harness/run/files.h"
+
+#include "base/buf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_MAX 16
+
+static int complain(const char *path, struct errctx *err)
+{
+    return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+}
+
+int files_make_folder(const char *path, struct errctx *err)
+{
+    char part[PATH_MAX];
+
+    if (strlen(path) >= sizeof part)
+        return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: too long", path);
+    for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+        (void)snprintf(part, sizeof part, "%.*s", (int)(end - path), path);
+        if (mkdir(part, 0755) && errno != EEXIST)
+            return complain(part, err);
+    }
+    return mkdir(path, 0755) && errno != EEXIST ? complain(path, err) : 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+int files_remove(const char *path, struct errctx *err)
+{
+    if (nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+        return complain(path, err);
+    return 0;
+}
+
+/* --- claiming --------------------------------------------------------------------------------- */
+
+static bool is_ours(const char *entry)
+{
+    static const char *const ours[] = {".",           "..",  "experiment.yaml", "results.json",
+                                       "report.html", "runs"};
+
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (strcmp(entry, ours[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A result has its experiment in it, and nothing that we do not know. */
+static int check_ours(const char *out, bool *ret_empty, struct errctx *err)
+{
+    DIR *dir = opendir(out);
+    const struct dirent *entry;
+    bool has_experiment = false, empty = true;
+    int rc = 0;
+
+    if (!dir)
+        return complain(out, err);
+    while (!rc && (entry = readdir(dir))) {
+        if (!is_ours(entry->d_name))
+            rc = err_set(err, ENOTEMPTY, ERR_ABORT,
+                         "%s holds \"%s\", which is not a result of syncbed: choose another --out",
+                         out, entry->d_name);
+        has_experiment = has_experiment || strcmp(entry->d_name, "experiment.yaml") == 0;
+        empty = empty && entry->d_name[0] == '.';
+    }
+    (void)closedir(dir); /* only read */
+    if (!rc && !empty && !has_experiment)
+        rc = err_set(err, ENOTEMPTY, ERR_ABORT,
+                     "%s has no experiment.yaml, so it is not a result of syncbed: choose another "
+                     "--out",
+                     out);
+    *ret_empty = empty;
+    return rc;
+}
+
+/* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
+static int empty_folder(const char *out, struct errctx *err)
+{
+    static const char *const parts[] = {"runs", "results.json", "report.html", "experiment.yaml"};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char path[PATH_MAX + 32];
+        int rc;
+
+        (void)snprintf(path, sizeof path, "%s/%s", out, parts[i]);
+        rc = files_remove(path, err);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int files_claim(const char *out, int *ret_lock, struct errctx *err)
+{
+    bool empty = true;
+    int rc = files_make_folder(out, err);
+    int lock;
+
+    if (rc)
+        return rc;
+    lock = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (lock < 0)
+        return complain(out, err);
+    if (flock(lock, LOCK_EX | LOCK_NB)) {
+        rc = err_set(err, EBUSY, ERR_ABORT, "another syncbed is writing to %s", out);
+        goto fail;
+    }
+    rc = check_ours(out, &empty, err);
+    if (!rc && !empty)
+        rc = empty_folder(out, err);
+    if (rc)
+        goto fail;
+    *ret_lock = lock;
+    return 0;
+fail:
+    (void)close(lock);
+    return rc;
+}
+
+/* --- whole files ------------------------------------------------------------------------------ */
+
+int files_read(const char *path, struct buf *ret_text, struct errctx *err)
+{
+    FILE *file = fopen(path, "re");
+    char chunk[4096];
+    size_t size;
+    int rc = 0;
+
+    if (!file)
+        return complain(path, err);
+    while ((size = fread(chunk, 1, sizeof chunk, file)) > 0)
+        buf_append(ret_text, chunk, size);
+    if (ferror(file))
+        rc = complain(path, err);
+    (void)fclose(file); /* only read */
+    return rc;
+}
+
+int files_write(const char *path, const struct buf *text, struct errctx *err)
+{
+    FILE *file = fopen(path, "we");
+    bool written;
+
+    if (!file)
+        return complain(path, err);
+    written = fwrite(buf_str(text), 1, text->size, file) == text->size;
+    if (fclose(file) || !written)
+        return complain(path, err);
+    return 0;
+}

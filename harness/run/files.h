@@ -1,0 +1,28 @@
+/* files.h - the folder of an experiment's results: made, emptied, and never somebody else's. */
+#ifndef SYNCBED_HARNESS_RUN_FILES_H
+#define SYNCBED_HARNESS_RUN_FILES_H
+
+#include "base/error.h"
+
+/*
+ * Make `out` ready for a new experiment: an earlier result in it is removed, and anything that is
+ * not ours makes it -ENOTEMPTY. The folder stays locked (-EBUSY: another syncbed writes there)
+ * until *ret_lock is closed.
+ */
+__attribute__((warn_unused_result)) int files_claim(const char *out, int *ret_lock,
+                                                    struct errctx *err);
+
+/* mkdir -p. */
+__attribute__((warn_unused_result)) int files_make_folder(const char *path, struct errctx *err);
+
+/* Remove a folder and all in it; it need not be there. Symbolic links are not followed. */
+__attribute__((warn_unused_result)) int files_remove(const char *path, struct errctx *err);
+
+/* The whole text of a file, and a file made of a whole text. */
+struct buf;
+__attribute__((warn_unused_result)) int files_read(const char *path, struct buf *ret_text,
+                                                   struct errctx *err);
+__attribute__((warn_unused_result)) int files_write(const char *path, const struct buf *text,
+                                                    struct errctx *err);
+
+#endif

@@ -1,0 +1,390 @@
+/* Faults, carried out on time: see the header. */
+#include "harness/run/injector.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "harness/run/exposure.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* How long a role may take to say where its transactions stand before it is killed all the same. */
+#define ASK_US (100 * US_PER_MS)
+
+static const char *const action_names[] = {[FAULT_KILL] = "kill", [FAULT_PAUSE] = "pause"};
+
+static const bool legal[INJECTED_OVER + 1][INJECTED_OVER + 1] = {
+    [INJECTED_WAITS] = {[INJECTED_ASKING] = true, [INJECTED_ARMED] = true, [INJECTED_OVER] = true},
+    [INJECTED_ASKING] = {[INJECTED_HITTING] = true, [INJECTED_LASTS] = true},
+    [INJECTED_ARMED] = {[INJECTED_ASKING] = true, [INJECTED_LASTS] = true},
+    [INJECTED_HITTING] = {[INJECTED_LASTS] = true, [INJECTED_OVER] = true},
+    [INJECTED_LASTS] = {[INJECTED_ENDING] = true},
+    [INJECTED_ENDING] = {[INJECTED_OVER] = true},
+};
+
+static void set_state(struct injected *f, enum injected_state state)
+{
+    assert(legal[f->state][state]);
+    f->state = state;
+}
+
+static void set_timer(struct injected *f, int64_t delay_us)
+{
+    struct timeval delay = clock_timeval(delay_us);
+
+    (void)evtimer_add(f->timer, &delay); /* fails when memory is gone only; libevent aborts then */
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+static json_t *line(const struct injected *f, const char *t, int64_t at_us)
+{
+    return json_pack("{s:s, s:i, s:I, s:s}", "t", t, "fault", (int)f->number, "at",
+                     (json_int_t)at_us, "target", f->fault->target);
+}
+
+static void tell(const struct injected *f, json_t *what)
+{
+    lines_write(f->injector->options.faults, what);
+}
+
+__attribute__((format(printf, 2, 3))) static void note(const struct injected *f, const char *fmt,
+                                                       ...)
+{
+    char text[160];
+    va_list ap;
+
+    if (!f->injector->options.note)
+        return;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap); /* a long word is cut */
+    va_end(ap);
+    f->injector->options.note(f->injector->options.arg, text);
+}
+
+static void fail(struct injected *f, const char *what, const char *error)
+{
+    struct injector *injector = f->injector;
+
+    if (!injector->error[0])
+        (void)snprintf(injector->error, sizeof injector->error, "%s of %s: %s", what,
+                       f->fault->target, error);
+    note(f, "%s of %s failed", what, f->fault->target);
+}
+
+static void skip(struct injected *f, const char *why)
+{
+    json_t *what = line(f, "skipped", clock_now_us());
+
+    json_object_set_new(what, "why", json_string(why));
+    tell(f, what);
+    note(f, "fault of %s skipped: %s", f->fault->target, why);
+    set_state(f, INJECTED_OVER);
+}
+
+/* "begin": what was hit, and where its transactions stood. */
+static void tell_begin(struct injected *f)
+{
+    json_t *what = line(f, "begin", f->hit_us);
+    const char *name = f->point ? crash_point_info(f->point)->name : NULL;
+    json_int_t gathered = json_integer_value(json_object_get(f->standing, name ? name : ""));
+
+    json_object_set_new(what, "action", json_string(action_names[f->fault->action]));
+    if (name) {
+        json_object_set_new(what, "point", json_string(name));
+        json_object_set_new(what, "gathered", json_integer(gathered));
+        note(f, "%s killed, %lld at %s", f->fault->target, (long long)gathered, name);
+    } else {
+        note(f, "%s %s", f->fault->target, f->fault->action == FAULT_KILL ? "killed" : "paused");
+    }
+    if (f->standing)
+        json_object_set(what, "exposure", f->standing);
+    tell(f, what);
+}
+
+/* --- ending a fault --------------------------------------------------------------------------- */
+
+static void on_ended(void *arg, const char *error)
+{
+    struct injected *f = arg;
+    struct errctx err;
+
+    if (f->injector->stopped)
+        return;
+    set_state(f, INJECTED_OVER);
+    if (error) {
+        fail(f, f->fault->action == FAULT_KILL ? "restart" : "continuing", error);
+        return;
+    }
+    tell(f, line(f, "end", clock_now_us()));
+    note(f, "%s is back", f->fault->target);
+    if (f->fault->action == FAULT_KILL &&
+        roles_restarted(f->injector->options.roles, f->fault->target, &err))
+        fail(f, "control connection", err.message);
+}
+
+static void end(struct injected *f)
+{
+    struct keeper *keeper = f->injector->options.keeper;
+
+    set_state(f, INJECTED_ENDING);
+    if (f->fault->action == FAULT_KILL)
+        keeper_restart_async(keeper, f->fault->target, on_ended, f);
+    else
+        keeper_signal_async(keeper, f->fault->target, KEEPER_CONTINUE, on_ended, f);
+}
+
+/* --- hitting ---------------------------------------------------------------------------------- */
+
+static void last(struct injected *f)
+{
+    set_state(f, INJECTED_LASTS);
+    tell_begin(f);
+    if (f->fault->lasts_us >= 0)
+        set_timer(f, f->hit_us + f->fault->lasts_us - clock_now_us());
+}
+
+static void on_hit(void *arg, const char *error)
+{
+    struct injected *f = arg;
+
+    if (f->injector->stopped)
+        return;
+    if (!error) {
+        last(f);
+        return;
+    }
+    fail(f, action_names[f->fault->action], error);
+    set_state(f, INJECTED_OVER);
+}
+
+static void hit(struct injected *f)
+{
+    bool kill = f->fault->action == FAULT_KILL;
+
+    set_state(f, INJECTED_HITTING);
+    f->hit_us = clock_now_us();
+    keeper_signal_async(f->injector->options.keeper, f->fault->target,
+                        kill ? KEEPER_KILL : KEEPER_PAUSE, on_hit, f);
+}
+
+/* The last word may come after the timer, or never: from a paused role, say. */
+static void on_counters(void *arg, json_t *reply)
+{
+    struct injected *f = arg;
+    json_t *standing = json_object_get(reply, "standing");
+
+    if (f->injector->stopped || f->state != INJECTED_ASKING)
+        return;
+    if (standing)
+        f->standing = json_incref(standing);
+    (void)evtimer_del(f->timer);
+    hit(f);
+}
+
+static void ask(struct injected *f)
+{
+    struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->target);
+
+    set_state(f, INJECTED_ASKING);
+    if (!control || f->fault->action != FAULT_KILL) {
+        hit(f);
+        return;
+    }
+    set_timer(f, ASK_US);
+    rpc_send(control, "counters", NULL, on_counters, f);
+}
+
+static void on_armed(void *arg, json_t *reply)
+{
+    struct injected *f = arg;
+
+    if (f->injector->stopped || f->state != INJECTED_ARMED ||
+        json_is_true(json_object_get(reply, "ok")))
+        return;
+    if (reply) /* else its process died, and the keeper will say so */
+        fail(f, "arming", json_string_value(json_object_get(reply, "error")));
+}
+
+static void arm(struct injected *f)
+{
+    struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->target);
+    const char *name = crash_point_info(f->point)->name;
+    json_t *what;
+
+    if (!control) {
+        skip(f, "it was not running");
+        return;
+    }
+    set_state(f, INJECTED_ARMED);
+    what = line(f, "armed", clock_now_us());
+    json_object_set_new(what, "action", json_string("kill"));
+    json_object_set_new(what, "point", json_string(name));
+    json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
+    tell(f, what);
+    set_timer(f, FAULT_REACH_US);
+    rpc_send(control, "arm",
+             json_pack("{s:s, s:I}", "point", name, "gather", (json_int_t)f->fault->gather),
+             on_armed, f);
+}
+
+static void on_timer(evutil_socket_t fd, short events, void *arg)
+{
+    struct injected *f = arg;
+
+    (void)fd;
+    (void)events;
+    switch (f->state) {
+    case INJECTED_WAITS:
+        if (f->point)
+            arm(f);
+        else
+            ask(f);
+        break;
+    case INJECTED_ARMED: /* not reached in time: kill all the same */
+        ask(f);
+        break;
+    case INJECTED_ASKING:
+        hit(f);
+        break;
+    case INJECTED_LASTS:
+        end(f);
+        break;
+    case INJECTED_HITTING:
+    case INJECTED_ENDING:
+    case INJECTED_OVER:
+        break;
+    }
+}
+
+/* --- the keeper's events ---------------------------------------------------------------------- */
+
+/* It died at its crash point: its exposure tells when, and who stood there. */
+static void died_at_point(struct injected *f)
+{
+    const struct injector_options *o = &f->injector->options;
+    json_t *standing;
+
+    (void)evtimer_del(f->timer);
+    f->hit_us = clock_now_us();
+    if (exposure_read(o->roles->folder, f->fault->target, &f->hit_us, &standing)) {
+        json_decref(f->standing);
+        f->standing = standing;
+    }
+    last(f);
+}
+
+bool injector_exited(struct injector *injector, const char *name)
+{
+    for (unsigned i = 0; i < injector->n; i++) {
+        struct injected *f = &injector->fault[i];
+
+        if (strcmp(f->fault->target, name) != 0 || f->fault->action != FAULT_KILL)
+            continue;
+        switch (f->state) {
+        case INJECTED_ARMED:
+        case INJECTED_ASKING:
+            if (!f->point)
+                break;
+            died_at_point(f);
+            return true;
+        case INJECTED_HITTING:
+        case INJECTED_LASTS:
+            return true;
+        case INJECTED_WAITS:
+        case INJECTED_ENDING:
+        case INJECTED_OVER:
+            break;
+        }
+    }
+    return false;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+/* What the schedule's words mean under this approach; "" or why the fault is to be skipped. */
+static const char *resolve(struct injected *f, const struct approach *approach)
+{
+    const struct fault *fault = f->fault;
+    bool is_sink = strncmp(fault->target, "sink-", 5) == 0;
+
+    if (!approach->uses_log && is_sink)
+        return "no sinks in this approach";
+    if (!approach->uses_log && strcmp(fault->target, "kafka") == 0)
+        return "no log in this approach";
+    if (!fault->point[0])
+        return "";
+    if (strcmp(fault->point, "worst") == 0)
+        f->point = is_sink ? CRASH_SINK_APPLIED : approach->worst;
+    else if (strcmp(fault->point, "before-worst") == 0)
+        f->point = is_sink ? CRASH_SINK_SENT : approach->before_worst;
+    else
+        f->point = crash_point_find(fault->point);
+    if (!f->point)
+        return "this approach has no such moment";
+    if (strcmp(crash_point_info(f->point)->approach, is_sink ? "sink" : approach->name) != 0)
+        return "not a step of this approach";
+    return "";
+}
+
+void injector_start(struct injector *injector, const struct injector_options *options,
+                    int64_t load_at_us)
+{
+    int64_t now_us = clock_now_us();
+
+    *injector = (struct injector){.options = *options, .n = options->schedule->n_faults};
+    for (unsigned i = 0; i < injector->n; i++) {
+        struct injected *f = &injector->fault[i];
+        const char *why;
+
+        *f = (struct injected){
+            .injector = injector, .number = i, .fault = &options->schedule->fault[i]};
+        f->timer = evtimer_new(options->base, on_timer, f);
+        assert(f->timer);
+        why = resolve(f, options->approach);
+        if (*why)
+            skip(f, why);
+        else
+            set_timer(f, load_at_us + f->fault->at_us - now_us);
+    }
+}
+
+void injector_stop(struct injector *injector)
+{
+    injector->stopped = true;
+    for (unsigned i = 0; i < injector->n; i++) {
+        event_free(injector->fault[i].timer);
+        json_decref(injector->fault[i].standing);
+    }
+    injector->n = 0;
+}
+
+bool injector_over(const struct injector *injector)
+{
+    for (unsigned i = 0; i < injector->n; i++) {
+        const struct injected *f = &injector->fault[i];
+        bool for_ever = f->state == INJECTED_LASTS && f->fault->lasts_us < 0;
+
+        if (f->state != INJECTED_OVER && !for_ever)
+            return false;
+    }
+    return true;
+}
+
+const char *injector_holds(const struct injector *injector)
+{
+    for (unsigned i = 0; i < injector->n; i++) {
+        if (injector->fault[i].state == INJECTED_LASTS)
+            return injector->fault[i].fault->target;
+    }
+    return NULL;
+}
+
+void injector_release(struct injector *injector)
+{
+    for (unsigned i = 0; i < injector->n; i++) {
+        if (injector->fault[i].state == INJECTED_LASTS)
+            end(&injector->fault[i]);
+    }
+}

@@ -1,0 +1,92 @@
+/*
+ * injector.h - carries out the schedule of faults of a run, by timers on the event loop, and writes
+ * faults.ndjson. Nothing in it waits.
+ *
+ * A fault goes through these states, and ends in OVER whatever happens:
+ *
+ *   WAITS --at_us--> ASKING ----------------------> HITTING --> LASTS --lasts_us--> ENDING --> OVER
+ *     |        (where do transactions stand?)          ^          ^
+ *     |                                                | 2 s      | dies by itself at the point
+ *     +---at_us, with a crash point--> ARMED ----------+----------+
+ *     +---no such target under this approach-------------------------------------------------->
+ * OVER
+ */
+#ifndef SYNCBED_HARNESS_RUN_INJECTOR_H
+#define SYNCBED_HARNESS_RUN_INJECTOR_H
+
+#include "approaches/approach.h"
+#include "base/error.h"
+#include "faults/schedule.h"
+#include "harness/run/lines.h"
+#include "harness/run/roles.h"
+#include "servers/keeper.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum injected_state {
+    INJECTED_WAITS,
+    INJECTED_ASKING,
+    INJECTED_ARMED,
+    INJECTED_HITTING,
+    INJECTED_LASTS,
+    INJECTED_ENDING,
+    INJECTED_OVER
+};
+
+struct injector;
+
+struct injected {
+    struct injector *injector;
+    unsigned number; /* in the schedule */
+    const struct fault *fault;
+    enum injected_state state;
+    enum crash_point point; /* CRASH_NONE: a plain kill, or a pause */
+    struct event *timer;
+    json_t *standing; /* the role's last word on where its transactions stand; NULL: not known */
+    int64_t hit_us;
+};
+
+struct injector_options {
+    struct event_base *base;
+    struct keeper *keeper;
+    struct roles *roles;             /* control connections */
+    const struct schedule *schedule; /* borrowed, as is all here */
+    const struct approach *approach;
+    struct lines *faults;
+    /* A fault begins or ends: a few words for whoever looks on. May be NULL. */
+    void (*note)(void *arg, const char *text);
+    void *arg;
+};
+
+struct injector {
+    struct injector_options options;
+    unsigned n;
+    struct injected fault[SCHEDULE_FAULTS_MAX];
+    bool stopped;
+    char error[256]; /* a target could not be brought back; "" */
+};
+
+/* Arm the timers; `load_at_us` is time 0 of the schedule. Must not be moved afterwards. */
+void injector_start(struct injector *injector, const struct injector_options *options,
+                    int64_t load_at_us);
+/*
+ * No fault begins or ends any more. While injector_over() was false, answers of roles and of the
+ * keeper may still come: its memory must outlive their connections. Not started is fine.
+ */
+void injector_stop(struct injector *injector);
+
+/* The keeper says that `name` ended. True: one of the faults wanted it so. */
+bool injector_exited(struct injector *injector, const char *name);
+
+/* No fault is still to come, and none goes on but those that last for ever. */
+bool injector_over(const struct injector *injector);
+
+/* A target that a fault holds down (killed, or paused) right now; NULL when there is none. */
+const char *injector_holds(const struct injector *injector);
+
+/* End what still lasts, for ever or not, so that all can be looked at; then injector_over(). */
+void injector_release(struct injector *injector);
+
+#endif

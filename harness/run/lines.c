@@ -1,0 +1,43 @@
+/* JSON lines, written as they come: see the header. */
+#include "harness/run/lines.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+int lines_open(struct lines *lines, const char *folder, const char *name, struct errctx *err)
+{
+    char path[PATH_MAX + sizeof lines->name + 1];
+
+    *lines = (struct lines){.file = NULL};
+    (void)snprintf(lines->name, sizeof lines->name, "%s", name);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, lines->name);
+    lines->file = fopen(path, "we");
+    if (!lines->file)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+void lines_write(struct lines *lines, json_t *object)
+{
+    if (json_dumpf(object, lines->file, JSON_COMPACT) || fputc('\n', lines->file) == EOF ||
+        fflush(lines->file)) {
+        if (!lines->error)
+            lines->error = errno ? errno : EIO;
+    }
+    json_decref(object);
+}
+
+int lines_close(struct lines *lines, struct errctx *err)
+{
+    int error = lines->error;
+
+    if (!lines->file)
+        return 0;
+    if (fclose(lines->file) && !error)
+        error = errno;
+    lines->file = NULL;
+    if (error)
+        return err_set(err, error, ERR_FATAL, "writing %s: %s", lines->name, strerror(error));
+    return 0;
+}

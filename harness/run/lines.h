@@ -1,0 +1,26 @@
+/* lines.h - a file of JSON objects that is written while things happen: phases, faults, samples. */
+#ifndef SYNCBED_HARNESS_RUN_LINES_H
+#define SYNCBED_HARNESS_RUN_LINES_H
+
+#include "base/error.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+struct lines {
+    FILE *file;
+    char name[32]; /* for complaints */
+    int error;     /* the first errno met in writing */
+};
+
+/* Create FOLDER/NAME anew. */
+__attribute__((warn_unused_result)) int lines_open(struct lines *lines, const char *folder,
+                                                   const char *name, struct errctx *err);
+
+/* Append `object` (stolen) as one line, at once: a line is there whole or not at all. */
+void lines_write(struct lines *lines, json_t *object);
+
+/* Tells the first error met since it was opened. Never opened is fine. */
+__attribute__((warn_unused_result)) int lines_close(struct lines *lines, struct errctx *err);
+
+#endif

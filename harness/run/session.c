@@ -1,0 +1,198 @@
+/* What the runs of an experiment share: see the header. */
+#include "harness/run/session.h"
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "harness/run/await.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- signals and events ----------------------------------------------------------------------- */
+
+static void on_signal(evutil_socket_t signal, short events, void *arg)
+{
+    struct session *session = arg;
+
+    (void)events;
+    session->signal = (int)signal;
+    loop_interrupt(session->base);
+}
+
+static void catch_signals(struct session *session)
+{
+    session->on_sigint = evsignal_new(session->base, SIGINT, on_signal, session);
+    session->on_sigterm = evsignal_new(session->base, SIGTERM, on_signal, session);
+    (void)evsignal_add(session->on_sigint, NULL); /* fail when memory is gone only */
+    (void)evsignal_add(session->on_sigterm, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone shows as EPIPE where it is written to */
+}
+
+static void on_keeper(void *arg, const char *what, const char *name)
+{
+    struct session *session = arg;
+
+    if (strcmp(what, "exited") == 0 && session->exited)
+        session->exited(session->exited_arg, name);
+}
+
+/* --- servers ---------------------------------------------------------------------------------- */
+
+static int servers_up(struct session *session, struct errctx *err)
+{
+    const struct experiment *e = session->experiment;
+    const char *names[STORES_MAX + 1];
+    unsigned n = 0;
+
+    while (n < e->n_stores) {
+        names[n] = e->store[n];
+        n++;
+    }
+    if (experiment_uses_log(e))
+        names[n++] = "kafka";
+    return keeper_servers_up(session->keeper, names, n, err);
+}
+
+static int find_keeper(struct session *session, struct errctx *err)
+{
+    int rc = keeper_attach(session->base, on_keeper, session, &session->keeper, err);
+
+    if (rc != -ENOENT)
+        return rc;
+    return keeper_start(session->base, KEEPER_OF_CALLER, on_keeper, session, &session->keeper, err);
+}
+
+/* Of what the keeper has up, the stores of this experiment. */
+static int take_servers(struct session *session, struct errctx *err)
+{
+    const struct experiment *e = session->experiment;
+    struct topology *all = mem_alloc(sizeof *all); /* too large for a stack */
+    int rc;
+
+    rc = keeper_topology(session->keeper, all, err);
+    session->servers = *all;
+    session->servers.n_stores = 0;
+    for (unsigned i = 0; !rc && i < e->n_stores; i++) {
+        const struct topology_store *store = topology_store(all, e->store[i]);
+
+        assert(store); /* keeper_servers_up() named it */
+        session->servers.store[session->servers.n_stores++] = *store;
+    }
+    for (int kind = 0; !rc && experiment_uses_log(e) && kind < ROLE_KINDS; kind++)
+        rc = keeper_log_address(session->keeper, (enum role_kind)kind, &session->log_of[kind], err);
+    free(all);
+    return rc;
+}
+
+static int open_stores(struct session *session, struct errctx *err)
+{
+    static const struct store_options options = {.application = "sb1:harness", .sessions = 1};
+
+    for (unsigned i = 0; i < session->servers.n_stores; i++) {
+        const struct topology_store *where = &session->servers.store[i];
+        int rc =
+            store_open(session->base, where, &where->address, &options, &session->store[i], err);
+
+        if (rc)
+            return rc;
+        session->n_stores++;
+    }
+    if (!experiment_uses_log(session->experiment))
+        return 0;
+    return log_admin_new(&session->servers.log, &session->log, err);
+}
+
+int session_open(struct session *session, const struct experiment *experiment, const char *out,
+                 struct errctx *err)
+{
+    int64_t began_us = clock_now_us();
+    int rc;
+
+    *session = (struct session){.experiment = experiment};
+    (void)snprintf(session->out, sizeof session->out, "%s", out);
+    progress_init(&session->progress);
+    phases_add_text(&session->phases, getenv("SYNCBED_PHASES"));
+    session->base = loop_new();
+    catch_signals(session);
+
+    progress_say(&session->progress, "starting servers");
+    rc = find_keeper(session, err);
+    if (!rc)
+        rc = servers_up(session, err);
+    if (!rc)
+        rc = take_servers(session, err);
+    if (!rc)
+        rc = open_stores(session, err);
+    progress_clear(&session->progress);
+    phases_add(&session->phases, "servers", clock_now_us() - began_us);
+    return rc;
+}
+
+void session_close(struct session *session)
+{
+    if (!session->base)
+        return;
+    loop_resume(session->base); /* what ends things may wait */
+    progress_clear(&session->progress);
+    for (unsigned i = 0; i < session->n_stores; i++)
+        store_free(session->store[i]);
+    log_admin_free(session->log);
+    if (session->keeper)
+        keeper_free(session->keeper);
+    free(session->broken_off);
+    event_free(session->on_sigint);
+    event_free(session->on_sigterm);
+    event_base_free(session->base);
+    session->base = NULL;
+}
+
+/* --- reset ------------------------------------------------------------------------------------ */
+
+struct resetting {
+    struct await await;
+    const char *failed; /* a store's name */
+    char why[STORE_DETAIL_SIZE];
+};
+
+struct reset_store {
+    struct resetting *all;
+    const char *name;
+};
+
+static void on_reset(void *arg, const struct store_reply *reply)
+{
+    struct reset_store *one = arg;
+    struct resetting *all = one->all;
+
+    all->await.n_left--;
+    if (reply->status == STORE_OK || all->failed)
+        return;
+    all->failed = one->name;
+    (void)snprintf(all->why, sizeof all->why, "%s", reply->detail);
+}
+
+int session_reset(struct session *session, struct errctx *err)
+{
+    struct reset_store each[STORES_MAX];
+    struct resetting all = {.failed = NULL};
+    int64_t deadline_us;
+    int rc = servers_up(session, err);
+
+    if (rc)
+        return rc;
+    deadline_us = clock_now_us() + SESSION_STORE_TIMEOUT_US;
+    for (unsigned i = 0; i < session->n_stores; i++) {
+        each[i] = (struct reset_store){.all = &all, .name = store_name(session->store[i])};
+        all.await.n_left++;
+        store_reset(session->store[i], deadline_us, on_reset, &each[i]);
+    }
+    rc = await_all(session->base, &all.await, err);
+    if (!rc && all.failed)
+        rc = err_set(err, EIO, ERR_FATAL, "%s cannot be emptied: %s", all.failed, all.why);
+    return rc;
+}

@@ -1,0 +1,67 @@
+/*
+ * session.h - what the runs of an experiment share: the event loop, the keeper with its servers,
+ * connections for administration, signals, progress and times.
+ */
+#ifndef SYNCBED_HARNESS_RUN_SESSION_H
+#define SYNCBED_HARNESS_RUN_SESSION_H
+
+#include "base/error.h"
+#include "harness/experiment.h"
+#include "harness/run/phases.h"
+#include "harness/run/progress.h"
+#include "logsync/log_admin.h"
+#include "model/topology.h"
+#include "servers/keeper.h"
+#include "stores/store.h"
+
+#include <event2/event.h>
+#include <limits.h>
+#include <stdbool.h>
+
+#define SESSION_STORE_TIMEOUT_US (10 * US_PER_S)
+#define SESSION_LOG_TIMEOUT_MS   10000
+
+struct session {
+    const struct experiment *experiment;
+    char out[PATH_MAX];
+    bool keep; /* leave the front doors' data in the run folders */
+
+    struct event_base *base;
+    struct event *on_sigint;
+    struct event *on_sigterm;
+    int signal; /* the one that came; 0: none */
+
+    struct keeper *keeper;
+    /* Whom to tell that a child of the keeper ended: the run that goes on. */
+    void (*exited)(void *arg, const char *name);
+    void *exited_arg;
+
+    struct topology servers; /* the experiment's stores, and the log; no roles */
+    struct address log_of[ROLE_KINDS];
+    unsigned n_stores;
+    struct store *store[STORES_MAX]; /* in the order of `servers` */
+    struct log_admin *log;           /* NULL when no approach uses it */
+
+    /* Of a run that broke off: the keeper's last answers go there. Freed behind the keeper. */
+    void *broken_off;
+
+    bool warmed[EXPERIMENT_APPROACHES_MAX];
+    struct progress progress;
+    struct phases phases;
+};
+
+/*
+ * Catch SIGINT and SIGTERM, find the keeper that `up` left or start one, and bring the servers up.
+ * The session must not be moved afterwards; give it to session_close() in any case.
+ */
+__attribute__((warn_unused_result)) int session_open(struct session *session,
+                                                     const struct experiment *experiment,
+                                                     const char *out, struct errctx *err);
+
+/* Ends everything that this session started. */
+void session_close(struct session *session);
+
+/* Every server up, also those that a fault left dead, and every store empty. */
+__attribute__((warn_unused_result)) int session_reset(struct session *session, struct errctx *err);
+
+#endif

@@ -1,0 +1,92 @@
+/* Warming an approach: see the header. */
+#include "harness/run/warm_up.h"
+
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "harness/run/crew.h"
+#include "harness/run/files.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BROKER_REQUESTS 20000.0
+#define RATE_PER_S_MAX  5000.0
+#define LEAD_US         (50 * US_PER_MS)
+#define MARGIN_US       (10 * US_PER_S)
+
+struct warming {
+    struct session *session;
+    struct workload workload;
+    struct crew crew;
+};
+
+static void on_exited(void *arg, const char *name)
+{
+    struct warming *w = arg;
+
+    crew_exited(&w->crew, name);
+}
+
+static bool is_over(void *arg)
+{
+    const struct warming *w = arg;
+
+    return w->crew.load_finished || !roles_running(&w->crew.roles, "load");
+}
+
+static void choose_workload(struct warming *w, const struct experiment_run *run)
+{
+    const struct experiment *e = w->session->experiment;
+    double rate_per_s = BROKER_REQUESTS / ((double)e->warm_up_us / (double)US_PER_S);
+
+    w->workload = e->workload;
+    w->workload.duration_s = (double)e->warm_up_us / (double)US_PER_S;
+    w->workload.read_share = 0;
+    if (run->approach->approach->uses_log && rate_per_s > w->workload.rate_per_s)
+        w->workload.rate_per_s = fmin(rate_per_s, RATE_PER_S_MAX);
+}
+
+static int work(struct warming *w, const struct experiment_run *run, const char *folder,
+                struct errctx *err)
+{
+    int64_t timeout_us =
+        w->session->experiment->warm_up_us + w->workload.deadline_ms * US_PER_MS + MARGIN_US;
+    int rc = crew_start(&w->crew, w->session, run, &w->workload, folder, err);
+
+    if (!rc)
+        rc = crew_begin_load(&w->crew, clock_now_us() + LEAD_US, err);
+    if (rc)
+        return rc;
+    rc = loop_until(w->session->base, is_over, w, timeout_us);
+    if (rc == -EINTR)
+        return err_set(err, EINTR, ERR_ABORT, "interrupted");
+    if (rc || !w->crew.load_finished)
+        return err_set(err, EIO, ERR_FATAL, "the warm-up's load broke off: see %s/logs", folder);
+    return crew_stop(&w->crew, err);
+}
+
+int warm_up(struct session *session, const struct experiment_run *run, const char *folder,
+            struct errctx *err)
+{
+    struct warming *w = mem_alloc(sizeof *w); /* too large for a stack */
+    char own[PATH_MAX + 16];
+    int rc;
+
+    (void)snprintf(own, sizeof own, "%s/warm-up", folder);
+    w->session = session;
+    choose_workload(w, run);
+    session->exited = on_exited;
+    session->exited_arg = w;
+    rc = work(w, run, own, err);
+    session->exited = NULL;
+    crew_done(&w->crew);
+    free(w);
+    if (!rc)
+        rc = files_remove(own, err);
+    if (!rc)
+        session->warmed[run->approach - session->experiment->approach] = true;
+    return rc;
+}
