@@ -47,7 +47,7 @@ static int add_doors(struct crew *crew, struct errctx *err)
 
     for (unsigned i = 0; i < EXPERIMENT_DOORS; i++) {
         char name[ROLE_NAME_SIZE];
-        char folder[ROLE_NAME_SIZE]; /* of no earlier run, also where the keeper outlives us */
+        char folder[64]; /* of no earlier run, also where the keeper outlives us */
         struct topology_role *role;
         int rc;
 

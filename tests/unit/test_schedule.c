@@ -99,7 +99,7 @@ static void a_wrong_word_gets_its_line_and_the_nearest_right_one(void **state)
 static void what_makes_no_sense_is_refused(void **state)
 {
     (void)state;
-    expect(":", ":1: a schedule needs a name");
+    expect("faults: []\n", ":1: a schedule needs a name");
     expect_part("name: A b\n", "not a schedule's name");
     expect_part("name: a\nfaults: {at_s: 3}\n", "faults is a list");
     expect_part("name: a\nfaults: [3]\n", "a fault is a mapping");
