@@ -368,12 +368,13 @@ static inline void built_save(const struct built *b, const char *dir)
     buf_done(&out);
 }
 
-/* A fresh folder under /tmp; built_remove_dir() takes it away again. */
+/* A fresh folder, in memory where possible; built_remove_dir() takes it away again. */
 static inline void built_make_dir(char dir[64])
 {
     char *made;
 
-    (void)snprintf(dir, 64, "/tmp/syncbed-test-XXXXXX");
+    (void)snprintf(dir, 64, "%s/syncbed-test-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     made = mkdtemp(dir);
     assert(made);
 }
