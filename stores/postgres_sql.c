@@ -1,0 +1,150 @@
+/*
+ * postgres_sql.c - the schema, and the statements that every working session has prepared.
+ *
+ * A change and its journal entry are one statement: the upsert counts n under the row's lock and
+ * returns it to the INSERT into the journal. What must not happen *raises* (a duplicate key, a
+ * number below its bound, a batch that is not the next one): an UPDATE that finds no row is no
+ * error, and would vote yes.
+ *
+ * A key keeps its text and its number apart, as journal_fold() does: a write leaves the number.
+ */
+#include "stores/postgres.h"
+
+#include "model/txn.h"
+
+/* pg_type.dat; libpq has no header of them. */
+enum { T_INT8 = 20, T_TEXT = 25, T_INT4_ARRAY = 1007, T_TEXT_ARRAY = 1009, T_INT8_ARRAY = 1016 };
+
+_Static_assert(VALUE_SIZE - 1 == 256, "syncbed_joined() cuts lists where journal_fold() does");
+
+const char *const pg_schema[] = {
+    "CREATE TABLE IF NOT EXISTS kv ("
+    "  key text COLLATE \"C\" PRIMARY KEY, val text NOT NULL,"
+    "  num bigint NOT NULL DEFAULT 0, n bigint NOT NULL) WITH (fillfactor = 50)",
+    "CREATE TABLE IF NOT EXISTS journal ("
+    "  key text COLLATE \"C\", n bigint, request text NOT NULL, op text NOT NULL,"
+    "  PRIMARY KEY (key, n))",
+    "CREATE TABLE IF NOT EXISTS sink_position ("
+    "  topic text, part int, position bigint NOT NULL, epoch bigint NOT NULL,"
+    "  owner text NOT NULL, PRIMARY KEY (topic, part))",
+    "CREATE TABLE IF NOT EXISTS coordinator_epoch (owner text PRIMARY KEY, epoch bigint NOT NULL)",
+
+    "CREATE OR REPLACE FUNCTION syncbed_at_least(num bigint, bound bigint) RETURNS boolean"
+    " LANGUAGE plpgsql AS $$ BEGIN"
+    "  IF num < bound THEN"
+    "    RAISE EXCEPTION 'below %', bound USING ERRCODE = 'check_violation';"
+    "  END IF;"
+    "  RETURN true;"
+    " END $$",
+
+    /* A list is cut to 256 bytes of whole characters. */
+    "CREATE OR REPLACE FUNCTION syncbed_joined(list text, element text) RETURNS text"
+    " LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE joined text := left(list || ',' || element, 256);"
+    " BEGIN"
+    "  WHILE octet_length(joined) > 256 LOOP joined := left(joined, -1); END LOOP;"
+    "  RETURN joined;"
+    " END $$",
+
+    /* The compare-and-set of a sink: all partitions of a batch stand where it says, or it raises.
+     */
+    "CREATE OR REPLACE FUNCTION syncbed_sink_advance("
+    "  of_topic text, of_epoch bigint, parts int[], come_from bigint[], go_to bigint[])"
+    " RETURNS void LANGUAGE plpgsql AS $$ DECLARE moved int; BEGIN"
+    "  UPDATE sink_position p SET position = b.go FROM unnest(parts, come_from, go_to)"
+    "    AS b(part, come, go)"
+    "   WHERE p.topic = of_topic AND p.epoch = of_epoch AND p.part = b.part"
+    "     AND p.position = b.come;"
+    "  GET DIAGNOSTICS moved = ROW_COUNT;"
+    "  IF moved <> cardinality(parts) THEN"
+    "    RAISE EXCEPTION 'another epoch or position' USING ERRCODE = 'SB001';"
+    "  END IF;"
+    " END $$",
+    "TRUNCATE kv, journal, sink_position, coordinator_epoch", NULL};
+
+#define JOURNALLED(change)                                                                         \
+    "WITH u AS (" change " RETURNING key, num, n)"                                                 \
+    " INSERT INTO journal (key, n, request, op) SELECT key, n, $3, $4 FROM u"
+#define UNJOURNALLED(change) "WITH u AS (" change " RETURNING num, n) SELECT n FROM u"
+
+#define WRITE                                                                                      \
+    "INSERT INTO kv (key, val, n) VALUES ($1, $2, 1)"                                              \
+    " ON CONFLICT (key) DO UPDATE SET val = excluded.val, n = kv.n + 1"
+#define INSERT "INSERT INTO kv (key, val, n) VALUES ($1, $2, 1)"
+#define INCR                                                                                       \
+    "INSERT INTO kv (key, val, num, n) VALUES ($1, $2::text, $2, 1)"                               \
+    " ON CONFLICT (key) DO UPDATE SET num = kv.num + excluded.num,"                                \
+    "   val = (kv.num + excluded.num)::text, n = kv.n + 1"
+#define APPEND                                                                                     \
+    "INSERT INTO kv (key, val, n) VALUES ($1, $2, 1)"                                              \
+    " ON CONFLICT (key) DO UPDATE SET val = syncbed_joined(kv.val, excluded.val), n = kv.n + 1"
+#define BOUNDED " WHERE syncbed_at_least(u.num, $5)"
+
+/*
+ * A sink's operations of one kind, as arrays in log order: each key is changed once, by all of its
+ * operations together, and journalled once for each: the i-th of c gets n - c + i.
+ */
+#define BATCH(value_type)                                                                          \
+    "WITH ops AS ("                                                                                \
+    "  SELECT key, val, request, op, ord, row_number() OVER w AS i, count(*) OVER k AS c"          \
+    "    FROM unnest($1::text[], $2::" value_type "[], $3::text[], $4::text[])"                    \
+    "      WITH ORDINALITY AS o(key, val, request, op, ord)"                                       \
+    "  WINDOW k AS (PARTITION BY key), w AS (PARTITION BY key ORDER BY ord)), u AS ("
+#define BATCH_JOURNALLED(change)                                                                   \
+    change " RETURNING key, n)"                                                                    \
+           " INSERT INTO journal (key, n, request, op)"                                            \
+           " SELECT key, u.n - c + i, request, op FROM ops JOIN u USING (key)"
+#define BATCH_UNJOURNALLED(change) change " RETURNING n) SELECT n FROM u LIMIT 0"
+
+#define SINK_WRITE                                                                                 \
+    BATCH("text")                                                                                  \
+    "INSERT INTO kv (key, val, n) SELECT key, val, c FROM ops WHERE i = c ORDER BY key"            \
+    " ON CONFLICT (key) DO UPDATE SET val = excluded.val, n = kv.n + excluded.n"
+#define SINK_INCR                                                                                  \
+    BATCH("bigint")                                                                                \
+    "INSERT INTO kv (key, val, num, n)"                                                            \
+    " SELECT key, sum(val)::text, sum(val)::bigint, count(*) FROM ops GROUP BY key ORDER BY key"   \
+    " ON CONFLICT (key) DO UPDATE SET num = kv.num + excluded.num,"                                \
+    "   val = (kv.num + excluded.num)::text, n = kv.n + excluded.n"
+/* Appends have no such statement: a list is cut after each element. */
+
+#define BOTH(statement) .sql = (statement), .sql_no_journal = (statement)
+
+const struct pg_prepared pg_prepared[PG_STATEMENTS] = {
+    [PG_READ] = {"read", BOTH("SELECT val, n FROM kv WHERE key = $1"), 1, {T_TEXT}},
+    [PG_READ_SHARED] = {"read_shared",
+                        BOTH("SELECT val, n FROM kv WHERE key = $1 FOR SHARE"),
+                        1,
+                        {T_TEXT}},
+    [PG_READ_EXCLUSIVE] = {"read_exclusive",
+                           BOTH("SELECT val, n FROM kv WHERE key = $1 FOR NO KEY UPDATE"),
+                           1,
+                           {T_TEXT}},
+    [PG_WRITE] =
+        {"write", JOURNALLED(WRITE), UNJOURNALLED(WRITE), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
+    [PG_INSERT] =
+        {"insert", JOURNALLED(INSERT), UNJOURNALLED(INSERT), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
+    [PG_INCR] = {"incr", JOURNALLED(INCR), UNJOURNALLED(INCR), 4, {T_TEXT, T_INT8, T_TEXT, T_TEXT}},
+    [PG_INCR_BOUNDED] = {"incr_bounded",
+                         JOURNALLED(INCR) BOUNDED,
+                         UNJOURNALLED(INCR) BOUNDED,
+                         5,
+                         {T_TEXT, T_INT8, T_TEXT, T_TEXT, T_INT8}},
+    [PG_APPEND] =
+        {"append", JOURNALLED(APPEND), UNJOURNALLED(APPEND), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
+    [PG_SINK_ADVANCE] = {"sink_advance",
+                         BOTH("SELECT syncbed_sink_advance($1, $2, $3, $4, $5)"),
+                         5,
+                         {T_TEXT, T_INT8, T_INT4_ARRAY, T_INT8_ARRAY, T_INT8_ARRAY}},
+    [PG_SINK_WRITE] = {"sink_write",
+                       BATCH_JOURNALLED(SINK_WRITE),
+                       BATCH_UNJOURNALLED(SINK_WRITE),
+                       4,
+                       {T_TEXT_ARRAY, T_TEXT_ARRAY, T_TEXT_ARRAY, T_TEXT_ARRAY}},
+    [PG_SINK_INCR] = {"sink_incr",
+                      BATCH_JOURNALLED(SINK_INCR),
+                      BATCH_UNJOURNALLED(SINK_INCR),
+                      4,
+                      {T_TEXT_ARRAY, T_INT8_ARRAY, T_TEXT_ARRAY, T_TEXT_ARRAY}},
+    [PG_BEGIN] = {"begin", BOTH("BEGIN"), 0, {0}},
+    [PG_COMMIT] = {"commit", BOTH("COMMIT"), 0, {0}},
+};

@@ -1,0 +1,268 @@
+/*
+ * postgres_verbs.c - transactions, branches and their ends: what each verb sends.
+ *
+ *   begin      BEGIN; operations; PREPARE TRANSACTION 'gid' |       one round trip, one flush
+ *   commit     COMMIT PREPARED 'gid' |
+ *   rollback   ROLLBACK | ROLLBACK PREPARED 'gid' |                 `|` is a sync
+ *
+ * An operation that fails makes the server skip the rest of its segment, the PREPARE too.
+ */
+#include "stores/postgres.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define POLL_US        (5 * US_PER_MS)
+#define POLL_GIVEUP_US (5 * US_PER_S)
+
+enum rollback_step { ENDING_LOST, PAUSED, ROLLING_BACK };
+
+/* --- operations ------------------------------------------------------------------------------ */
+
+static bool writes_key(const struct txn *txn, const struct op *read)
+{
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        const struct op *op = &txn->op[i];
+
+        if (op->kind != OP_READ && strcmp(op->store, read->store) == 0 &&
+            strcmp(op->key, read->key) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of a branch: its reads are locked until it is over (two-phase locking). */
+static enum pg_statement read_in_branch(const struct txn *txn, const struct op *op)
+{
+    return writes_key(txn, op) ? PG_READ_EXCLUSIVE : PG_READ_SHARED;
+}
+
+void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i)
+{
+    static const enum pg_statement statement_of[OP_KINDS] = {
+        [OP_WRITE] = PG_WRITE,
+        [OP_INSERT] = PG_INSERT,
+        [OP_INCR] = PG_INCR,
+        [OP_APPEND] = PG_APPEND,
+    };
+    const struct op *op = &txn->op[i];
+    char journal[JOURNAL_OP_SIZE];
+    char delta[24];
+    char min[24];
+    const char *params[] = {op->key, op->value, txn->request, journal, min};
+
+    assert(op->kind != OP_READ);
+    txn_journal_op(txn, i, journal);
+    (void)snprintf(delta, sizeof delta, "%" PRId64, op->delta);
+    (void)snprintf(min, sizeof min, "%" PRId64, op->min);
+    if (op->kind == OP_INCR)
+        params[1] = delta;
+    pg_send_prepared(s, PG_COMMAND, i,
+                     op->kind == OP_INCR && op->has_min ? PG_INCR_BOUNDED : statement_of[op->kind],
+                     params);
+}
+
+static void send_operations(struct pg_session *s, bool in_branch)
+{
+    const struct txn *txn = s->base.job->txn;
+    unsigned index[TXN_OPS_MAX];
+    unsigned n = ops_by_key(txn, s->base.store, index);
+
+    for (unsigned k = 0; k < n; k++) {
+        const struct op *op = &txn->op[index[k]];
+        const char *key[] = {op->key};
+
+        if (op->kind != OP_READ)
+            pg_send_change(s, txn, index[k]);
+        else
+            pg_send_prepared(s, PG_VALUE, index[k], in_branch ? read_in_branch(txn, op) : PG_READ,
+                             key);
+    }
+}
+
+/* One operation is a transaction by itself: it is committed at the sync. */
+static void execute(struct pg_session *s)
+{
+    unsigned index[TXN_OPS_MAX];
+    bool several = ops_by_key(s->base.job->txn, s->base.store, index) > 1;
+
+    pg_need_statements(s);
+    if (several)
+        pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
+    send_operations(s, false);
+    if (several)
+        pg_send_prepared(s, PG_COMMAND, 0, PG_COMMIT, NULL);
+    pg_end_segment(s);
+}
+
+/* --- branches -------------------------------------------------------------------------------- */
+
+static void begin(struct pg_session *s)
+{
+    pg_need_statements(s);
+    pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
+    send_operations(s, true);
+    if (s->base.job->until == STORE_UNTIL_PREPARED)
+        pg_send_gid(s, PG_PREPARE, "PREPARE TRANSACTION");
+    pg_end_segment(s);
+}
+
+static void prepare(struct pg_session *s)
+{
+    pg_send_gid(s, PG_PREPARE, "PREPARE TRANSACTION");
+    pg_end_segment(s);
+}
+
+static void commit(struct pg_session *s)
+{
+    pg_send_gid(s, PG_COMMAND, "COMMIT PREPARED");
+    pg_end_segment(s);
+}
+
+/* Cheaper than COMMIT and the same for a transaction that only read: no record, no flush. */
+static void release(struct pg_session *s)
+{
+    pg_send(s, PG_COMMAND, "ROLLBACK", 0, NULL);
+    pg_end_segment(s);
+}
+
+/*
+ * The backend that may still be at our PREPARE: asked to end, and counted while it is there. After
+ * a restart of the server nobody has its process id and start time any more, so it counts as gone,
+ * as it is.
+ */
+static void send_end_of_lost(struct pg_session *s)
+{
+    const struct session_identity *lost = &s->base.job->lost;
+    char pid[24];
+    const char *params[] = {pid, lost->since};
+
+    (void)snprintf(pid, sizeof pid, "%" PRId64, lost->number);
+    s->step = ENDING_LOST;
+    s->rows_seen = 0;
+    pg_send(s, PG_ROWS,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE pid = $1::int AND backend_start = $2::timestamptz",
+            2, params);
+    pg_end_segment(s);
+}
+
+static void send_rollback(struct pg_session *s)
+{
+    s->step = ROLLING_BACK;
+    pg_send(s, PG_IGNORED, "ROLLBACK", 0, NULL);
+    pg_sync(s);
+    pg_send_gid(s, PG_COMMAND, "ROLLBACK PREPARED");
+    pg_end_segment(s);
+}
+
+static void rollback(struct pg_session *s)
+{
+    s->until_us = clock_now_us() + POLL_GIVEUP_US;
+    if (s->base.job->lost.number)
+        send_end_of_lost(s);
+    else
+        send_rollback(s);
+}
+
+static void look_at_lost(struct pg_session *s)
+{
+    struct store_reply *reply = &s->base.reply;
+
+    if (reply->status == STORE_OK && s->rows_seen == 0) {
+        send_rollback(s);
+        return;
+    }
+    if (clock_now_us() > s->until_us)
+        reply_fail(reply, STORE_RETRY, "the branch's old backend has not ended yet");
+    if (reply->status != STORE_OK) {
+        session_finish(&s->base);
+        return;
+    }
+    s->step = PAUSED;
+    pg_pause(s, POLL_US);
+}
+
+/* For a branch, "no such gid" is what it wanted: its PREPARE is behind us or has no backend. */
+static void rolled_back(struct pg_session *s)
+{
+    struct store_reply *reply = &s->base.reply;
+
+    if (reply->status == STORE_NOTA && s->base.job->branch)
+        *reply = (struct store_reply){.status = STORE_OK};
+    session_finish(&s->base);
+}
+
+static void rollback_next(struct pg_session *s)
+{
+    switch (s->step) {
+    case ENDING_LOST:
+        look_at_lost(s);
+        break;
+    case PAUSED:
+        send_end_of_lost(s);
+        break;
+    case ROLLING_BACK:
+        rolled_back(s);
+        break;
+    default:
+        assert(false);
+    }
+}
+
+void pg_count_rows(struct pg_session *s, const PGresult *res)
+{
+    s->rows_seen += PQntuples(res);
+}
+
+/* --- the rest -------------------------------------------------------------------------------- */
+
+/* PostgreSQL forgets a prepared transaction when it ends: there is nothing to do or to ask. */
+static void forget(struct pg_session *s)
+{
+    pg_end_segment(s);
+}
+
+static void fence(struct pg_session *s)
+{
+    const struct job *job = s->base.job;
+    char epoch[24];
+    const char *params[] = {job->text, epoch};
+
+    (void)snprintf(epoch, sizeof epoch, "%" PRId64, job->epoch);
+    pg_send(s, PG_ROWS,
+            "INSERT INTO coordinator_epoch AS c (owner, epoch) VALUES ($1, $2::bigint)"
+            " ON CONFLICT (owner) DO UPDATE SET epoch = excluded.epoch"
+            " WHERE c.epoch < excluded.epoch RETURNING epoch",
+            2, params);
+    pg_end_segment(s);
+}
+
+static void fence_rows(struct pg_session *s, const PGresult *res)
+{
+    if (PQntuples(res) == 0)
+        reply_fail(&s->base.reply, STORE_FENCED, "the store has seen a higher or equal epoch");
+}
+
+const struct pg_verb pg_verbs[VERBS] = {
+    [VERB_EXECUTE] = {.start = execute},
+    [VERB_BEGIN] = {.start = begin},
+    [VERB_PREPARE] = {.start = prepare},
+    [VERB_COMMIT] = {.start = commit},
+    [VERB_ROLLBACK] = {.start = rollback, .rows = pg_count_rows, .next = rollback_next},
+    [VERB_RELEASE] = {.start = release},
+    [VERB_LIST] = {.start = pg_list_start, .rows = pg_list_rows},
+    [VERB_FORGET] = {.start = forget},
+    [VERB_END_SESSIONS] = {.start = pg_end_sessions_start,
+                           .rows = pg_count_rows,
+                           .next = pg_end_sessions_next},
+    [VERB_FENCE] = {.start = fence, .rows = fence_rows},
+    [VERB_SINK_OPEN] = {.start = pg_sink_open_start, .rows = pg_sink_open_rows},
+    [VERB_SINK_APPLY] = {.start = pg_sink_apply_start},
+    [VERB_RESET] = {.start = pg_reset_start, .rows = pg_reset_rows, .next = pg_reset_next},
+    [VERB_SCAN] = {.start = pg_scan_start, .rows = pg_scan_rows, .next = pg_scan_next},
+};

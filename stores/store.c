@@ -1,0 +1,251 @@
+/*
+ * store.c - the verbs that belong to no branch, each made into a job; opening and closing.
+ *
+ * The order to read stores/ in: store.h (the contract), kind.h (jobs and sessions), pool.c,
+ * branch.c, then a kind: postgres.c (connection), postgres_verbs.c (what is said over it).
+ */
+#include "stores/store.h"
+
+#include "base/mem.h"
+#include "stores/kind.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const status_names[STORE_STATUSES] = {
+    [STORE_OK] = "ok",
+    [STORE_CONSTRAINT] = "constraint",
+    [STORE_CONFLICT] = "conflict",
+    [STORE_BARRED] = "barred",
+    [STORE_UNAVAILABLE] = "unavailable",
+    [STORE_UNKNOWN] = "unknown",
+    [STORE_NOTA] = "nota",
+    [STORE_RETRY] = "retry",
+    [STORE_FENCED] = "fenced",
+    [STORE_FATAL] = "fatal",
+};
+
+static const struct store_driver *const drivers[STORE_KINDS] = {
+    [STORE_POSTGRES] = &postgres_driver,
+};
+
+const char *store_status_name(enum store_status status)
+{
+    assert(status < STORE_STATUSES);
+    return status_names[status];
+}
+
+bool gid_valid(const char *gid)
+{
+    size_t n = strspn(gid, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");
+
+    return n > 0 && n < GID_SIZE && gid[n] == '\0';
+}
+
+unsigned ops_by_key(const struct txn *txn, const struct store *store,
+                    unsigned ret_index[TXN_OPS_MAX])
+{
+    uint32_t ours = txn_ops_of(txn, store->where.name);
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        unsigned at = n;
+
+        if (!(ours & (UINT32_C(1) << i)))
+            continue;
+        for (; at > 0 && strcmp(txn->op[ret_index[at - 1]].key, txn->op[i].key) > 0; at--)
+            ret_index[at] = ret_index[at - 1];
+        ret_index[at] = i;
+        n++;
+    }
+    return n;
+}
+
+int store_open(struct event_base *base, const struct topology_store *where,
+               const struct address *address, const struct store_options *options,
+               struct store **ret_store, struct errctx *err)
+{
+    const struct store_driver *driver = drivers[where->kind];
+    struct store *store;
+    int r;
+
+    if (!driver)
+        return err_set(err, ENOTSUP, ERR_ABORT, "store %s: no driver for %s yet", where->name,
+                       store_kind_name(where->kind));
+    store = mem_alloc(sizeof *store);
+    store->base = base;
+    store->driver = driver;
+    store->where = *where;
+    store->address = *address;
+    (void)snprintf(store->application, sizeof store->application, "%s", options->application);
+    store->lock_timeout_us =
+        options->lock_timeout_us ? options->lock_timeout_us : STORE_LOCK_TIMEOUT_US;
+    store->no_journal = options->no_journal;
+    r = pool_open(store, 1 + (options->sessions ? options->sessions : STORE_SESSIONS), err);
+    if (r < 0) {
+        store_free(store);
+        return r;
+    }
+    *ret_store = store;
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    pool_close(store);
+    free(store);
+}
+
+const char *store_name(const struct store *store)
+{
+    return store->where.name;
+}
+
+enum store_kind store_kind(const struct store *store)
+{
+    return store->where.kind;
+}
+
+bool store_alive(const struct store *store)
+{
+    return store->n_ready > 0;
+}
+
+void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive), void *arg)
+{
+    store->changed = changed;
+    store->changed_arg = arg;
+}
+
+static struct job *new_job(struct store *store, enum verb verb, enum lane lane, int64_t deadline_us,
+                           store_done done, void *arg)
+{
+    struct job *job = job_new(store, verb, lane, deadline_us);
+
+    job->done = done;
+    job->arg = arg;
+    return job;
+}
+
+/* Copies `from` where a job keeps it; false when it does not fit. */
+static bool copy(char *to, size_t size, const char *from)
+{
+    int n = snprintf(to, size, "%s", from);
+
+    return n >= 0 && (size_t)n < size;
+}
+
+/* For verbs with a text; one that is too long is our own bug. */
+static void set_text(char to[STORE_TEXT_SIZE], const char *from)
+{
+    bool fits = copy(to, STORE_TEXT_SIZE, from);
+
+    assert(fits);
+}
+
+/* A gid may come from an operator's command line. */
+static void submit_gid(struct job *job, const char *gid)
+{
+    if (gid_valid(gid) && copy(job->gid, sizeof job->gid, gid))
+        job_submit(job);
+    else
+        job_answer(job, STORE_FATAL, "not a gid of ours");
+}
+
+void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
+                   void *arg)
+{
+    struct job *job = new_job(store, VERB_EXECUTE, LANE_WORK, deadline_us, done, arg);
+
+    job->txn = txn;
+    job_submit(job);
+}
+
+void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
+                         store_listed done, void *arg)
+{
+    struct job *job = new_job(store, VERB_LIST, LANE_ADMIN, deadline_us, NULL, arg);
+
+    job->listed = done;
+    set_text(job->text, prefix);
+    job_submit(job);
+}
+
+void store_resolve(struct store *store, const char *gid, bool commit, int64_t deadline_us,
+                   store_done done, void *arg)
+{
+    enum verb verb = commit ? VERB_COMMIT : VERB_ROLLBACK;
+    struct job *job = new_job(store, verb, LANE_WORK, deadline_us, done, arg);
+
+    job->urgent = true;
+    submit_gid(job, gid);
+}
+
+void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
+                  void *arg)
+{
+    submit_gid(new_job(store, VERB_FORGET, LANE_WORK, deadline_us, done, arg), gid);
+}
+
+void store_end_sessions(struct store *store, const char *application_prefix, int64_t deadline_us,
+                        store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_END_SESSIONS, LANE_ADMIN, deadline_us, done, arg);
+
+    set_text(job->text, application_prefix);
+    job_submit(job);
+}
+
+void store_fence(struct store *store, const char *owner, int64_t epoch, int64_t deadline_us,
+                 store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_FENCE, LANE_ADMIN, deadline_us, done, arg);
+
+    set_text(job->text, owner);
+    job->epoch = epoch;
+    job_submit(job);
+}
+
+void store_sink_open(struct store *store, const char *topic, unsigned n_partitions,
+                     const char *owner, enum store_sink_mode mode, int64_t deadline_us,
+                     store_sink_opened done, void *arg)
+{
+    struct job *job = new_job(store, VERB_SINK_OPEN, LANE_WORK, deadline_us, NULL, arg);
+
+    assert(n_partitions >= 1);
+    assert(n_partitions <= PARTITIONS_MAX);
+    job->opened = done;
+    set_text(job->text, topic);
+    set_text(job->owner, owner);
+    job->mode = mode;
+    job->n_partitions = n_partitions;
+    job_submit(job);
+}
+
+void store_sink_apply(struct store *store, const struct store_batch *batch, int64_t deadline_us,
+                      store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_SINK_APPLY, LANE_WORK, deadline_us, done, arg);
+
+    job->batch = batch;
+    job_submit(job);
+}
+
+void store_reset(struct store *store, int64_t deadline_us, store_done done, void *arg)
+{
+    job_submit(new_job(store, VERB_RESET, LANE_ADMIN, deadline_us, done, arg));
+}
+
+void store_scan(struct store *store, void (*row)(void *arg, const struct store_scan_row *row),
+                int64_t deadline_us, store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_SCAN, LANE_ADMIN, deadline_us, done, arg);
+
+    job->row = row;
+    job_submit(job);
+}

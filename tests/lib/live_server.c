@@ -1,0 +1,364 @@
+/* Throw-away servers for tests: see the header. */
+#include "live_server.h"
+
+#include "base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <hiredis.h>
+#include <libpq-fe.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define PORT_FIRST  22000
+#define PORT_LAST   22999
+#define READY_US    (20 * US_PER_S)
+#define PROCESSES   256
+#define POSTGRES_AT "/usr/lib/postgresql/15/bin/"
+
+static void pause_briefly(void)
+{
+    struct timespec t = {.tv_nsec = 5 * 1000 * 1000};
+
+    (void)nanosleep(&t, NULL); /* woken early is fine: the caller looks again */
+}
+
+/* --- processes ------------------------------------------------------------------------------- */
+
+/* In the child: unprivileged, gone with its parent, everything it says in `log`. */
+static void become_server(const char *log)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+        _exit(126);
+    if (geteuid() == 0 && (!nobody || setgroups(0, NULL) < 0 || setgid(nobody->pw_gid) < 0 ||
+                           setuid(nobody->pw_uid) < 0))
+        _exit(126);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) /* after setuid, which clears it */
+        _exit(126);
+}
+
+static pid_t spawn(const struct live_server *server, const char *const *argv)
+{
+    char log[96];
+    pid_t pid;
+
+    (void)snprintf(log, sizeof log, "%s/log", server->folder);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        become_server(log);
+        execv(argv[0], (char *const *)(uintptr_t)argv);
+        _exit(127);
+    }
+    return pid;
+}
+
+static void fail_with_log(const struct live_server *server, const char *what)
+{
+    char path[96];
+    char tail[2048] = "";
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/log", server->folder);
+    f = fopen(path, "re");
+    if (f) {
+        if (fseek(f, -(long)(sizeof tail - 1), SEEK_END) != 0)
+            rewind(f);
+        tail[fread(tail, 1, sizeof tail - 1, f)] = '\0';
+        (void)fclose(f);
+    }
+    fail_msg("%s: %s\n%s", server->folder, what, tail);
+}
+
+static void run(const struct live_server *server, const char *const *argv)
+{
+    int status = -1;
+    pid_t pid = spawn(server, argv);
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        fail_with_log(server, argv[0]);
+}
+
+/* The state letter and parent of a process; false when there is none. */
+static bool look_at(pid_t pid, char *ret_state, pid_t *ret_parent)
+{
+    char path[32];
+    char stat[512];
+    const char *after_name;
+    size_t size;
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    size = fread(stat, 1, sizeof stat - 1, f);
+    (void)fclose(f);
+    stat[size] = '\0';
+    after_name = strrchr(stat, ')');
+    return after_name && sscanf(after_name, ") %c %d", ret_state, ret_parent) == 2;
+}
+
+static size_t children_of(pid_t parent, pid_t ret_children[PROCESSES])
+{
+    DIR *proc = opendir("/proc");
+    const struct dirent *entry;
+    size_t n = 0;
+
+    assert_non_null(proc);
+    while ((entry = readdir(proc)) != NULL && n < PROCESSES) {
+        pid_t pid = (pid_t)atoi(entry->d_name);
+        pid_t its_parent;
+        char state;
+
+        if (pid > 0 && look_at(pid, &state, &its_parent) && its_parent == parent)
+            ret_children[n++] = pid;
+    }
+    (void)closedir(proc);
+    return n;
+}
+
+/* The parent first, so that it makes no more children; each child once it is known. */
+static size_t stop_tree(pid_t pid, pid_t ret_children[PROCESSES])
+{
+    size_t before;
+    size_t n = 0;
+
+    (void)kill(pid, SIGSTOP);
+    do {
+        before = n;
+        n = children_of(pid, ret_children);
+        for (size_t i = 0; i < n; i++)
+            (void)kill(ret_children[i], SIGSTOP);
+    } while (n != before);
+    return n;
+}
+
+static bool is_gone(pid_t pid)
+{
+    pid_t parent;
+    char state;
+
+    return !look_at(pid, &state, &parent) || state == 'Z';
+}
+
+void live_server_pause(const struct live_server *server)
+{
+    pid_t children[PROCESSES];
+
+    (void)stop_tree(server->pid, children);
+}
+
+void live_server_continue(const struct live_server *server)
+{
+    pid_t children[PROCESSES];
+    size_t n = children_of(server->pid, children);
+
+    for (size_t i = 0; i < n; i++)
+        (void)kill(children[i], SIGCONT);
+    (void)kill(server->pid, SIGCONT);
+}
+
+void live_server_kill(struct live_server *server)
+{
+    pid_t children[PROCESSES];
+    size_t n;
+
+    if (server->pid == 0)
+        return;
+    n = stop_tree(server->pid, children);
+    (void)kill(server->pid, SIGKILL);
+    for (size_t i = 0; i < n; i++)
+        (void)kill(children[i], SIGKILL);
+    assert_int_equal(waitpid(server->pid, NULL, 0), server->pid);
+    for (size_t i = 0; i < n; i++) {
+        while (!is_gone(children[i]))
+            pause_briefly();
+    }
+    server->pid = 0;
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static bool port_is_free(uint16_t port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_port = htons(port),
+                             .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    bool bound;
+
+    assert_true(fd >= 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    (void)close(fd);
+    return bound;
+}
+
+static uint16_t choose_port(void)
+{
+    uint16_t first = (uint16_t)(PORT_FIRST + getpid() % (PORT_LAST - PORT_FIRST));
+
+    for (uint16_t port = first; port <= PORT_LAST; port++) {
+        if (port_is_free(port))
+            return port;
+    }
+    fail_msg("no free port from %d to %d", first, PORT_LAST);
+    return 0;
+}
+
+static bool postgres_serves(const struct live_server *server)
+{
+    char where[160];
+    PGconn *conn;
+    bool serves;
+
+    (void)snprintf(where, sizeof where, "host=127.0.0.1 port=%d user=%s dbname=%s", server->port,
+                   LIVE_USER, LIVE_DATABASE);
+    conn = PQconnectdb(where);
+    serves = PQstatus(conn) == CONNECTION_OK;
+    PQfinish(conn);
+    return serves;
+}
+
+static bool redis_serves(const struct live_server *server)
+{
+    redisContext *c = redisConnect("127.0.0.1", server->port);
+    redisReply *reply = c && !c->err ? redisCommand(c, "PING") : NULL;
+    bool serves = reply && reply->type == REDIS_REPLY_STATUS;
+
+    freeReplyObject(reply);
+    if (c)
+        redisFree(c);
+    return serves;
+}
+
+static pid_t spawn_postgres(const struct live_server *server)
+{
+    char port[8];
+    char data[96];
+    const char *argv[] = {POSTGRES_AT "postgres",
+                          "-D",
+                          data,
+                          "-p",
+                          port,
+                          "-c",
+                          "listen_addresses=127.0.0.1",
+                          "-c",
+                          "unix_socket_directories=",
+                          "-c",
+                          "max_prepared_transactions=64",
+                          "-c",
+                          "max_connections=100",
+                          NULL};
+
+    (void)snprintf(data, sizeof data, "%s/data", server->folder);
+    (void)snprintf(port, sizeof port, "%d", server->port);
+    return spawn(server, argv);
+}
+
+static pid_t spawn_redis(const struct live_server *server)
+{
+    char port[8];
+    const char *argv[] = {"/usr/bin/redis-server",
+                          "--port",
+                          port,
+                          "--bind",
+                          "127.0.0.1",
+                          "--dir",
+                          server->folder,
+                          "--appendonly",
+                          "yes",
+                          "--appendfsync",
+                          "always",
+                          "--save",
+                          "",
+                          NULL};
+
+    (void)snprintf(port, sizeof port, "%d", server->port);
+    return spawn(server, argv);
+}
+
+void live_server_start(struct live_server *server)
+{
+    bool postgres = server->kind == STORE_POSTGRES;
+    int64_t until = clock_now_us() + READY_US;
+
+    server->pid = postgres ? spawn_postgres(server) : spawn_redis(server);
+    while (!(postgres ? postgres_serves(server) : redis_serves(server))) {
+        if (is_gone(server->pid) || clock_now_us() > until)
+            fail_with_log(server, "does not come up");
+        pause_briefly();
+    }
+}
+
+void live_server_new(struct live_server *server, enum store_kind kind)
+{
+    const struct passwd *nobody = getpwnam("nobody");
+    char data[96];
+    const char *initdb[] = {POSTGRES_AT "initdb",
+                            "-D",
+                            data,
+                            "-U",
+                            LIVE_USER,
+                            "-A",
+                            "trust",
+                            "-E",
+                            "UTF8",
+                            "--locale=C",
+                            "--no-sync",
+                            "--no-instructions",
+                            NULL};
+
+    memset(server, 0, sizeof *server);
+    server->kind = kind;
+    server->port = choose_port();
+    (void)snprintf(server->folder, sizeof server->folder, "/var/tmp/syncbed-test-XXXXXX");
+    assert_non_null(mkdtemp(server->folder));
+    (void)snprintf(data, sizeof data, "%s/data", server->folder);
+    if (geteuid() == 0) {
+        assert_non_null(nobody);
+        assert_int_equal(chown(server->folder, nobody->pw_uid, nobody->pw_gid), 0);
+    }
+    if (kind == STORE_POSTGRES)
+        run(server, initdb);
+    live_server_start(server);
+}
+
+void live_server_free(struct live_server *server)
+{
+    char *argv[] = {(char[]){"/bin/rm"}, (char[]){"-rf"}, server->folder, NULL};
+    pid_t pid;
+
+    live_server_kill(server);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execv(argv[0], argv);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}

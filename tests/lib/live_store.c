@@ -1,0 +1,354 @@
+/* Straight-line use of a store in tests: see the header. */
+#include "live_store.h"
+
+#include "base/clock.h"
+#include "base/loop.h"
+
+#include <hiredis.h>
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* --- store ----------------------------------------------------------------------------------- */
+
+struct store *live_open(const struct live *live, const char *application, unsigned sessions)
+{
+    struct topology_store where = {.name = "s",
+                                   .kind = live->server.kind,
+                                   .address = {.host = "127.0.0.1", .port = live->server.port},
+                                   .user = LIVE_USER,
+                                   .database = LIVE_DATABASE};
+    struct store_options options = {.application = application, .sessions = sessions};
+    struct store *store = NULL;
+    struct errctx err = {0};
+
+    if (store_open(live->base, &where, &where.address, &options, &store, &err) < 0)
+        fail_msg("%s", err.message);
+    return store;
+}
+
+static bool is_alive(void *arg)
+{
+    return store_alive(arg);
+}
+
+static bool is_dead(void *arg)
+{
+    return !store_alive(arg);
+}
+
+void live_await_alive(const struct live *live, struct store *store, bool alive)
+{
+    assert_int_equal(loop_until(live->base, alive ? is_alive : is_dead, store, LIVE_DEADLINE_US),
+                     0);
+}
+
+void live_new(struct live *live, enum store_kind kind)
+{
+    live_server_new(&live->server, kind);
+    live->base = loop_new();
+    live->store = live_open(live, "live:1", 8);
+    live_await_alive(live, live->store, true);
+    live_reset(live);
+}
+
+void live_free(struct live *live)
+{
+    store_free(live->store);
+    event_base_free(live->base);
+    live_server_free(&live->server);
+}
+
+/* --- verbs ----------------------------------------------------------------------------------- */
+
+int64_t live_deadline(void)
+{
+    return clock_now_us() + LIVE_DEADLINE_US;
+}
+
+void answer_done(void *arg, const struct store_reply *reply)
+{
+    struct answer *answer = arg;
+
+    answer->n++;
+    answer->reply = *reply;
+}
+
+static bool has_answered(void *arg)
+{
+    const struct answer *answer = arg;
+
+    return answer->n > 0;
+}
+
+void live_await(const struct live *live, const struct answer *answer)
+{
+    struct answer *waited = (struct answer *)(uintptr_t)answer;
+
+    assert_int_equal(loop_until(live->base, has_answered, waited, LIVE_DEADLINE_US), 0);
+    assert_int_equal(answer->n, 1);
+}
+
+void live_turn(const struct live *live, int64_t duration_us)
+{
+    assert_int_equal(loop_for(live->base, duration_us), 0);
+}
+
+enum store_status live_execute(const struct live *live, struct store *store, const struct txn *txn)
+{
+    struct answer answer = {0};
+
+    store_execute(store, txn, live_deadline(), answer_done, &answer);
+    assert_int_equal(answer.n, 0); /* never from inside the verb */
+    live_await(live, &answer);
+    return answer.reply.status;
+}
+
+enum store_status live_resolve(const struct live *live, const char *gid, bool commit)
+{
+    struct answer answer = {0};
+
+    store_resolve(live->store, gid, commit, live_deadline(), answer_done, &answer);
+    live_await(live, &answer);
+    return answer.reply.status;
+}
+
+struct store_branch *live_begin(const struct live *live, struct store *store, const struct txn *txn,
+                                const char *gid, enum store_branch_until until,
+                                struct answer *ret_answer)
+{
+    struct store_branch *branch;
+
+    memset(ret_answer, 0, sizeof *ret_answer);
+    branch = store_branch_begin(store, txn, gid, until, live_deadline(), answer_done, ret_answer);
+    live_await(live, ret_answer);
+    return branch;
+}
+
+enum store_status live_branch(const struct live *live, struct store_branch *branch,
+                              branch_verb verb)
+{
+    struct answer answer = {0};
+
+    verb(branch, answer_done, &answer);
+    assert_int_equal(answer.n, 0);
+    live_await(live, &answer);
+    return answer.reply.status;
+}
+
+void live_reset(const struct live *live)
+{
+    struct answer answer = {0};
+
+    store_reset(live->store, live_deadline(), answer_done, &answer);
+    live_await(live, &answer);
+    assert_string_equal(answer.reply.detail, "");
+    assert_int_equal(answer.reply.status, STORE_OK);
+}
+
+struct listing {
+    struct answer answer;
+    char text[2048];
+    unsigned waiters;
+};
+
+static int by_gid(const void *a, const void *b)
+{
+    return strcmp(((const struct store_in_doubt *)a)->gid, ((const struct store_in_doubt *)b)->gid);
+}
+
+static void take_listing(void *arg, enum store_status status, const struct store_in_doubt *entries,
+                         unsigned n_entries, unsigned waiters)
+{
+    struct listing *listing = arg;
+    struct store_in_doubt sorted[64];
+    size_t used = 0;
+
+    assert_true(n_entries <= 64);
+    if (n_entries > 0)
+        memcpy(sorted, entries, n_entries * sizeof sorted[0]);
+    qsort(sorted, n_entries, sizeof sorted[0], by_gid);
+    for (unsigned i = 0; i < n_entries; i++) {
+        assert_true(sorted[i].age_us >= 0);
+        used += (size_t)snprintf(listing->text + used, sizeof listing->text - used, "%s%s",
+                                 i ? " " : "", sorted[i].gid);
+    }
+    listing->answer.n++;
+    listing->answer.reply.status = status;
+    listing->waiters = waiters;
+}
+
+const char *live_in_doubt(const struct live *live, const char *prefix, unsigned *ret_waiters)
+{
+    static struct listing listing;
+
+    memset(&listing, 0, sizeof listing);
+    store_list_in_doubt(live->store, prefix, live_deadline(), take_listing, &listing);
+    live_await(live, &listing.answer);
+    assert_int_equal(listing.answer.reply.status, STORE_OK);
+    if (ret_waiters)
+        *ret_waiters = listing.waiters;
+    return listing.text;
+}
+
+/* --- transactions in words ------------------------------------------------------------------- */
+
+static void add_op(struct txn *txn, const char *words)
+{
+    struct op *op = &txn->op[txn->n_ops++];
+    char kind[8] = "";
+    char key[KEY_SIZE] = "";
+    int at = 0;
+
+    assert_true(txn->n_ops <= TXN_OPS_MAX);
+    assert_true(sscanf(words, "%7s %64s%n", kind, key, &at) == 2);
+    assert_true(op_kind_find(kind, &op->kind));
+    (void)snprintf(op->store, sizeof op->store, "s");
+    (void)snprintf(op->key, sizeof op->key, "%s", key);
+    if (op->kind == OP_INCR)
+        op->has_min = sscanf(words + at, "%" SCNd64 " %" SCNd64, &op->delta, &op->min) == 2;
+    else if (op->kind != OP_READ)
+        (void)snprintf(op->value, sizeof op->value, "%s", words + at + 1);
+}
+
+struct txn live_txn(const char *request, ...)
+{
+    struct txn txn = {0};
+    const char *words;
+    va_list ops;
+
+    (void)snprintf(txn.request, sizeof txn.request, "%s", request);
+    va_start(ops, request);
+    while ((words = va_arg(ops, const char *)) != NULL)
+        add_op(&txn, words);
+    va_end(ops);
+    return txn;
+}
+
+/* --- past the store -------------------------------------------------------------------------- */
+
+static char peeked[65536];
+
+static PGconn *plain_postgres(const struct live *live)
+{
+    char where[160];
+    PGconn *conn;
+
+    (void)snprintf(where, sizeof where, "host=127.0.0.1 port=%d user=%s dbname=%s",
+                   live->server.port, LIVE_USER, LIVE_DATABASE);
+    conn = PQconnectdb(where);
+    if (PQstatus(conn) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(conn));
+    return conn;
+}
+
+static PGresult *ask_postgres(PGconn *conn, const char *sql, const char *param)
+{
+    const char *params[] = {param};
+    PGresult *res = PQexecParams(conn, sql, 1, NULL, params, NULL, NULL, 0);
+
+    if (PQresultStatus(res) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    return res;
+}
+
+static void peek_postgres(const struct live *live, const char *key)
+{
+    PGconn *conn = plain_postgres(live);
+    PGresult *res = ask_postgres(
+        conn,
+        "SELECT val || ' n=' || kv.n || ':' || coalesce((SELECT string_agg(' ' || j.n || ' ' ||"
+        " request || ' ' || op, ';' ORDER BY j.n) FROM journal j WHERE j.key = kv.key), '')"
+        " FROM kv WHERE key = $1",
+        key);
+
+    (void)snprintf(peeked, sizeof peeked, "%s",
+                   PQntuples(res) == 1 ? PQgetvalue(res, 0, 0) : "none");
+    PQclear(res);
+    PQfinish(conn);
+}
+
+static redisContext *plain_redis(const struct live *live)
+{
+    redisContext *c = redisConnect("127.0.0.1", live->server.port);
+
+    assert_non_null(c);
+    if (c->err)
+        fail_msg("%s", c->errstr);
+    return c;
+}
+
+static void peek_redis(const struct live *live, const char *key)
+{
+    redisContext *c = plain_redis(live);
+    redisReply *state = redisCommand(c, "HMGET k:%s val n", key);
+    redisReply *journal = redisCommand(c, "LRANGE j:%s 0 -1", key);
+    size_t used;
+
+    assert_int_equal(state->type, REDIS_REPLY_ARRAY);
+    assert_int_equal(journal->type, REDIS_REPLY_ARRAY);
+    if (state->element[0]->type == REDIS_REPLY_NIL) {
+        (void)snprintf(peeked, sizeof peeked, "none");
+    } else {
+        used = (size_t)snprintf(peeked, sizeof peeked, "%s n=%s:", state->element[0]->str,
+                                state->element[1]->str);
+        for (size_t i = 0; i < journal->elements; i++)
+            used += (size_t)snprintf(peeked + used, sizeof peeked - used, "%s %s", i ? ";" : "",
+                                     journal->element[i]->str);
+    }
+    freeReplyObject(state);
+    freeReplyObject(journal);
+    redisFree(c);
+}
+
+const char *live_peek(const struct live *live, const char *key)
+{
+    if (live->server.kind == STORE_POSTGRES)
+        peek_postgres(live, key);
+    else
+        peek_redis(live, key);
+    return peeked;
+}
+
+static void kill_redis_sessions(const struct live *live, const char *application)
+{
+    redisContext *c = plain_redis(live);
+    redisReply *list = redisCommand(c, "CLIENT LIST");
+    char *rest = list->str;
+    const char *line;
+
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        char name[64];
+        long id;
+
+        if (sscanf(line, "id=%ld %*s %*s %*s name=%63s", &id, name) == 2 &&
+            strcmp(name, application) == 0)
+            freeReplyObject(redisCommand(c, "CLIENT KILL ID %ld", id));
+    }
+    freeReplyObject(list);
+    redisFree(c);
+}
+
+void live_kill_sessions(const struct live *live, const char *application)
+{
+    PGconn *conn;
+
+    if (live->server.kind == STORE_REDIS) {
+        kill_redis_sessions(live, application);
+        return;
+    }
+    conn = plain_postgres(live);
+    PQclear(ask_postgres(conn,
+                         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                         " WHERE application_name = $1",
+                         application));
+    PQfinish(conn);
+}
