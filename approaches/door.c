@@ -268,7 +268,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct client *client = mem_alloc(sizeof *client);
 
     client->door = door;
-    client->conn = door_conn_new(door->options.base, fd, &handlers, client);
+    client->conn = door_conn_new(door->options.base, fd, door->options.stall_us, &handlers, client);
     DL_APPEND(door->clients, client);
     door->n_clients++;
 }
@@ -412,15 +412,19 @@ int door_open(const struct door_options *options, struct door **ret_door, struct
     };
 
     door->options = *options;
+    if (door->options.stall_us == 0)
+        door->options.stall_us = DOOR_STALL_US;
     door->accept_again = evtimer_new(options->base, on_accept_again, door);
     door->drain_timer = evtimer_new(options->base, on_drain_timer, door);
-    int r = options->approach->open(&env, &door->self, err);
+    void *self = NULL; /* not door->self: ready() from inside open() must find it unset */
+    int r = options->approach->open(&env, &self, err);
 
     if (r < 0) {
         door_free(door);
         return r;
     }
-    assert(door->self);
+    assert(self);
+    door->self = self;
     *ret_door = door;
     if (door->approach_ready)
         let_in(door);

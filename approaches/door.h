@@ -25,6 +25,7 @@
 #define DOOR_IN_FLIGHT_MAX      8192
 #define DOOR_CONN_IN_FLIGHT_MAX 2048
 #define DOOR_CONNECTIONS_MAX    16384
+#define DOOR_STALL_US           INT64_C(10000000)
 
 struct door;
 
@@ -34,6 +35,7 @@ struct door_options {
     const struct topology_role *role; /* listens at role->address; port 0 takes a free one */
     const struct approach *approach;
     const struct settings *settings;
+    int64_t stall_us; /* a client that reads nothing for so long is cut off; 0: DOOR_STALL_US */
     /* Clients may come, at this port. May be called from inside door_open(). */
     void (*ready)(void *arg, uint16_t port);
     /* The approach cannot go on, or the port is not to be had. May come from inside, too. */

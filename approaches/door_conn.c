@@ -32,6 +32,7 @@ struct door_conn {
     bool paused;     /* not reading: too much output waits */
     bool overflowed; /* OUTPUT_MAX reached: to be cut off */
     bool ended;      /* the client has sent EOF */
+    int64_t stall_us;
     int64_t linger_until_us;
 };
 
@@ -151,7 +152,7 @@ static void pause_or_resume(struct door_conn *conn)
 static void on_writable(evutil_socket_t fd, short events, void *arg)
 {
     struct door_conn *conn = arg;
-    struct timeval stall = clock_timeval(DOOR_CONN_STALL_US);
+    struct timeval stall = clock_timeval(conn->stall_us);
     ssize_t n = 0;
 
     if (conn->overflowed || (events & EV_TIMEOUT)) {
@@ -174,7 +175,7 @@ static void on_writable(evutil_socket_t fd, short events, void *arg)
     end_if_done(conn);
 }
 
-struct door_conn *door_conn_new(struct event_base *base, int fd,
+struct door_conn *door_conn_new(struct event_base *base, int fd, int64_t stall_us,
                                 const struct door_conn_handlers *handlers, void *arg)
 {
     struct door_conn *conn = mem_alloc(sizeof *conn);
@@ -183,6 +184,7 @@ struct door_conn *door_conn_new(struct event_base *base, int fd,
     /* Replies are small and wanted now. Failing costs latency, nothing else. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     conn->fd = fd;
+    conn->stall_us = stall_us;
     conn->handlers = handlers;
     conn->arg = arg;
     conn->readable = event_new(base, fd, EV_READ | EV_PERSIST, on_readable, conn);

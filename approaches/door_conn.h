@@ -5,8 +5,8 @@
  *
  * READING stops for a while when the client leaves too much unread (HIGH_WATER). A connection is
  * *cut off* when the client does not read: OUTPUT_MAX bytes wait for it, or the socket took
- * nothing for STALL_US. LINGERING reads and drops what still comes: closing with input unread would
- * send a reset, which may overtake our last reply and erase it at the client.
+ * nothing for `stall_us`. LINGERING reads and drops what still comes: closing with input unread
+ * would send a reset, which may overtake our last reply and erase it at the client.
  *
  * Every line gets exactly one reply. Idle connections hold no buffers.
  */
@@ -18,12 +18,12 @@
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define DOOR_CONN_HIGH_WATER (256 * 1024)
 #define DOOR_CONN_LOW_WATER  (64 * 1024)
 #define DOOR_CONN_OUTPUT_MAX (1024 * 1024)
-#define DOOR_CONN_STALL_US   (10 * US_PER_S)
-#define DOOR_CONN_LINGER_US  (1 * US_PER_S)
+#define DOOR_CONN_LINGER_US  INT64_C(1000000)
 
 struct door_conn;
 
@@ -37,7 +37,7 @@ struct door_conn_handlers {
 };
 
 /* `fd` is non-blocking and owned from now on; `handlers` and `arg` are kept. */
-struct door_conn *door_conn_new(struct event_base *base, int fd,
+struct door_conn *door_conn_new(struct event_base *base, int fd, int64_t stall_us,
                                 const struct door_conn_handlers *handlers, void *arg);
 /* Close at once; `closed` is not called. */
 void door_conn_free(struct door_conn *conn);

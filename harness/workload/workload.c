@@ -159,7 +159,7 @@ static void print_number(struct buf *out, double number)
 {
     char text[32];
 
-    for (int digits = 1; digits <= 17; digits++) {
+    for (int digits = 6; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, number);
         if (strtod(text, NULL) == number)
             break;
