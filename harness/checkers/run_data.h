@@ -24,11 +24,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_NONE        UINT32_MAX
-#define RUN_PHASES_MAX  32
-#define RUN_FAULTS_MAX  64
-#define RUN_NAME_SIZE   128
-#define RUN_WARM_PREFIX "warm:" /* keys of the warm-up: not part of what is judged */
+#define RUN_NONE       UINT32_MAX
+#define RUN_PHASES_MAX 32
+#define RUN_FAULTS_MAX 64
+#define RUN_NAME_SIZE  128
 
 /* Of one micro-operation, beside what history_micro says; parallel to txn->op[]. */
 struct run_micro {

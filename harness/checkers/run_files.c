@@ -325,7 +325,7 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
     if (r < 0)
         return r;
     op = run_find_op(run, request);
-    if (op == RUN_NONE) /* of the warm-up */
+    if (op == RUN_NONE) /* nothing that a client of this run had asked for */
         return 0;
     if (decision)
         run->op[op].decided = true;

@@ -168,6 +168,17 @@ static int by_time(const void *a, const void *b)
     return (x->at_us > y->at_us) - (x->at_us < y->at_us);
 }
 
+/* Draining is part of it: when it does not end, nothing follows. */
+static int64_t middle_of_settling(const struct run_data *run)
+{
+    const struct run_phase *drain = run_phase(run, "drain"), *settle = run_phase(run, "settle");
+    const struct run_phase *first = drain ? drain : settle, *last = settle ? settle : drain;
+
+    if (!first || !last->end_us)
+        return INT64_MAX;
+    return first->begin_us + (last->end_us - first->begin_us) / 2;
+}
+
 static void finish(struct loader *loader)
 {
     struct run_data *run = loader->run;
@@ -181,15 +192,13 @@ static void finish(struct loader *loader)
 
 int run_load_samples(struct run_data *run, struct errctx *err)
 {
-    struct loader loader = {.run = run, .watch_from_us = INT64_MAX, .pending = json_object()};
-    const struct run_phase *settle = run_phase(run, "settle");
+    struct loader loader = {
+        .run = run, .watch_from_us = middle_of_settling(run), .pending = json_object()};
     char path[PATH_MAX + 64];
     struct ndjson in;
     json_t *line;
     int r;
 
-    if (settle && settle->end_us)
-        loader.watch_from_us = settle->begin_us + (settle->end_us - settle->begin_us) / 2;
     (void)snprintf(path, sizeof path, "%s/samples.ndjson", run->dir);
     r = ndjson_open(&in, path, err);
     if (r < 0)

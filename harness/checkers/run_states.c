@@ -9,7 +9,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PATH_SIZE (PATH_MAX + 64)
@@ -191,7 +190,7 @@ static int add_row(struct run_data *run, const struct ndjson *in, unsigned store
         r = ndjson_int(in, object, "n", &n, err);
     if (r == 0)
         r = ndjson_array(in, object, "journal", &journal, err);
-    if (r < 0 || strncmp(key, RUN_WARM_PREFIX, strlen(RUN_WARM_PREFIX)) == 0)
+    if (r < 0)
         return r;
     state = run_add_state(run, key, store);
     s = &run->state[state];

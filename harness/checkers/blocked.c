@@ -1,0 +1,232 @@
+/*
+ * Blocked keys: see metrics.h.
+ *
+ * Each write makes its keys wait from its sending to its end, less the time in which its door was
+ * dead. For one key these spans are laid over each other (a moment counts once), cut at each ok of
+ * the key, and summed between two oks. Quick refusals hardly sum up: a store that is down makes
+ * its keys unavailable, not blocked.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "harness/checkers/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct span {
+    uint32_t key;
+    int64_t from_us, to_us;
+};
+
+struct spans {
+    size_t n, capacity;
+    struct span *item;
+};
+
+/* The waiting of one key since its last ok. */
+struct gap {
+    int64_t from_us, to_us; /* first and last moment of waiting */
+    int64_t waited_us;      /* sum; 0: none yet */
+};
+
+struct sweep {
+    const struct held_list *held;
+    struct metrics *metrics;
+    uint32_t key;
+    struct gap gap;
+    bool counted_in_doubt, counted_other; /* this key, in the counts of keys */
+};
+
+static void add_span(struct spans *spans, uint32_t key, int64_t from_us, int64_t to_us)
+{
+    spans->item = mem_grow(spans->item, spans->n, &spans->capacity, sizeof *spans->item);
+    spans->item[spans->n++] = (struct span){key, from_us, to_us};
+}
+
+static int compare_spans(const void *a, const void *b)
+{
+    const struct span *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->from_us > y->from_us) - (x->from_us < y->from_us);
+}
+
+static void sort_spans(struct spans *spans)
+{
+    if (spans->n > 0)
+        qsort(spans->item, spans->n, sizeof *spans->item, compare_spans);
+}
+
+/* --- who waited when -------------------------------------------------------------------------- */
+
+static int64_t alive_again_us(const struct run_fault *death)
+{
+    return death->end_us ? death->end_us : INT64_MAX;
+}
+
+/* The first death of this door that was not over at `at_us`, or NULL. */
+static const struct run_fault *next_death(const struct run_data *run, const char *door,
+                                          int64_t at_us)
+{
+    const struct run_fault *next = NULL;
+
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        const struct run_fault *fault = &run->fault[i];
+
+        if (!fault->begin_us || strcmp(fault->action, "kill") != 0 ||
+            strcmp(fault->target, door) != 0 || alive_again_us(fault) <= at_us)
+            continue;
+        if (!next || fault->begin_us < next->begin_us)
+            next = fault;
+    }
+    return next;
+}
+
+static void add_living(const struct run_data *run, struct spans *waits, uint32_t key,
+                       const char *door, int64_t from_us, int64_t to_us)
+{
+    while (from_us < to_us) {
+        const struct run_fault *death = next_death(run, door, from_us);
+        int64_t until_us = death && death->begin_us < to_us ? death->begin_us : to_us;
+
+        if (from_us < until_us)
+            add_span(waits, key, from_us, until_us);
+        from_us = until_us < to_us ? alive_again_us(death) : to_us;
+    }
+}
+
+/* True when an earlier write of the same transaction names the same key. */
+static bool named_before(const struct run_data *run, size_t op, unsigned micro)
+{
+    const struct run_op *o = &run->op[op];
+    uint32_t key = run_key_of(run, run->micro[o->first + micro].state);
+
+    for (unsigned i = 0; i < micro; i++) {
+        if ((o->writes >> i & 1) && run_key_of(run, run->micro[o->first + i].state) == key)
+            return true;
+    }
+    return false;
+}
+
+static void add_op(const struct run_data *run, size_t op, int64_t open_until_us,
+                   struct spans *waits, struct spans *oks)
+{
+    const struct history_op *h = &run->history.op[op];
+    const struct run_op *o = &run->op[op];
+    int64_t to_us = h->end == HISTORY_OPEN ? open_until_us : h->ended_us;
+
+    for (unsigned i = 0; o->writes >> i; i++) {
+        uint32_t key = run_key_of(run, run->micro[o->first + i].state);
+
+        if (!(o->writes >> i & 1) || named_before(run, op, i))
+            continue;
+        add_living(run, waits, key, h->server, h->invoked_us, to_us);
+        if (h->end == HISTORY_OK)
+            add_span(oks, key, h->ended_us, h->ended_us);
+    }
+}
+
+/* --- the sweep -------------------------------------------------------------------------------- */
+
+static bool was_held(const struct held_list *held, uint32_t key, const struct gap *gap)
+{
+    size_t low = 0, high = held->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (held->item[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < held->n && held->item[low].key == key; low++) {
+        if (held->item[low].from_us < gap->to_us && held->item[low].to_us > gap->from_us)
+            return true;
+    }
+    return false;
+}
+
+static void close_gap(struct sweep *sweep)
+{
+    struct gap gap = sweep->gap;
+    double waited_s = (double)gap.waited_us / (double)US_PER_S;
+    struct blocked *blocked;
+    bool *counted;
+
+    sweep->gap = (struct gap){0};
+    if (gap.waited_us < BLOCKED_MIN_US)
+        return;
+    if (was_held(sweep->held, sweep->key, &gap)) {
+        blocked = &sweep->metrics->blocked_in_doubt;
+        counted = &sweep->counted_in_doubt;
+    } else {
+        blocked = &sweep->metrics->blocked_other;
+        counted = &sweep->counted_other;
+    }
+    blocked->keys += !*counted;
+    *counted = true;
+    blocked->key_s += waited_s;
+    if (waited_s > blocked->longest_s)
+        blocked->longest_s = waited_s;
+}
+
+static void add_waiting(struct gap *gap, int64_t from_us, int64_t to_us)
+{
+    if (from_us >= to_us)
+        return;
+    if (gap->waited_us == 0)
+        gap->from_us = from_us;
+    gap->to_us = to_us;
+    gap->waited_us += to_us - from_us;
+}
+
+/* The waits and oks of one key, each in the order of time; returns how many waits there were. */
+static size_t sweep_key(struct sweep *sweep, const struct span *wait, size_t n_waits,
+                        const struct span *ok, size_t n_oks)
+{
+    uint32_t key = wait[0].key;
+    int64_t covered_us = INT64_MIN;
+    size_t i;
+
+    sweep->key = key;
+    sweep->counted_in_doubt = sweep->counted_other = false;
+    for (i = 0; i < n_waits && wait[i].key == key; i++) {
+        int64_t from_us = wait[i].from_us > covered_us ? wait[i].from_us : covered_us;
+
+        for (; n_oks > 0 && ok->key == key && ok->from_us <= wait[i].to_us; ok++, n_oks--) {
+            add_waiting(&sweep->gap, from_us, ok->from_us);
+            close_gap(sweep);
+            from_us = ok->from_us > from_us ? ok->from_us : from_us;
+        }
+        add_waiting(&sweep->gap, from_us, wait[i].to_us);
+        covered_us = wait[i].to_us > covered_us ? wait[i].to_us : covered_us;
+    }
+    close_gap(sweep);
+    return i;
+}
+
+void blocked_measure(const struct run_data *run, const struct held_list *held,
+                     struct metrics *ret_metrics)
+{
+    const struct run_phase *load = run_phase(run, "load");
+    struct sweep sweep = {.held = held, .metrics = ret_metrics};
+    struct spans waits = {0}, oks = {0};
+    size_t at = 0, ok = 0;
+
+    for (size_t i = 0; i < run->history.n; i++) {
+        if (run->history.op[i].server[0])
+            add_op(run, i, load ? load->end_us : 0, &waits, &oks);
+    }
+    sort_spans(&waits);
+    sort_spans(&oks);
+    while (at < waits.n) {
+        while (ok < oks.n && oks.item[ok].key < waits.item[at].key)
+            ok++;
+        at += sweep_key(&sweep, &waits.item[at], waits.n - at, oks.item ? &oks.item[ok] : NULL,
+                        oks.n - ok);
+    }
+    free(waits.item);
+    free(oks.item);
+}

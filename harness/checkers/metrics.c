@@ -1,0 +1,261 @@
+/* Counting, latencies and times of a run: see the header. */
+#include "harness/checkers/metrics.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static double ms(int64_t us)
+{
+    return (double)us / (double)US_PER_MS;
+}
+
+static double seconds(int64_t us)
+{
+    return (double)us / (double)US_PER_S;
+}
+
+/* --- counts ----------------------------------------------------------------------------------- */
+
+static bool is_native(const struct history_op *h, enum level native)
+{
+    return h->level >= native;
+}
+
+static void count_write(const struct run_data *run, size_t op, enum level native,
+                        struct op_counts *counts)
+{
+    const struct history_op *h = &run->history.op[op];
+
+    switch (run_op_fate(run, op)) {
+    case FATE_OK:
+        counts->ok++;
+        counts->ok_decided += !is_native(h, native);
+        return;
+    case FATE_FAIL:
+        counts->fail++;
+        counts->code[h->code]++;
+        return;
+    case FATE_HAPPENED:
+        counts->info_happened++;
+        break;
+    case FATE_DID_NOT:
+        counts->info_did_not++;
+        break;
+    case FATE_UNKNOWN:
+    case FATES:
+        counts->info_unknown++;
+        break;
+    }
+    counts->info++;
+    counts->code[h->code] += h->end == HISTORY_INFO;
+}
+
+static void count_read(const struct history_op *h, struct op_counts *counts)
+{
+    counts->ok += h->end == HISTORY_OK;
+    counts->fail += h->end == HISTORY_FAIL;
+    counts->info += h->end == HISTORY_INFO || h->end == HISTORY_OPEN;
+    if (h->end == HISTORY_FAIL || h->end == HISTORY_INFO)
+        counts->code[h->code]++;
+}
+
+static void count_ops(const struct run_data *run, enum level native, struct metrics *m)
+{
+    for (size_t i = 0; i < run->history.n; i++) {
+        if (run_op_writes(run, i)) {
+            m->writes.invoked++;
+            count_write(run, i, native, &m->writes);
+        } else {
+            m->reads.invoked++;
+            count_read(&run->history.op[i], &m->reads);
+        }
+    }
+}
+
+/* --- latencies -------------------------------------------------------------------------------- */
+
+static int compare_doubles(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* The smallest value that a share q of all do not exceed; NAN when fewer than one lies above. */
+static double quantile(const double *sorted, size_t n, double q)
+{
+    size_t rank = (size_t)ceil(q * (double)n - 1e-9);
+
+    if ((1 - q) * (double)n < 1 - 1e-9)
+        return NAN;
+    return sorted[rank > 0 ? rank - 1 : 0];
+}
+
+struct latency latency_of(double *values_ms, size_t n)
+{
+    struct latency l = {.n = n, NAN, NAN, NAN, NAN, NAN};
+
+    if (n == 0)
+        return l;
+    qsort(values_ms, n, sizeof *values_ms, compare_doubles);
+    l.p50_ms = quantile(values_ms, n, 0.5);
+    l.p90_ms = quantile(values_ms, n, 0.9);
+    l.p99_ms = quantile(values_ms, n, 0.99);
+    l.p999_ms = quantile(values_ms, n, 0.999);
+    l.max_ms = values_ms[n - 1];
+    return l;
+}
+
+static void measure_latencies(const struct run_data *run, enum level native, struct metrics *m)
+{
+    double *ack = mem_alloc_array(run->history.n, sizeof *ack);
+    double *service = mem_alloc_array(run->history.n, sizeof *service);
+    double *decided = mem_alloc_array(run->history.n, sizeof *decided);
+    double *read = mem_alloc_array(run->history.n, sizeof *read);
+    size_t n_ack = 0, n_decided = 0, n_read = 0;
+
+    for (size_t i = 0; i < run->history.n; i++) {
+        const struct history_op *h = &run->history.op[i];
+        double planned_ms = ms(h->ended_us - h->planned_us);
+
+        if (h->end != HISTORY_OK)
+            continue;
+        if (!run_op_writes(run, i)) {
+            read[n_read++] = planned_ms;
+        } else if (!is_native(h, native)) {
+            decided[n_decided++] = planned_ms;
+        } else {
+            ack[n_ack] = planned_ms;
+            service[n_ack++] = ms(h->ended_us - h->invoked_us);
+        }
+    }
+    m->ack = latency_of(ack, n_ack);
+    m->service = latency_of(service, n_ack);
+    m->decided = latency_of(decided, n_decided);
+    m->read = latency_of(read, n_read);
+    free(ack);
+    free(service);
+    free(decided);
+    free(read);
+}
+
+/* --- over time -------------------------------------------------------------------------------- */
+
+static int compare_times(const void *a, const void *b)
+{
+    const int64_t *x = a, *y = b;
+
+    return (*x > *y) - (*x < *y);
+}
+
+/* Times of acknowledgement of writes while the load ran, sorted. */
+static size_t list_acks(const struct run_data *run, int64_t from_us, int64_t to_us, int64_t *at_us)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < run->history.n; i++) {
+        const struct history_op *h = &run->history.op[i];
+
+        if (h->end == HISTORY_OK && run_op_writes(run, i) && h->ended_us >= from_us &&
+            h->ended_us <= to_us)
+            at_us[n++] = h->ended_us;
+    }
+    qsort(at_us, n, sizeof *at_us, compare_times);
+    return n;
+}
+
+static void measure_flow(const struct run_data *run, struct metrics *m)
+{
+    int64_t from_us = run_load_begin_us(run), to_us = run_load_end_us(run), longest_us = 0;
+    int64_t *at_us;
+    size_t n;
+
+    if (to_us <= from_us) /* nothing arrived */
+        return;
+    at_us = mem_alloc_array(run->history.n, sizeof *at_us);
+    n = list_acks(run, from_us, to_us, at_us);
+    for (size_t i = 0; i <= n; i++) {
+        int64_t before_us = i > 0 ? at_us[i - 1] : from_us, next_us = i < n ? at_us[i] : to_us;
+
+        if (next_us - before_us > longest_us)
+            longest_us = next_us - before_us;
+    }
+    free(at_us);
+    m->ok_per_s = (double)n / seconds(to_us - from_us);
+    m->longest_gap_s = seconds(longest_us);
+}
+
+static void measure_lag(const struct run_data *run, struct metrics *m)
+{
+    for (size_t i = 0; i < run->n_lags; i++) {
+        double records = (double)run->lag[i].records;
+
+        if (isnan(m->sink_lag_max) || records > m->sink_lag_max)
+            m->sink_lag_max = records;
+    }
+}
+
+/* The later of last fault and last arrival. */
+static int64_t rest_begins_us(const struct run_data *run)
+{
+    int64_t us = run_load_end_us(run);
+
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        int64_t last_us = run->fault[i].end_us ? run->fault[i].end_us : run->fault[i].begin_us;
+
+        if (last_us > us)
+            us = last_us;
+    }
+    return us;
+}
+
+static double since(int64_t at_us, int64_t from_us)
+{
+    return at_us > from_us ? seconds(at_us - from_us) : 0;
+}
+
+static void measure_rest(const struct run_data *run, struct metrics *m)
+{
+    const struct run_settling *s = &run->settling;
+    int64_t from_us = rest_begins_us(run);
+    size_t equal = s->n_scans; /* from this scan on, all were */
+
+    if (s->n_scans == 0)
+        return;
+    if (s->settled)
+        m->settle_s = since(s->scan[s->n_scans - 1].to_us, from_us);
+    while (equal > 0 && s->scan[equal - 1].equal)
+        equal--;
+    if (equal == s->n_scans)
+        return;
+    m->converge_low_s = equal > 0 ? since(s->scan[equal - 1].from_us, from_us) : 0;
+    m->converge_high_s = since(s->scan[equal].to_us, from_us);
+}
+
+void metrics_compute(const struct run_data *run, enum level native, struct metrics *ret_metrics)
+{
+    struct held_list held;
+
+    *ret_metrics = (struct metrics){.ok_per_s = NAN,
+                                    .longest_gap_s = NAN,
+                                    .in_doubt_s = NAN,
+                                    .in_doubt_txn_s = NAN,
+                                    .keys_held = NAN,
+                                    .waiters_max = NAN,
+                                    .sink_lag_max = NAN,
+                                    .settle_s = NAN,
+                                    .converge_low_s = NAN,
+                                    .converge_high_s = NAN};
+    count_ops(run, native, ret_metrics);
+    measure_latencies(run, native, ret_metrics);
+    measure_flow(run, ret_metrics);
+    measure_lag(run, ret_metrics);
+    measure_rest(run, ret_metrics);
+    in_doubt_measure(run, ret_metrics);
+    held_list_make(run, &held);
+    blocked_measure(run, &held, ret_metrics);
+    free(held.item);
+}

@@ -1,0 +1,98 @@
+/*
+ * metrics.h - the numbers of a run, beside its verdicts: DESIGN.md §10, docs/results.md.
+ *
+ * What was not measured is NAN, which becomes null in results.json; it is never 0.
+ */
+#ifndef SYNCBED_HARNESS_CHECKERS_METRICS_H
+#define SYNCBED_HARNESS_CHECKERS_METRICS_H
+
+#include "harness/checkers/run_data.h"
+#include "model/outcome.h"
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOCKED_MIN_US INT64_C(500000) /* a key without an ok for less is not called blocked */
+
+struct op_counts {
+    uint64_t invoked;
+    uint64_t ok;
+    uint64_t ok_decided; /* of these, acknowledged below the approach's native level */
+    uint64_t fail;
+    uint64_t info; /* unknown to the client; which is */
+    uint64_t info_happened, info_did_not, info_unknown;
+    uint64_t code[CODES]; /* fail and info by code; an operation never answered has none */
+};
+
+/* Exact order statistics; NAN where so few values say nothing (fewer than 100 have no p99). */
+struct latency {
+    size_t n;
+    double p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
+};
+
+struct blocked {
+    unsigned keys;
+    double key_s;     /* summed over keys */
+    double longest_s; /* of one key */
+};
+
+struct metrics {
+    struct op_counts writes;
+    struct op_counts reads; /* read-only operations; no info_happened and the like */
+
+    /* Of writes, acknowledged at the native level: from the planned time, and from the sending. */
+    struct latency ack, service;
+    struct latency decided; /* of writes acknowledged below that, from the planned time */
+    struct latency read;    /* of reads, from the planned time */
+
+    double ok_per_s;                 /* writes acknowledged while the load ran, a second */
+    double longest_gap_s;            /* without an acknowledged write while the load ran */
+    double in_doubt_s;               /* the oldest branch that was seen in doubt */
+    double in_doubt_txn_s;           /* transactions in doubt, integrated over time */
+    double keys_held;                /* most keys held by transactions in doubt at one time */
+    double waiters_max;              /* most sessions seen waiting behind them at one store */
+    double sink_lag_max;             /* records, of the furthest behind sink */
+    struct blocked blocked_in_doubt; /* keys that a transaction in doubt held meanwhile */
+    struct blocked blocked_other;
+
+    /* From the later of last fault and last arrival. */
+    double settle_s;                        /* until the scan that showed it settled */
+    double converge_low_s, converge_high_s; /* until the stores agreed: between two scans */
+};
+
+/* `native`: what the approach's plain ok means. */
+void metrics_compute(const struct run_data *run, enum level native, struct metrics *ret_metrics);
+
+/* Add the fields of results.json to a run's object. */
+void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t *into);
+
+/* --- parts ------------------------------------------------------------------------------------ */
+
+/* `values_ms` is sorted in place. */
+struct latency latency_of(double *values_ms, size_t n);
+
+/* A transaction in doubt, seen for long enough to be more than one that was just passing. */
+struct held {
+    uint32_t key;
+    int64_t from_us, to_us;
+};
+
+struct held_list {
+    size_t n;
+    struct held *item; /* sorted by key; owned */
+};
+
+void held_list_make(const struct run_data *run, struct held_list *ret_list);
+
+/* in_doubt_s, in_doubt_txn_s, keys_held, waiters_max. */
+void in_doubt_measure(const struct run_data *run, struct metrics *ret_metrics);
+
+/*
+ * Keys without an ok for BLOCKED_MIN_US while one of their writes was outstanding at a living door:
+ * between two oks of a key, the time in which some write of it waited for an answer.
+ */
+void blocked_measure(const struct run_data *run, const struct held_list *held,
+                     struct metrics *ret_metrics);
+
+#endif
