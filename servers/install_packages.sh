@@ -34,6 +34,7 @@ restore() {
         [[ ! -e $policy_before ]] || mv "$policy_before" "$policy"
     fi
     rm -f "$cluster_setting"
+    rmdir --ignore-fail-on-non-empty "$cluster_folder" 2>/dev/null || true
 }
 
 # Policies keep a service from starting now, not from being enabled for the next boot.

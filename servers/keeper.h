@@ -27,7 +27,10 @@ enum keeper_lifetime {
     KEEPER_UNTIL_DOWN /* stays until keeper_down() */
 };
 
-/* Told whenever a child ends or a server becomes ready; may be NULL. `what`: "exited", "ready". */
+/*
+ * Told of what happens, may be NULL. `what`: "ready" (a server or role, after each start), "exited"
+ * (nothing of it is left, asked for or not), "lost" (the keeper itself is gone; `name` is "").
+ */
 typedef void (*keeper_event)(void *arg, const char *what, const char *name);
 
 /* Start a keeper process and connect. */
@@ -46,15 +49,15 @@ __attribute__((warn_unused_result)) int keeper_down(struct keeper *keeper, struc
 
 /*
  * Make the servers named here run and ready ("pg1", "pg2", "redis", "kafka": the kind is the name
- * without its digits), those that already do included. In parallel; bound 10 s, then the error
- * quotes the server's last lines.
+ * without its digits), those that already do included. In parallel, within 10 s on an idle machine;
+ * after 30 s it is an error, which quotes the server's last lines.
  */
 __attribute__((warn_unused_result)) int
 keeper_servers_up(struct keeper *keeper, const char *const *names, unsigned n, struct errctx *err);
 
 /*
- * The stores that are up, and the log, as a topology without roles; each kind of role has a
- * listener of its own at Kafka: keeper_log_address(keeper, ROLE_SINK).
+ * The stores that are up, and the log (port 0: none), as a topology without roles; each kind of
+ * role has a listener of its own at Kafka: keeper_log_address(keeper, ROLE_SINK).
  */
 __attribute__((warn_unused_result)) int
 keeper_topology(struct keeper *keeper, struct topology *ret_topology, struct errctx *err);
@@ -87,7 +90,10 @@ enum keeper_signal {
     KEEPER_CONTINUE, /* SIGCONT */
 };
 
-/* Returns when it is done: after KILL and TERM, when the tree is gone. */
+/*
+ * Returns when it is done: after KILL and TERM, when nothing of the tree is left (0 also when
+ * nothing ran). PAUSE and CONTINUE of what does not run are errors.
+ */
 __attribute__((warn_unused_result)) int keeper_signal(struct keeper *keeper, const char *name,
                                                       enum keeper_signal signal,
                                                       struct errctx *err);
@@ -106,7 +112,7 @@ void keeper_signal_async(struct keeper *keeper, const char *name, enum keeper_si
 void keeper_restart_async(struct keeper *keeper, const char *name, keeper_done done, void *arg);
 
 /* Everything it parents, for `syncbed ps`: the caller's JSON array of {name, kind, pid, state,
- * port, since_us, rss_kb}. */
+ * port, since_us, rss_kb, log, why}. */
 __attribute__((warn_unused_result)) int keeper_list(struct keeper *keeper, json_t **ret_list,
                                                     struct errctx *err);
 

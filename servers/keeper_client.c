@@ -5,6 +5,7 @@
 #include "servers/folder.h"
 #include "servers/keeper.h"
 #include "servers/keeper_main.h"
+#include "servers/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,7 +94,7 @@ static int connect_to(struct keeper *keeper, const char *socket, struct errctx *
 }
 
 /* In the child. Its standard error stays ours. */
-static _Noreturn void become_keeper(int life, int line, const char *flag)
+static _Noreturn void become_keeper(const char *program, int life, int line, const char *flag)
 {
     char verb[] = KEEPER_VERB, name[] = "syncbed", flag_copy[] = KEEPER_UNTIL_FLAG;
     char *argv[] = {name, verb, flag ? flag_copy : NULL, NULL};
@@ -101,7 +102,7 @@ static _Noreturn void become_keeper(int life, int line, const char *flag)
     (void)setsid();
     if (dup2(life, STDIN_FILENO) >= 0 && dup2(line, STDOUT_FILENO) >= 0 &&
         close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
-        (void)execv("/proc/self/exe", argv);
+        (void)execv(program, argv);
     _exit(127);
 }
 
@@ -173,6 +174,7 @@ static int fork_keeper(struct keeper *keeper, enum keeper_lifetime lifetime, int
                        struct errctx *err)
 {
     int life[2] = {-1, -1}, line[2] = {-1, -1};
+    char *program = program_self();
     int r = 0;
 
     if (pipe2(life, O_CLOEXEC) < 0 || pipe2(line, O_CLOEXEC) < 0) {
@@ -181,7 +183,8 @@ static int fork_keeper(struct keeper *keeper, enum keeper_lifetime lifetime, int
     }
     keeper->pid = fork();
     if (keeper->pid == 0)
-        become_keeper(life[0], line[1], lifetime == KEEPER_UNTIL_DOWN ? KEEPER_UNTIL_FLAG : NULL);
+        become_keeper(program, life[0], line[1],
+                      lifetime == KEEPER_UNTIL_DOWN ? KEEPER_UNTIL_FLAG : NULL);
     if (keeper->pid < 0) {
         r = err_set(err, errno, ERR_FATAL, "fork: %s", strerror(errno));
         goto out;
@@ -194,6 +197,7 @@ static int fork_keeper(struct keeper *keeper, enum keeper_lifetime lifetime, int
     *ret_line = line[0];
     line[0] = -1;
 out:
+    free(program);
     close_both(life);
     close_both(line);
     return r;
@@ -273,6 +277,8 @@ void keeper_free(struct keeper *keeper)
         (void)waitpid(keeper->pid, NULL, ends ? 0 : WNOHANG);
     if (keeper->pid_fd >= 0)
         (void)close(keeper->pid_fd);
+    if (ends && keeper->lost)
+        folder_sweep(); /* it was killed: end what outlived it, rather than leave it to the next */
     free(keeper);
 }
 

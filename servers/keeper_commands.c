@@ -162,7 +162,7 @@ static void on_answer(void *arg, const char *error)
     if (error)
         rpc_reply_error(q->call, "%s", error);
     else
-        rpc_reply_ok(q->call, json_pack("{s:i}", "port", (int)process_port(q->process)));
+        rpc_reply_ok(q->call, json_pack("{s:i}", "port", (int)q->process->program.server.port[0]));
     free(q);
 }
 
@@ -193,8 +193,8 @@ static void command_start(struct keeper_daemon *k, struct rpc_call *call, json_t
     } else if (!role_argv(json_object_get(request, "argv"), argv) || log[0] != '/') {
         rpc_reply_error(call, "%s: a role needs 1 to %d arguments and an absolute path to its log",
                         name, ROLE_ARGS_MAX);
-    } else if (p && process_runs(p)) {
-        rpc_reply_error(call, "%s runs already (%s)", name, process_state_name(process_state(p)));
+    } else if (p && !process_startable(p)) {
+        rpc_reply_error(call, "%s runs already (%s)", name, process_state_name(p->state));
     } else {
         if (!p)
             p = add(k, process_new(&k->env, name, NULL, NULL, 0));
@@ -205,9 +205,9 @@ static void command_start(struct keeper_daemon *k, struct rpc_call *call, json_t
 
 static void command_restart(struct rpc_call *call, struct process *p)
 {
-    if (process_state(p) == PROCESS_READY || process_state(p) == PROCESS_PAUSED)
+    if (!process_startable(p))
         rpc_reply_error(call, "%s runs already (%s)", process_name(p),
-                        process_state_name(process_state(p)));
+                        process_state_name(p->state));
     else
         process_start(p, on_answer, ask(call, p));
 }
@@ -261,7 +261,7 @@ static void command_folder(struct keeper_daemon *k, struct rpc_call *call, const
 
 static bool is_up(const struct process *p)
 {
-    return process_state(p) == PROCESS_READY || process_state(p) == PROCESS_PAUSED;
+    return p->state == PROCESS_READY || p->state == PROCESS_PAUSED;
 }
 
 static void command_topology(struct keeper_daemon *k, struct rpc_call *call)
@@ -271,17 +271,17 @@ static void command_topology(struct keeper_daemon *k, struct rpc_call *call)
 
     for (size_t i = 0; i < k->n_processes; i++) {
         const struct process *p = k->process[i];
-        const struct server_kind *kind = process_kind(p);
+        const struct server_kind *kind = p->program.kind;
 
         if (!kind || !is_up(p))
             continue;
         if (!kind->is_store)
-            log = process_port(p);
+            log = p->program.server.port[0];
         else
-            json_array_append_new(stores,
-                                  json_pack("{s:s, s:s, s:i, s:s, s:s}", "name", process_name(p),
-                                            "kind", kind->name, "port", (int)process_port(p),
-                                            "user", kind->user, "database", kind->database));
+            json_array_append_new(stores, json_pack("{s:s, s:s, s:i, s:s, s:s}", "name",
+                                                    process_name(p), "kind", kind->name, "port",
+                                                    (int)p->program.server.port[0], "user",
+                                                    kind->user, "database", kind->database));
     }
     rpc_reply_ok(call, json_pack("{s:o, s:i}", "stores", stores, "log", log));
 }
@@ -310,15 +310,15 @@ static void command_list(struct keeper_daemon *k, struct rpc_call *call)
 
     for (size_t i = 0; i < k->n_processes; i++) {
         const struct process *p = k->process[i];
-        const struct server_kind *kind = process_kind(p);
+        const struct server_kind *kind = p->program.kind;
 
         json_array_append_new(
             list,
             json_pack("{s:s, s:s, s:i, s:s, s:i, s:I, s:I, s:s, s:s}", "name", process_name(p),
-                      "kind", kind ? kind->name : "role", "pid", (int)process_pid(p), "state",
-                      process_state_name(process_state(p)), "port", (int)process_port(p),
-                      "since_us", (json_int_t)process_since_us(p), "rss_kb",
-                      (json_int_t)process_rss_kb(p), "log", process_log(p), "why", process_why(p)));
+                      "kind", kind ? kind->name : "role", "pid", (int)p->pid, "state",
+                      process_state_name(p->state), "port", (int)p->program.server.port[0],
+                      "since_us", (json_int_t)p->since_us, "rss_kb", (json_int_t)process_rss_kb(p),
+                      "log", p->program.server.log, "why", buf_str(&p->why)));
     }
     rpc_reply_ok(call, json_pack("{s:o}", "processes", list));
 }

@@ -129,7 +129,7 @@ static int take_block(struct ports *ports, struct errctx *err)
         if (is_ephemeral((uint16_t)first))
             continue;
         r = lock_block(ports, (uint16_t)first);
-        if (r != -EWOULDBLOCK)
+        if (r != -EWOULDBLOCK && r != -EACCES) /* another's, by its umask ours not even to try */
             return r < 0 ? err_set(err, -r, ERR_FATAL, "%s: %s", ports->folder, strerror(-r)) : 0;
     }
     return err_set(err, EADDRINUSE, ERR_FATAL, "all ports of %d-%d are held by other keepers",

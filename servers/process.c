@@ -1,62 +1,27 @@
 /* One process under the keeper: see the header. */
 #include "servers/process.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "servers/folder.h"
+#include "servers/child_output.h"
 #include "servers/process_tree.h"
-#include "servers/spawn.h"
 #include "servers/text_file.h"
+#include "servers/waiters.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#define PROBE_INTERVAL_US (50 * US_PER_MS)
+#define PROBE_INTERVAL_US (20 * US_PER_MS)
 #define SWEEP_INTERVAL_US (5 * US_PER_MS)
 #define START_MAX_US      (30 * US_PER_S)
 #define TERM_MAX_US       (5 * US_PER_S)
 #define LINES_SIZE        300 /* of its log, in a message that has room for 480 */
-#define READY_LINE_MAX    4096
-
-enum goal { GOAL_READY, GOAL_GONE };
-
-struct waiter {
-    enum goal goal;
-    process_done done;
-    void *arg;
-    struct waiter *next;
-};
-
-struct process {
-    const struct process_env *env;
-    enum process_state state;
-    int64_t since_us;
-    const struct server_kind *kind; /* NULL: a role */
-    struct server server;           /* a role uses name, log and port[0] */
-    bool initialised;               /* its data were made */
-    unsigned init_step;
-    char **argv;         /* a role's */
-    pid_t pid;           /* the main process, or a step of initialising; 0: reaped */
-    pid_t probe;         /* the tool that asks whether it is ready; 0: none */
-    char mark[PATH_MAX]; /* process_tree.h */
-    struct event *timer; /* STARTING: next probe; STOPPING: patience is over; KILLING: look again */
-    int64_t deadline_us; /* STARTING */
-    struct event *output; /* a role's standard output; NULL once closed */
-    struct buf line;      /* of it, before the ready line is complete */
-    struct buf why;       /* non-empty: KILLING leads to FAILED */
-    bool start_again;     /* asked for while it was being ended */
-    struct waiter *waiters;
-};
 
 #define BIT(state) (1u << (state))
 
@@ -84,44 +49,16 @@ const char *process_state_name(enum process_state state)
     return state_names[state];
 }
 
-static void add_waiter(struct process *p, enum goal goal, process_done done, void *arg)
-{
-    struct waiter **end = &p->waiters;
-    struct waiter *w = mem_alloc(sizeof *w);
-
-    *w = (struct waiter){.goal = goal, .done = done, .arg = arg};
-    while (*end)
-        end = &(*end)->next;
-    *end = w;
-}
-
-/* Answer all that wait for `goal`. */
-static void answer(struct process *p, enum goal goal, const char *error)
-{
-    struct waiter **at = &p->waiters;
-    struct waiter *w;
-
-    while ((w = *at)) {
-        if (w->goal != goal) {
-            at = &w->next;
-            continue;
-        }
-        *at = w->next;
-        w->done(w->arg, error);
-        free(w);
-    }
-}
-
 static void on_ended(struct process *p)
 {
     char text[SERVER_NAME_SIZE + 40];
 
     p->env->event(p->env->arg, "exited", p);
-    answer(p, GOAL_GONE, NULL);
+    waiters_answer(&p->waiters, GOAL_GONE, NULL);
     if (p->start_again)
         return; /* its waiters go on waiting */
-    (void)snprintf(text, sizeof text, "%s was stopped before it was ready", p->server.name);
-    answer(p, GOAL_READY, p->why.size > 0 ? buf_str(&p->why) : text);
+    (void)snprintf(text, sizeof text, "%s was stopped before it was ready", process_name(p));
+    waiters_answer(&p->waiters, GOAL_READY, p->why.size > 0 ? buf_str(&p->why) : text);
 }
 
 static void set_state(struct process *p, enum process_state state)
@@ -135,7 +72,7 @@ static void set_state(struct process *p, enum process_state state)
     case PROCESS_READY:
         if (before == PROCESS_STARTING)
             p->env->event(p->env->arg, "ready", p);
-        answer(p, GOAL_READY, NULL);
+        waiters_answer(&p->waiters, GOAL_READY, NULL);
         break;
     case PROCESS_STOPPED:
     case PROCESS_FAILED:
@@ -162,17 +99,7 @@ static void set_timer(struct process *p, int64_t us)
 
 static struct tree tree_of(const struct process *p)
 {
-    return (struct tree){.root = p->pid, .mark = p->mark};
-}
-
-static void close_output(struct process *p)
-{
-    if (!p->output)
-        return;
-    (void)close(event_get_fd(p->output));
-    event_free(p->output);
-    p->output = NULL;
-    buf_clear(&p->line);
+    return (struct tree){.root = p->pid, .mark = p->program.mark};
 }
 
 /* Kill whatever is left of it; the timer looks until nothing is. */
@@ -182,87 +109,52 @@ static void sweep(struct process *p)
 
     set_state(p, PROCESS_KILLING);
     if (!tree_stop(&tree)) /* then some may fork on; the sweep is repeated until none is left */
-        log_warn("%s: not all of its processes could be stopped", p->server.name);
+        log_warn("%s: not all of its processes could be stopped", process_name(p));
     (void)tree_signal(&tree, SIGKILL);
     p->probe = 0; /* marked as well, so it was among them */
     set_timer(p, 0);
 }
 
-/* Keep the reason, with the last lines it said; nothing may be left running. */
-__attribute__((format(printf, 2, 3))) static void fail(struct process *p, const char *fmt, ...)
+/* Keep the reason of an end that nobody asked for, with the last lines that were said. */
+__attribute__((format(printf, 2, 3))) static void explain(struct process *p, const char *fmt, ...)
 {
+    const struct server *server = &p->program.server;
     char head[sizeof((struct errctx *)0)->message], lines[LINES_SIZE];
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(head, sizeof head, fmt, ap);
     va_end(ap);
-    text_file_last_lines(p->server.log, p->server.log_from, lines, sizeof lines);
+    text_file_last_lines(server->log, server->log_from, lines, sizeof lines);
     buf_clear(&p->why);
     buf_printf(&p->why, "%s%s%s", head, lines[0] ? "; its last lines: " : "", lines);
-    if (p->state == PROCESS_STOPPED || p->state == PROCESS_FAILED)
-        return; /* not even begun: see begin() */
-    sweep(p);
 }
 
-/* Spawn as the main process of this state. */
-static int spawn(struct process *p, struct plan *plan, int *ret_stdout, struct errctx *err)
+/* A role said something: {"ready":true,"port":20131}, or what goes to its log. */
+static void on_output_line(void *arg, const char *line)
 {
-    if (!plan->output)
-        plan->output = mem_strdup(p->server.log);
-    plan->mark = mem_strdup(p->mark);
-    if (p->kind) {
-        plan->unprivileged = true;
-        plan->folder = mem_strdup(p->server.folder);
+    struct process *p = arg;
+    json_t *said = json_loads(line, 0, NULL);
+
+    if (p->state == PROCESS_STARTING && json_is_true(json_object_get(said, "ready"))) {
+        p->program.server.port[0] = (uint16_t)json_integer_value(json_object_get(said, "port"));
+        set_state(p, PROCESS_READY);
+    } else {
+        text_file_append(p->program.server.log, line, strlen(line));
+        text_file_append(p->program.server.log, "\n", 1);
     }
-    return plan_spawn(plan, ret_stdout, &p->pid, err);
-}
-
-static int make_folder(struct process *p, struct errctx *err)
-{
-    const char *path = p->server.folder;
-    uid_t uid;
-    gid_t gid;
-    int r = server_user(&uid, &gid, err);
-
-    if (r < 0)
-        return r;
-    r = folder_delete(path); /* of an attempt that failed */
-    if (r < 0)
-        return err_set(err, -r, ERR_FATAL, "%s: %s", path, strerror(-r));
-    if (mkdir(path, 0700) < 0 || chown(path, uid, gid) < 0)
-        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
-    return p->kind->configure(&p->server, err);
-}
-
-static void on_output(evutil_socket_t fd, short what, void *arg);
-
-static void plan_role(const struct process *p, struct plan *plan)
-{
-    plan->program = mem_strdup("/proc/self/exe"); /* also when its file was replaced */
-    for (unsigned i = 0; p->argv[i]; i++)
-        plan_arg(plan, "%s", p->argv[i]);
+    json_decref(said);
 }
 
 static int launch(struct process *p, struct errctx *err)
 {
-    struct plan plan = {0};
-    int output = -1, r;
+    int output;
+    int r = program_run(&p->program, &p->pid, &output, err);
 
-    p->server.log_from = text_file_size(p->server.log);
-    if (p->kind)
-        p->kind->run(&p->server, &plan);
-    else
-        plan_role(p, &plan);
-    r = spawn(p, &plan, p->kind ? NULL : &output, err);
-    plan_done(&plan);
     if (r < 0)
         return r;
-    if (output >= 0) {
-        p->output = event_new(p->env->base, output, EV_READ | EV_PERSIST, on_output, p);
-        if (!p->output || event_add(p->output, NULL) < 0)
-            abort(); /* out of memory */
-    }
+    if (output >= 0)
+        p->output = child_output_new(p->env->base, output, on_output_line, p);
     set_state(p, PROCESS_STARTING);
     p->deadline_us = clock_now_us() + START_MAX_US;
     set_timer(p, PROBE_INTERVAL_US);
@@ -272,17 +164,14 @@ static int launch(struct process *p, struct errctx *err)
 /* The next program that makes the data, or the server itself when there are no more. */
 static int initialise(struct process *p, struct errctx *err)
 {
-    struct plan plan = {0};
-    int r;
+    int r = program_initialise(&p->program, p->init_step, &p->pid, err);
 
-    if (!p->kind->initialise(&p->server, p->init_step, &plan)) {
+    if (r < 0)
+        return r;
+    if (r == 0) {
         p->initialised = true;
         return launch(p, err);
     }
-    r = spawn(p, &plan, NULL, err);
-    plan_done(&plan);
-    if (r < 0)
-        return r;
     if (p->state != PROCESS_INITIALISING) {
         set_state(p, PROCESS_INITIALISING);
         set_timer(p, START_MAX_US);
@@ -292,23 +181,24 @@ static int initialise(struct process *p, struct errctx *err)
 
 static void begin(struct process *p)
 {
+    struct server *server = &p->program.server;
     struct errctx err = {0};
     int r = 0;
 
     assert(!process_runs(p));
     p->start_again = false;
     buf_clear(&p->why);
-    p->server.log_from = text_file_size(p->server.log);
-    if (!p->kind || p->initialised) {
+    server->log_from = text_file_size(server->log);
+    if (!p->program.kind || p->initialised) {
         r = launch(p, &err);
     } else {
         p->init_step = 0;
-        r = make_folder(p, &err);
+        r = program_prepare(&p->program, &err);
         if (r == 0)
             r = initialise(p, &err);
     }
     if (r < 0) {
-        fail(p, "%s: %s", p->server.name, err.message);
+        explain(p, "%s: %s", process_name(p), err.message);
         set_state(p, PROCESS_FAILED);
     }
 }
@@ -331,19 +221,24 @@ static void on_main_ended(struct process *p, int status)
     switch (p->state) {
     case PROCESS_INITIALISING:
         if (status != 0) {
-            fail(p, "making the data of %s failed (%s)", p->server.name, how);
+            explain(p, "making the data of %s failed (%s)", process_name(p), how);
+            sweep(p);
             break;
         }
         p->init_step++;
-        if (initialise(p, &err) < 0)
-            fail(p, "%s: %s", p->server.name, err.message);
+        if (initialise(p, &err) < 0) {
+            explain(p, "%s: %s", process_name(p), err.message);
+            sweep(p);
+        }
         break;
     case PROCESS_STARTING:
-        fail(p, "%s %s before it was ready", p->server.name, how);
+        explain(p, "%s %s before it was ready", process_name(p), how);
+        sweep(p);
         break;
     case PROCESS_READY:
     case PROCESS_PAUSED:
-        fail(p, "%s %s", p->server.name, how);
+        explain(p, "%s %s", process_name(p), how);
+        sweep(p);
         break;
     case PROCESS_STOPPING:
         sweep(p); /* backends may outlive their postmaster by a moment */
@@ -373,70 +268,23 @@ bool process_reaped(struct process *p, pid_t pid, int status)
     return true;
 }
 
-/* A role said something: {"ready":true,"port":20131}, or anything else, which goes to its log. */
-static void on_output_line(struct process *p, const char *line)
-{
-    json_t *said = json_loads(line, 0, NULL);
-
-    if (p->state == PROCESS_STARTING && json_is_true(json_object_get(said, "ready"))) {
-        p->server.port[0] = (uint16_t)json_integer_value(json_object_get(said, "port"));
-        set_state(p, PROCESS_READY);
-    } else {
-        text_file_append(p->server.log, line, strlen(line));
-        text_file_append(p->server.log, "\n", 1);
-    }
-    json_decref(said);
-}
-
-static void on_output(evutil_socket_t fd, short what, void *arg)
-{
-    struct process *p = arg;
-    char chunk[1024], *end;
-    ssize_t n = read(fd, chunk, sizeof chunk);
-
-    (void)what;
-    if (n <= 0) {
-        if (n == 0 || (errno != EAGAIN && errno != EINTR))
-            close_output(p);
-        return;
-    }
-    buf_append(&p->line, chunk, (size_t)n);
-    while ((end = memchr(p->line.data, '\n', p->line.size))) {
-        *end = '\0';
-        on_output_line(p, p->line.data);
-        buf_consume(&p->line, (size_t)(end - p->line.data) + 1);
-    }
-    if (p->line.size > READY_LINE_MAX)
-        buf_clear(&p->line);
-}
-
 static void probe(struct process *p)
 {
-    struct plan plan = {0};
+    enum probe found = PROBE_NOT_YET;
     struct errctx err = {0};
 
     if (clock_now_us() > p->deadline_us) {
-        fail(p, "%s was not ready within %d s", p->server.name, (int)(START_MAX_US / US_PER_S));
+        explain(p, "%s was not ready within %d s", process_name(p), (int)(START_MAX_US / US_PER_S));
+        sweep(p);
         return;
     }
     set_timer(p, PROBE_INTERVAL_US);
-    if (!p->kind || p->probe > 0)
+    if (!p->program.kind || p->probe > 0)
         return; /* a role says so itself; a tool is at it */
-    switch (p->kind->probe(&p->server, &plan)) {
-    case PROBE_NOT_YET:
-        break;
-    case PROBE_READY:
+    if (program_probe(&p->program, &found, &p->probe, &err) < 0)
+        log_warn("%s: %s", process_name(p), err.message);
+    if (found == PROBE_READY)
         set_state(p, PROCESS_READY);
-        break;
-    case PROBE_ASK:
-        plan.output = mem_strdup("/dev/null");
-        plan.mark = mem_strdup(p->mark);
-        plan.unprivileged = true;
-        if (plan_spawn(&plan, NULL, &p->probe, &err) < 0)
-            log_warn("%s: %s", p->server.name, err.message);
-        break;
-    }
-    plan_done(&plan);
 }
 
 static void look_again(struct process *p)
@@ -448,9 +296,10 @@ static void look_again(struct process *p)
         set_timer(p, SWEEP_INTERVAL_US);
         return;
     }
-    close_output(p);
-    if (p->kind && p->kind->release)
-        p->kind->release(p->server.folder);
+    child_output_free(p->output);
+    p->output = NULL;
+    if (p->program.kind && p->program.kind->release)
+        p->program.kind->release(p->program.server.folder);
     set_state(p, p->why.size > 0 ? PROCESS_FAILED : PROCESS_STOPPED);
     if (p->start_again)
         begin(p);
@@ -473,8 +322,9 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         look_again(p);
         break;
     case PROCESS_INITIALISING:
-        fail(p, "making the data of %s took over %d s", p->server.name,
-             (int)(START_MAX_US / US_PER_S));
+        explain(p, "making the data of %s took over %d s", process_name(p),
+                (int)(START_MAX_US / US_PER_S));
+        sweep(p);
         break;
     case PROCESS_STOPPED:
     case PROCESS_READY:
@@ -485,6 +335,15 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     }
 }
 
+/* Not in this state. */
+static void refuse(const struct process *p, process_done done, void *arg)
+{
+    char text[SERVER_NAME_SIZE + 32];
+
+    (void)snprintf(text, sizeof text, "%s is %s", process_name(p), state_names[p->state]);
+    done(arg, text);
+}
+
 void process_start(struct process *p, process_done done, void *arg)
 {
     switch (p->state) {
@@ -492,20 +351,20 @@ void process_start(struct process *p, process_done done, void *arg)
         done(arg, NULL);
         break;
     case PROCESS_PAUSED:
-        done(arg, "it is paused");
+        refuse(p, done, arg);
         break;
     case PROCESS_INITIALISING:
     case PROCESS_STARTING:
-        add_waiter(p, GOAL_READY, done, arg);
+        waiters_add(&p->waiters, GOAL_READY, done, arg);
         break;
     case PROCESS_STOPPING:
     case PROCESS_KILLING:
         p->start_again = true;
-        add_waiter(p, GOAL_READY, done, arg);
+        waiters_add(&p->waiters, GOAL_READY, done, arg);
         break;
     case PROCESS_STOPPED:
     case PROCESS_FAILED:
-        add_waiter(p, GOAL_READY, done, arg);
+        waiters_add(&p->waiters, GOAL_READY, done, arg);
         begin(p);
         break;
     case PROCESS_STATES:
@@ -521,7 +380,7 @@ static void ask_to_end(struct process *p)
         sweep(p);
         return;
     }
-    (void)kill(p->pid, p->kind ? p->kind->term_signal : SIGTERM); /* may have ended since */
+    (void)kill(p->pid, p->program.kind ? p->program.kind->term_signal : SIGTERM);
     if (p->state == PROCESS_PAUSED)
         (void)tree_signal(&tree, SIGCONT);
     set_state(p, PROCESS_STOPPING);
@@ -535,7 +394,7 @@ static void end(struct process *p, bool at_once, process_done done, void *arg)
         return;
     }
     p->start_again = false;
-    add_waiter(p, GOAL_GONE, done, arg);
+    waiters_add(&p->waiters, GOAL_GONE, done, arg);
     if (p->state == PROCESS_KILLING)
         return;
     if (at_once)
@@ -548,21 +407,19 @@ static void pause_or_continue(struct process *p, bool pause, process_done done, 
 {
     enum process_state goal = pause ? PROCESS_PAUSED : PROCESS_READY;
     struct tree tree = tree_of(p);
-    char text[128];
 
     if (p->state == goal) {
         done(arg, NULL);
         return;
     }
     if (p->state != PROCESS_READY && p->state != PROCESS_PAUSED) {
-        (void)snprintf(text, sizeof text, "%s is %s", p->server.name, state_names[p->state]);
-        done(arg, text);
+        refuse(p, done, arg);
         return;
     }
     if (!pause)
         (void)tree_signal(&tree, SIGCONT);
     else if (!tree_stop(&tree))
-        log_warn("%s: not all of its processes could be stopped", p->server.name);
+        log_warn("%s: not all of its processes could be stopped", process_name(p));
     set_state(p, goal);
     done(arg, NULL);
 }
@@ -590,74 +447,37 @@ struct process *process_new(const struct process_env *env, const char *name,
 {
     struct process *p = mem_alloc(sizeof *p);
 
-    assert(strlen(env->folder) + strlen(name) + 8 < PATH_MAX);
-    assert(strlen(name) < sizeof p->server.name);
-    assert(n_ports <= SERVER_PORTS_MAX);
     p->env = env;
     p->since_us = clock_now_us();
-    p->kind = kind;
-    (void)snprintf(p->server.name, sizeof p->server.name, "%s", name);
-    (void)snprintf(p->server.folder, sizeof p->server.folder, "%s/%s", env->folder, name);
-    (void)snprintf(p->server.log, sizeof p->server.log, "%s/%s.log", env->folder, name);
-    (void)snprintf(p->mark, sizeof p->mark, "%s/%s", env->folder, name);
-    for (unsigned i = 0; i < n_ports; i++)
-        p->server.port[i] = ports[i];
+    program_init(&p->program, name, kind, ports, n_ports, env->folder);
     p->timer = evtimer_new(env->base, on_timer, p);
     if (!p->timer)
         abort(); /* out of memory */
     return p;
 }
 
-static void free_argv(struct process *p)
-{
-    for (unsigned i = 0; p->argv && p->argv[i]; i++)
-        free(p->argv[i]);
-    free(p->argv);
-    p->argv = NULL;
-}
-
 void process_free(struct process *p)
 {
     if (!p)
         return;
-    close_output(p);
-    answer(p, GOAL_READY, "the keeper ends");
-    answer(p, GOAL_GONE, "the keeper ends");
+    child_output_free(p->output);
+    waiters_answer(&p->waiters, GOAL_READY, "the keeper ends");
+    waiters_answer(&p->waiters, GOAL_GONE, "the keeper ends");
     event_free(p->timer);
-    buf_done(&p->line);
     buf_done(&p->why);
-    free_argv(p);
+    program_done(&p->program);
     free(p);
 }
 
 void process_set_role(struct process *p, const char *const *argv, const char *log_path)
 {
-    unsigned n = 0;
-
-    assert(!p->kind);
-    assert(!process_runs(p));
-    free_argv(p);
-    while (argv[n])
-        n++;
-    p->argv = mem_alloc_array(n + 1, sizeof *p->argv);
-    for (unsigned i = 0; i < n; i++)
-        p->argv[i] = mem_strdup(argv[i]);
-    (void)snprintf(p->server.log, sizeof p->server.log, "%s", log_path);
+    assert(process_startable(p));
+    program_set_role(&p->program, argv, log_path);
 }
 
 const char *process_name(const struct process *p)
 {
-    return p->server.name;
-}
-
-const struct server_kind *process_kind(const struct process *p)
-{
-    return p->kind;
-}
-
-enum process_state process_state(const struct process *p)
-{
-    return p->state;
+    return p->program.server.name;
 }
 
 bool process_runs(const struct process *p)
@@ -665,24 +485,9 @@ bool process_runs(const struct process *p)
     return p->state != PROCESS_STOPPED && p->state != PROCESS_FAILED;
 }
 
-int64_t process_since_us(const struct process *p)
+bool process_startable(const struct process *p)
 {
-    return p->since_us;
-}
-
-pid_t process_pid(const struct process *p)
-{
-    return p->pid;
-}
-
-uint16_t process_port(const struct process *p)
-{
-    return p->server.port[0];
-}
-
-const char *process_log(const struct process *p)
-{
-    return p->server.log;
+    return !process_runs(p) || p->state == PROCESS_STOPPING || p->state == PROCESS_KILLING;
 }
 
 int64_t process_rss_kb(const struct process *p)
@@ -690,9 +495,4 @@ int64_t process_rss_kb(const struct process *p)
     struct tree tree = tree_of(p);
 
     return process_runs(p) ? tree_rss_kb(&tree) : 0;
-}
-
-const char *process_why(const struct process *p)
-{
-    return buf_str(&p->why);
 }

@@ -1,15 +1,20 @@
 /*
  * process.h - one server or role under the keeper: its life as a state machine.
  *
- *            start                  made            probe ok / ready line
- *   STOPPED ------> INITIALISING ---------> STARTING ---------> READY <---> PAUSED
- *      ^  \_______________(made before, or a role)___^             |           |
- *      |                      \                |                   | term      |
- *      |                       \               |                   v           |
- *      |                        \              |               STOPPING        |
- *      |                         v             v                   |           |
- *      +---- asked for ------------------- KILLING <---------------+-----------+
- *   FAILED <- not asked for -----------------+      kill, 5 s, or it ended by itself
+ *   STOPPED or FAILED
+ *      |   start: a server whose data were never made
+ *      |-----------------------> INITIALISING
+ *      |   start: others              | made
+ *      |------------------------> STARTING
+ *                                     | probe, or ready line
+ *                                   READY <---> PAUSED
+ *                                     | term (of STARTING and PAUSED, too)
+ *                                 STOPPING
+ *                                     | ended, or 5 s are over
+ *   any of these: kill, failed, ended by itself
+ *      |------------------------> KILLING
+ *                                     | nothing is left
+ *                             STOPPED if it was asked to end, else FAILED
  *
  * KILLING sweeps the whole tree, since a main process that ended may have left others; only when
  * none is left (shared memory and locks are free then) it is STOPPED or FAILED and may be started
@@ -19,9 +24,9 @@
 #ifndef SYNCBED_SERVERS_PROCESS_H
 #define SYNCBED_SERVERS_PROCESS_H
 
-#include "base/error.h"
+#include "base/buf.h"
 #include "servers/keeper.h"
-#include "servers/kind.h"
+#include "servers/program.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -42,7 +47,9 @@ enum process_state {
 
 const char *process_state_name(enum process_state state);
 
-struct process; /* one of them, by name */
+struct process;
+struct child_output;
+struct waiter;
 
 /* Where processes live; outlives them. */
 struct process_env {
@@ -53,13 +60,31 @@ struct process_env {
     void *arg;
 };
 
+/* To be read by all, changed in process.c only. */
+struct process {
+    const struct process_env *env;
+    struct program program; /* its name, ports, log; kind NULL: a role */
+    enum process_state state;
+    int64_t since_us;    /* when it came into its state */
+    pid_t pid;           /* of the main process, or of a step of initialising; 0: none */
+    pid_t probe;         /* of the tool that asks whether it is ready; 0: none */
+    bool initialised;    /* its data were made */
+    unsigned init_step;  /* INITIALISING: from 0 */
+    int64_t deadline_us; /* STARTING: to be ready by then */
+    struct event *timer; /* STARTING: next probe; STOPPING: patience is over; KILLING: look again */
+    struct child_output *output; /* a role's; NULL for a server */
+    struct buf why;   /* the reason of an end nobody asked for: KILLING leads to FAILED then */
+    bool start_again; /* asked for while it was being ended */
+    struct waiter *waiters;
+};
+
 /* `kind` NULL: a role. `ports` in the order of kind->port_name. */
 struct process *process_new(const struct process_env *env, const char *name,
                             const struct server_kind *kind, const uint16_t *ports,
                             unsigned n_ports);
 void process_free(struct process *process); /* nothing of it may run; who waits gets an error */
 
-/* What to run as a role: argv ends with NULL, argv[0] is this executable. Only while none runs. */
+/* What to run as a role: argv ends with NULL, argv[0] is this executable. Only when startable. */
 void process_set_role(struct process *process, const char *const *argv, const char *log_path);
 
 /* `error` NULL: done. */
@@ -79,14 +104,8 @@ void process_signal(struct process *process, enum keeper_signal signal, process_
 bool process_reaped(struct process *process, pid_t pid, int status);
 
 const char *process_name(const struct process *process);
-const struct server_kind *process_kind(const struct process *process); /* NULL: a role */
-enum process_state process_state(const struct process *process);
-bool process_runs(const struct process *process);        /* anything but STOPPED and FAILED */
-int64_t process_since_us(const struct process *process); /* when it came into its state */
-pid_t process_pid(const struct process *process);        /* of the main process, 0: none */
-uint16_t process_port(const struct process *process);    /* its first one, 0: none */
-const char *process_log(const struct process *process);
-int64_t process_rss_kb(const struct process *process);
-const char *process_why(const struct process *process); /* FAILED: the reason, else "" */
+bool process_runs(const struct process *process);      /* anything but STOPPED and FAILED */
+bool process_startable(const struct process *process); /* none runs, or it is being ended */
+int64_t process_rss_kb(const struct process *process); /* of its tree */
 
 #endif

@@ -98,6 +98,15 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static int set_environment(const struct plan *plan)
+{
+    if (plan->is_server && (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) < 0 ||
+                            setenv("HOME", plan->folder ? plan->folder : "/", 1) < 0 ||
+                            setenv("LC_ALL", "C.UTF-8", 1) < 0))
+        return -1;
+    return plan->mark ? setenv(PLAN_MARK, plan->mark, 1) : 0;
+}
+
 struct files {
     int in, out, err; /* out may be a pipe's write end */
 };
@@ -121,7 +130,7 @@ static _Noreturn void become(const struct plan *plan, const struct files *files,
     if (dup2(files->in, STDIN_FILENO) < 0 || dup2(files->out, STDOUT_FILENO) < 0 ||
         dup2(files->err, STDERR_FILENO) < 0)
         _exit(127);
-    if (plan->unprivileged)
+    if (plan->is_server)
         r = drop_privileges(uid, gid);
     if (r < 0)
         give_up("cannot become", SERVER_USER);
@@ -131,8 +140,8 @@ static _Noreturn void become(const struct plan *plan, const struct files *files,
         give_up("cannot enter", folder);
     if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
         give_up("cannot close descriptors for", program);
-    if (plan->mark && setenv(PLAN_MARK, plan->mark, 1) < 0)
-        give_up("cannot mark", program);
+    if (set_environment(plan) < 0)
+        give_up("cannot set the environment of", program);
     (void)execv(program, plan->argv);
     give_up("cannot run", program);
 }
@@ -208,6 +217,17 @@ out:
         (void)close(end);
     close_files(&files);
     return r;
+}
+
+char *program_self(void)
+{
+    char path[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    path[size > 0 ? size : 0] = '\0';
+    /* Replaced since, by a new build: its link says " (deleted)", but still leads to the old one.
+     */
+    return mem_strdup(access(path, X_OK) == 0 ? path : "/proc/self/exe");
 }
 
 static bool try_path(const char *folder, size_t size, const char *name, char *ret_path)

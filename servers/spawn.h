@@ -25,7 +25,7 @@ struct plan {
     char *input;  /* file on standard input; NULL: /dev/null */
     char *output; /* standard error, and standard output unless it is a pipe: appended to */
     char *mark;   /* value of PLAN_MARK in its environment */
-    bool unprivileged;
+    bool is_server;
 };
 
 #define PLAN_MARK "SYNCBED_PROCESS"
@@ -52,5 +52,8 @@ __attribute__((warn_unused_result)) int server_user(uid_t *ret_uid, gid_t *ret_g
 __attribute__((warn_unused_result)) int program_find(const char *name, const char *env,
                                                      const char *folder, const char *package,
                                                      char *ret_path, struct errctx *err);
+
+/* The path of the program that we are; the caller's. */
+char *program_self(void);
 
 #endif
