@@ -336,7 +336,8 @@ void generator_progress(const struct generator *g, json_t *into)
                               g->n_ended[HISTORY_FAIL],
                               g->n_ended[HISTORY_INFO],
                               g->next - n_ended(g)};
-    static const char *const names[] = {"planned", "invoked", "ok", "fail", "info", "in_flight"};
+    static const char *const names[] = {"planned", "invoked", "acknowledged",
+                                        "fail",    "info",    "in_flight"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         json_object_set_new(into, names[i], json_integer((json_int_t)numbers[i]));

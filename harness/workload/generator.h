@@ -48,7 +48,8 @@ bool generator_connected(const struct generator *generator);
 void generator_start(struct generator *generator, int64_t at_us);
 bool generator_started(const struct generator *generator);
 
-/* Add planned, invoked, ok, fail, info, in_flight, done. */
+/* Add planned, invoked, acknowledged ("ok" is the control reply's own), fail, info, in_flight,
+ * done. */
 void generator_progress(const struct generator *generator, json_t *into);
 
 /*

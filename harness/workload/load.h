@@ -5,7 +5,9 @@
  * generator.h. Commands on its control socket, besides every role's:
  *
  *   start {at_us}   begin the plan at this instant (CLOCK_MONOTONIC, µs)
- *   progress        {"planned":N,"invoked":N,"ok":N,"fail":N,"info":N,"in_flight":N,"done":false}
+ *   progress
+ * {"planned":N,"invoked":N,"acknowledged":N,"fail":N,"info":N,"in_flight":N,"done":false}
+ *                   `counters` has them, too
  *
  * When the last operation has ended and the history is closed, every connection gets
  * {"event":"finished","name":"load"}. The process stays until SIGTERM; one that comes earlier

@@ -296,7 +296,7 @@ static void every_client_asks_its_own_door(void **state)
     struct history history = finished_history(place);
 
     assert_int_equal(progress(place, "planned"), history.n);
-    assert_int_equal(progress(place, "ok"), history.n);
+    assert_int_equal(progress(place, "acknowledged"), history.n);
     assert_int_equal(count(&history, HISTORY_OK), history.n);
     for (size_t i = 0; i < history.n; i++) {
         const struct history_op *op = &history.op[i];
