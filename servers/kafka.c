@@ -148,7 +148,7 @@ static int kafka_configure(const struct server *server, struct errctx *err)
 }
 
 /* -UsePerfData: a killed JVM would leave its file in /tmp. */
-static void plan_java(const struct server *server, struct plan *plan)
+static void spawn_java(const struct server *server, struct spawn_plan *plan)
 {
     char java[PATH_MAX], jars[PATH_MAX];
 
@@ -156,36 +156,36 @@ static void plan_java(const struct server *server, struct plan *plan)
     if (program_find("java", NULL, NULL, JAVA_PACKAGE, java, NULL) < 0)
         (void)snprintf(java, sizeof java, "java");
     jars_folder(jars);
-    plan_arg(plan, "%s", java);
-    plan_arg(plan, "-XX:-UsePerfData");
-    plan_arg(plan, "-XX:+UseSerialGC");
-    plan_arg(plan, "-Dlog4j2.configurationFile=%s/log4j2.properties", server->folder);
-    plan_arg(plan, "-cp");
-    plan_arg(plan, "%s/*", jars);
+    spawn_arg(plan, "%s", java);
+    spawn_arg(plan, "-XX:-UsePerfData");
+    spawn_arg(plan, "-XX:+UseSerialGC");
+    spawn_arg(plan, "-Dlog4j2.configurationFile=%s/log4j2.properties", server->folder);
+    spawn_arg(plan, "-cp");
+    spawn_arg(plan, "%s/*", jars);
 }
 
-static bool kafka_initialise(const struct server *server, unsigned step, struct plan *plan)
+static bool kafka_initialise(const struct server *server, unsigned step, struct spawn_plan *plan)
 {
     if (step > 0)
         return false;
-    plan_java(server, plan);
-    plan_arg(plan, "-XX:TieredStopAtLevel=1"); /* a second's work: compiling it well never pays */
-    plan_arg(plan, "kafka.tools.StorageTool");
-    plan_arg(plan, "format");
-    plan_arg(plan, "--cluster-id");
-    plan_arg(plan, CLUSTER_ID);
-    plan_arg(plan, "--config");
-    plan_arg(plan, "%s/server.properties", server->folder);
+    spawn_java(server, plan);
+    spawn_arg(plan, "-XX:TieredStopAtLevel=1"); /* a second's work: compiling it well never pays */
+    spawn_arg(plan, "kafka.tools.StorageTool");
+    spawn_arg(plan, "format");
+    spawn_arg(plan, "--cluster-id");
+    spawn_arg(plan, CLUSTER_ID);
+    spawn_arg(plan, "--config");
+    spawn_arg(plan, "%s/server.properties", server->folder);
     return true;
 }
 
-static void kafka_run(const struct server *server, struct plan *plan)
+static void kafka_run(const struct server *server, struct spawn_plan *plan)
 {
-    plan_java(server, plan);
-    plan_arg(plan, "-Xms512m");
-    plan_arg(plan, "-Xmx512m");
-    plan_arg(plan, "kafka.Kafka");
-    plan_arg(plan, "%s/server.properties", server->folder);
+    spawn_java(server, plan);
+    spawn_arg(plan, "-Xms512m");
+    spawn_arg(plan, "-Xmx512m");
+    spawn_arg(plan, "kafka.Kafka");
+    spawn_arg(plan, "%s/server.properties", server->folder);
 }
 
 static bool accepts(uint16_t port)
@@ -202,7 +202,7 @@ static bool accepts(uint16_t port)
     return is;
 }
 
-static enum probe kafka_probe(const struct server *server, struct plan *plan)
+static enum probe kafka_probe(const struct server *server, struct spawn_plan *plan)
 {
     (void)plan;
     if (!text_file_contains(server->log, server->log_from, STARTED_LINE))

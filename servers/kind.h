@@ -49,9 +49,9 @@ struct server_kind {
     /* Write its configuration; the folder is empty. -ENOENT: a package is missing. */
     int (*configure)(const struct server *server, struct errctx *err);
     /* The step-th program (from 0) that makes its data; false: there are no more. */
-    bool (*initialise)(const struct server *server, unsigned step, struct plan *plan);
-    void (*run)(const struct server *server, struct plan *plan);
-    enum probe (*probe)(const struct server *server, struct plan *plan);
+    bool (*initialise)(const struct server *server, unsigned step, struct spawn_plan *plan);
+    void (*run)(const struct server *server, struct spawn_plan *plan);
+    enum probe (*probe)(const struct server *server, struct spawn_plan *plan);
     /* All processes are gone: free what a killed one leaves behind. May be NULL. */
     void (*release)(const char *folder);
     /* "15.13"; runs the server's program where it must. */

@@ -63,57 +63,57 @@ static int postgres_configure(const struct server *server, struct errctx *err)
                            err, (unsigned)server->port[0], server->folder, server->folder);
 }
 
-static bool postgres_initialise(const struct server *server, unsigned step, struct plan *plan)
+static bool postgres_initialise(const struct server *server, unsigned step, struct spawn_plan *plan)
 {
     char path[PATH_MAX];
 
     switch (step) {
     case 0:
         find("initdb", path);
-        plan_arg(plan, "%s", path);
-        plan_arg(plan, "--pgdata=%s/data", server->folder);
-        plan_arg(plan, "--username=" NAME);
-        plan_arg(plan, "--auth=trust");
-        plan_arg(plan, "--encoding=UTF8");
-        plan_arg(plan, "--no-locale");
-        plan_arg(plan, "--no-instructions");
+        spawn_arg(plan, "%s", path);
+        spawn_arg(plan, "--pgdata=%s/data", server->folder);
+        spawn_arg(plan, "--username=" NAME);
+        spawn_arg(plan, "--auth=trust");
+        spawn_arg(plan, "--encoding=UTF8");
+        spawn_arg(plan, "--no-locale");
+        spawn_arg(plan, "--no-instructions");
         return true;
     case 1: /* the server alone, which reads SQL from its standard input */
         find("postgres", path);
-        plan_arg(plan, "%s", path);
-        plan_arg(plan, "--single");
-        plan_arg(plan, "-D");
-        plan_arg(plan, "%s/data", server->folder);
-        plan_arg(plan, "postgres");
-        plan->input = plan_text("%s/create.sql", server->folder);
+        spawn_arg(plan, "%s", path);
+        spawn_arg(plan, "--single");
+        spawn_arg(plan, "-D");
+        spawn_arg(plan, "%s/data", server->folder);
+        spawn_arg(plan, "postgres");
+        plan->input = spawn_text("%s/create.sql", server->folder);
         return true;
     default:
         return false;
     }
 }
 
-static void postgres_run(const struct server *server, struct plan *plan)
+static void postgres_run(const struct server *server, struct spawn_plan *plan)
 {
     char path[PATH_MAX];
 
     find("postgres", path);
-    plan_arg(plan, "%s", path);
-    plan_arg(plan, "-D");
-    plan_arg(plan, "%s/data", server->folder);
-    plan_arg(plan, "--config-file=%s/postgresql.conf", server->folder);
+    spawn_arg(plan, "%s", path);
+    spawn_arg(plan, "-D");
+    spawn_arg(plan, "%s/data", server->folder);
+    spawn_arg(plan, "--config-file=%s/postgresql.conf", server->folder);
 }
 
-static enum probe postgres_probe(const struct server *server, struct plan *plan)
+static enum probe postgres_probe(const struct server *server, struct spawn_plan *plan)
 {
     char path[PATH_MAX];
 
     find("pg_isready", path);
-    plan_arg(plan, "%s", path);
-    plan_arg(plan, "--quiet");
-    plan_arg(plan, "--host=127.0.0.1");
-    plan_arg(plan, "--port=%u", (unsigned)server->port[0]);
-    plan_arg(plan, "--username=" NAME);
-    plan_arg(plan, "--dbname=" NAME);
+    spawn_arg(plan, "%s", path);
+    spawn_arg(plan, "--quiet");
+    spawn_arg(plan, "--host=127.0.0.1");
+    spawn_arg(plan, "--port=%u", (unsigned)server->port[0]);
+    spawn_arg(plan, "--username=" NAME);
+    spawn_arg(plan, "--dbname=" NAME);
     return PROBE_ASK;
 }
 

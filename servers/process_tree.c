@@ -70,8 +70,8 @@ static bool is_marked(pid_t pid, const char *mark)
         return mark_matches(text + strlen(TITLE), mark);
     size = read_proc(pid, "environ", text, sizeof text);
     for (size_t at = 0; at < size; at += strlen(text + at) + 1) {
-        if (strncmp(text + at, PLAN_MARK "=", strlen(PLAN_MARK) + 1) == 0)
-            return mark_matches(text + at + strlen(PLAN_MARK) + 1, mark);
+        if (strncmp(text + at, SPAWN_MARK "=", strlen(SPAWN_MARK) + 1) == 0)
+            return mark_matches(text + at + strlen(SPAWN_MARK) + 1, mark);
     }
     return false;
 }

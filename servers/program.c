@@ -71,8 +71,8 @@ int program_prepare(const struct program *program, struct errctx *err)
 }
 
 /* Execute `plan`, which is done with, as one of this server's or role's. */
-static int spawn(const struct program *program, struct plan *plan, int *ret_output, pid_t *ret_pid,
-                 struct errctx *err)
+static int spawn(const struct program *program, struct spawn_plan *plan, int *ret_output,
+                 pid_t *ret_pid, struct errctx *err)
 {
     int r;
 
@@ -83,15 +83,15 @@ static int spawn(const struct program *program, struct plan *plan, int *ret_outp
         plan->is_server = true;
         plan->folder = mem_strdup(program->server.folder);
     }
-    r = plan_spawn(plan, ret_output, ret_pid, err);
-    plan_done(plan);
+    r = spawn_child(plan, ret_output, ret_pid, err);
+    spawn_done(plan);
     return r;
 }
 
 int program_initialise(const struct program *program, unsigned step, pid_t *ret_pid,
                        struct errctx *err)
 {
-    struct plan plan = {0};
+    struct spawn_plan plan = {0};
     int r;
 
     if (!program->kind->initialise(&program->server, step, &plan))
@@ -103,16 +103,16 @@ int program_initialise(const struct program *program, unsigned step, pid_t *ret_
 static int run_role(const struct program *program, pid_t *ret_pid, int *ret_output,
                     struct errctx *err)
 {
-    struct plan plan = {.program = program_self()};
+    struct spawn_plan plan = {.program = program_self()};
 
     for (unsigned i = 0; program->argv[i]; i++)
-        plan_arg(&plan, "%s", program->argv[i]);
+        spawn_arg(&plan, "%s", program->argv[i]);
     return spawn(program, &plan, ret_output, ret_pid, err);
 }
 
 int program_run(struct program *program, pid_t *ret_pid, int *ret_output, struct errctx *err)
 {
-    struct plan plan = {0};
+    struct spawn_plan plan = {0};
 
     program->server.log_from = text_file_size(program->server.log);
     if (!program->kind)
@@ -125,11 +125,11 @@ int program_run(struct program *program, pid_t *ret_pid, int *ret_output, struct
 int program_probe(const struct program *program, enum probe *ret_probe, pid_t *ret_pid,
                   struct errctx *err)
 {
-    struct plan plan = {.output = mem_strdup("/dev/null")};
+    struct spawn_plan plan = {.output = mem_strdup("/dev/null")};
 
     *ret_probe = program->kind->probe(&program->server, &plan);
     if (*ret_probe == PROBE_ASK)
         return spawn(program, &plan, NULL, ret_pid, err);
-    plan_done(&plan);
+    spawn_done(&plan);
     return 0;
 }

@@ -45,7 +45,7 @@ static int redis_configure(const struct server *server, struct errctx *err)
                            err, (unsigned)server->port[0], server->folder);
 }
 
-static bool redis_initialise(const struct server *server, unsigned step, struct plan *plan)
+static bool redis_initialise(const struct server *server, unsigned step, struct spawn_plan *plan)
 {
     (void)server;
     (void)step;
@@ -53,28 +53,28 @@ static bool redis_initialise(const struct server *server, unsigned step, struct 
     return false; /* starts from an empty folder */
 }
 
-static void redis_run(const struct server *server, struct plan *plan)
+static void redis_run(const struct server *server, struct spawn_plan *plan)
 {
     char path[PATH_MAX];
 
     find(SERVER, SERVER_PACKAGE, path);
-    plan_arg(plan, "%s", path);
-    plan_arg(plan, "%s/redis.conf", server->folder);
+    spawn_arg(plan, "%s", path);
+    spawn_arg(plan, "%s/redis.conf", server->folder);
 }
 
 /* -e: an error reply, such as LOADING, is a failure. */
-static enum probe redis_probe(const struct server *server, struct plan *plan)
+static enum probe redis_probe(const struct server *server, struct spawn_plan *plan)
 {
     char path[PATH_MAX];
 
     find(CLIENT, CLIENT_PACKAGE, path);
-    plan_arg(plan, "%s", path);
-    plan_arg(plan, "-e");
-    plan_arg(plan, "-h");
-    plan_arg(plan, "127.0.0.1");
-    plan_arg(plan, "-p");
-    plan_arg(plan, "%u", (unsigned)server->port[0]);
-    plan_arg(plan, "PING");
+    spawn_arg(plan, "%s", path);
+    spawn_arg(plan, "-e");
+    spawn_arg(plan, "-h");
+    spawn_arg(plan, "127.0.0.1");
+    spawn_arg(plan, "-p");
+    spawn_arg(plan, "%u", (unsigned)server->port[0]);
+    spawn_arg(plan, "PING");
     return PROBE_ASK;
 }
 

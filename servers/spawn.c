@@ -28,7 +28,7 @@ static char *text_of(const char *fmt, va_list ap)
     return text;
 }
 
-char *plan_text(const char *fmt, ...)
+char *spawn_text(const char *fmt, ...)
 {
     va_list ap;
     char *text;
@@ -39,17 +39,17 @@ char *plan_text(const char *fmt, ...)
     return text;
 }
 
-void plan_arg(struct plan *plan, const char *fmt, ...)
+void spawn_arg(struct spawn_plan *plan, const char *fmt, ...)
 {
     va_list ap;
 
-    assert(plan->n_args < PLAN_ARGS_MAX);
+    assert(plan->n_args < SPAWN_ARGS_MAX);
     va_start(ap, fmt);
     plan->argv[plan->n_args++] = text_of(fmt, ap);
     va_end(ap);
 }
 
-void plan_done(struct plan *plan)
+void spawn_done(struct spawn_plan *plan)
 {
     for (unsigned i = 0; i < plan->n_args; i++)
         free(plan->argv[i]);
@@ -58,7 +58,7 @@ void plan_done(struct plan *plan)
     free(plan->input);
     free(plan->output);
     free(plan->mark);
-    *plan = (struct plan){0};
+    *plan = (struct spawn_plan){0};
 }
 
 int server_user(uid_t *ret_uid, gid_t *ret_gid, struct errctx *err)
@@ -98,13 +98,13 @@ static void reset_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int set_environment(const struct plan *plan)
+static int set_environment(const struct spawn_plan *plan)
 {
     if (plan->is_server && (clearenv() != 0 || setenv("PATH", "/usr/bin:/bin", 1) < 0 ||
                             setenv("HOME", plan->folder ? plan->folder : "/", 1) < 0 ||
                             setenv("LC_ALL", "C.UTF-8", 1) < 0))
         return -1;
-    return plan->mark ? setenv(PLAN_MARK, plan->mark, 1) : 0;
+    return plan->mark ? setenv(SPAWN_MARK, plan->mark, 1) : 0;
 }
 
 struct files {
@@ -118,7 +118,7 @@ static _Noreturn void give_up(const char *what, const char *name)
 }
 
 /* In the child. Credentials go first: changing them clears the parent-death signal. */
-static _Noreturn void become(const struct plan *plan, const struct files *files, uid_t uid,
+static _Noreturn void become(const struct spawn_plan *plan, const struct files *files, uid_t uid,
                              gid_t gid, pid_t keeper)
 {
     const char *program = plan->program ? plan->program : plan->argv[0];
@@ -146,7 +146,7 @@ static _Noreturn void become(const struct plan *plan, const struct files *files,
     give_up("cannot run", program);
 }
 
-static int open_files(const struct plan *plan, struct files *ret, struct errctx *err)
+static int open_files(const struct spawn_plan *plan, struct files *ret, struct errctx *err)
 {
     const char *input = plan->input ? plan->input : "/dev/null";
 
@@ -182,7 +182,7 @@ static int make_pipe(struct files *files, int *ret_end, struct errctx *err)
     return 0;
 }
 
-int plan_spawn(const struct plan *plan, int *ret_stdout, pid_t *ret_pid, struct errctx *err)
+int spawn_child(const struct spawn_plan *plan, int *ret_stdout, pid_t *ret_pid, struct errctx *err)
 {
     struct files files = {-1, -1, -1};
     pid_t keeper = getpid(), pid;

@@ -14,32 +14,32 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define PLAN_ARGS_MAX 48
+#define SPAWN_ARGS_MAX 48
 
 /* All strings are owned; begin with a zeroed one. */
-struct plan {
+struct spawn_plan {
     char *program; /* path to execute; NULL: argv[0] */
-    char *argv[PLAN_ARGS_MAX + 1];
+    char *argv[SPAWN_ARGS_MAX + 1];
     unsigned n_args;
     char *folder; /* working directory; NULL: "/" */
     char *input;  /* file on standard input; NULL: /dev/null */
     char *output; /* standard error, and standard output unless it is a pipe: appended to */
-    char *mark;   /* value of PLAN_MARK in its environment */
+    char *mark;   /* value of SPAWN_MARK in its environment */
     bool is_server;
 };
 
-#define PLAN_MARK "SYNCBED_PROCESS"
+#define SPAWN_MARK "SYNCBED_PROCESS"
 
-__attribute__((format(printf, 2, 3))) void plan_arg(struct plan *plan, const char *fmt, ...);
-__attribute__((format(printf, 1, 2))) char *plan_text(const char *fmt, ...); /* the caller's */
-void plan_done(struct plan *plan);
+__attribute__((format(printf, 2, 3))) void spawn_arg(struct spawn_plan *plan, const char *fmt, ...);
+__attribute__((format(printf, 1, 2))) char *spawn_text(const char *fmt, ...); /* the caller's */
+void spawn_done(struct spawn_plan *plan);
 
 /*
  * Run it. With `ret_stdout` its standard output is a pipe, of which that is our end (non-blocking).
  * A program that can't be executed says so on its standard error and ends with status 127.
  */
-__attribute__((warn_unused_result)) int plan_spawn(const struct plan *plan, int *ret_stdout,
-                                                   pid_t *ret_pid, struct errctx *err);
+__attribute__((warn_unused_result)) int spawn_child(const struct spawn_plan *plan, int *ret_stdout,
+                                                    pid_t *ret_pid, struct errctx *err);
 
 /* The user servers run as: `nobody` when we are root, else ourselves. */
 __attribute__((warn_unused_result)) int server_user(uid_t *ret_uid, gid_t *ret_gid,
