@@ -13,8 +13,10 @@ compile() {
         -include "$1" /dev/null
 }
 
-bad=0
+bad=0 n=0
 while read -r header; do
     compile "$header" || { echo "$header: does not compile alone"; bad=1; }
-done < <(git ls-files '*.h' | grep -v '^tests/')
+    n=$((n + 1))
+done < <(find . \( -path './.*' -o -path ./build -o -path ./tests \) -prune -o -name '*.h' -print)
+((n > 0)) || { echo "found no header"; exit 1; }
 exit "$bad"
