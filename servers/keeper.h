@@ -5,7 +5,8 @@
  * (base/rpc.h), an event loop. It allocates ports, makes data directories, knows how to initialise,
  * start, probe, pause and kill each kind of server, and starts roles. It ends everything when its
  * owner's connection closes - so also when the owner was killed by SIGKILL - or, when it was
- * started by `syncbed up`, when `down` says so. Its children die with it (parent-death signal).
+ * started by `syncbed up`, when `down` says so; roles end with the last connection in any case, and
+ * what is paused then goes on. Its children die with it (parent-death signal).
  *
  * This header is the client's side; it blocks by running the caller's event loop (rpc_call).
  */

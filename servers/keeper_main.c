@@ -119,9 +119,30 @@ static void log_to_folder(const struct keeper_daemon *k)
     (void)close(fd);
 }
 
+static void on_released(void *arg, const char *error)
+{
+    (void)arg;
+    (void)error; /* it ended, or went on, by itself */
+}
+
+/* Roles go with the run that started them, however it ended; no server stays paused behind it. */
+static void on_gone(void *arg, unsigned n_left)
+{
+    struct keeper_daemon *k = arg;
+
+    for (size_t i = 0; n_left == 0 && i < k->n_processes; i++) {
+        struct process *p = k->process[i];
+
+        if (!process_kind(p))
+            process_signal(p, KEEPER_KILL, on_released, NULL);
+        else if (process_state(p) == PROCESS_PAUSED)
+            process_signal(p, KEEPER_CONTINUE, on_released, NULL);
+    }
+}
+
 static int listen_at(struct keeper_daemon *k, struct errctx *err)
 {
-    const struct rpc_handlers handlers = {.request = keeper_command, .arg = k};
+    const struct rpc_handlers handlers = {.request = keeper_command, .gone = on_gone, .arg = k};
     char path[PATH_MAX + 16];
     int r;
 
