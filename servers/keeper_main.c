@@ -133,9 +133,9 @@ static void on_gone(void *arg, unsigned n_left)
     for (size_t i = 0; n_left == 0 && i < k->n_processes; i++) {
         struct process *p = k->process[i];
 
-        if (!process_kind(p))
+        if (!p->program.kind)
             process_signal(p, KEEPER_KILL, on_released, NULL);
-        else if (process_state(p) == PROCESS_PAUSED)
+        else if (p->state == PROCESS_PAUSED)
             process_signal(p, KEEPER_CONTINUE, on_released, NULL);
     }
 }
