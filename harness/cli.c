@@ -286,6 +286,12 @@ static void append_wrapped(struct buf *out, size_t column, size_t indent, const 
     buf_append_char(out, '\n');
 }
 
+void cli_wrap(struct buf *out, size_t indent, const char *text)
+{
+    buf_printf(out, "%*s", (int)indent, "");
+    append_wrapped(out, indent, indent, text);
+}
+
 /* "  left side     right side, wrapped" */
 static void append_row(struct buf *out, size_t width, const char *left, const char *right)
 {

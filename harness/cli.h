@@ -72,6 +72,9 @@ const char *cli_text_at(const struct cli_args *args, const char *option, unsigne
 unsigned cli_n_arguments(const struct cli_args *args);
 const char *cli_argument(const struct cli_args *args, unsigned i);
 
+/* For a verb's `more`: append `text`, wrapped, each line indented. */
+void cli_wrap(struct buf *out, size_t indent, const char *text);
+
 /* "syncbed: MESSAGE" on standard error; returns CLI_EXIT_BAD_INPUT. */
 int cli_fail(const struct errctx *err);
 

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/suggest.h"
+#include "servers/kind.h"
 
 #include <assert.h>
 #include <math.h>
@@ -113,15 +114,11 @@ static int parse_seeds(const struct yaml_node *root, struct experiment *e, struc
 
 /* --- stores ----------------------------------------------------------------------------------- */
 
-/* The keeper's rule: the kind is the name without its digits. */
 static bool store_known(const char *name)
 {
-    size_t letters = strcspn(name, "0123456789");
+    const struct server_kind *kind = server_kind_of(name);
 
-    return store_name_valid(name) &&
-           strspn(name + letters, "0123456789") == strlen(name + letters) &&
-           ((letters == 2 && strncmp(name, "pg", 2) == 0) ||
-            (letters == 5 && strncmp(name, "redis", 5) == 0));
+    return store_name_valid(name) && kind && kind->is_store;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -1,5 +1,7 @@
-/* syncbed: see docs/architecture.md. */
-int main(void)
+/* syncbed: one executable with a verb per role; harness/verbs.c has the table. */
+#include "harness/verbs.h"
+
+int main(int argc, char **argv)
 {
-    return 0;
+    return cli_main(&syncbed_cli, argc, (const char *const *)argv);
 }

@@ -1,0 +1,179 @@
+/* run, quickstart: an experiment from its file to its report. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "harness/experiment.h"
+#include "harness/judge.h"
+#include "harness/run/files.h"
+#include "harness/run/live_run.h"
+#include "harness/run/session.h"
+#include "harness/verbs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define QUICKSTART     "experiments/quickstart.yaml"
+#define EXIT_BY_SIGNAL 128
+
+struct running {
+    struct experiment experiment;
+    struct experiment_runs runs;
+    struct session session;
+    char out[PATH_MAX]; /* absolute: roles work in a folder of their own */
+    int lock;           /* of `out` */
+};
+
+/* --- before anything starts ------------------------------------------------------------------- */
+
+static int read_experiment(struct running *r, const char *path, const struct cli_args *args,
+                           struct errctx *err)
+{
+    int rc = experiment_read(path, &r->experiment, err);
+
+    if (rc)
+        return rc;
+    r->experiment.repeats = (unsigned)cli_int(args, "repeat", r->experiment.repeats);
+    if (cli_given(args, "seed")) {
+        r->experiment.n_seeds = 1;
+        r->experiment.seed[0] = (uint64_t)cli_int(args, "seed", 0);
+    }
+    return experiment_expand(&r->experiment, cli_text(args, "only", NULL), &r->runs, err);
+}
+
+/* The file is read before the folder is emptied: it may lie in it. */
+static int claim_out(struct running *r, const char *path, const char *out, struct errctx *err)
+{
+    char copy[PATH_MAX + 32];
+    struct buf text = {0};
+    int rc = files_read(path, &text, err);
+
+    if (!rc)
+        rc = files_claim(out, &r->lock, err);
+    if (!rc && !realpath(out, r->out))
+        rc = err_set(err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
+    if (!rc) {
+        (void)snprintf(copy, sizeof copy, "%s/experiment.yaml", r->out);
+        rc = files_write(copy, &text, err);
+    }
+    buf_done(&text);
+    return rc;
+}
+
+/* --- the runs --------------------------------------------------------------------------------- */
+
+static int run_all(struct running *r, struct errctx *err)
+{
+    struct session *session = &r->session;
+
+    for (size_t i = 0; i < r->runs.n; i++) {
+        char folder[PATH_MAX], result[160];
+        int64_t began_us;
+        int rc;
+
+        progress_begin(&session->progress, i + 1, r->runs.n, r->runs.run[i].name);
+        rc = live_run(session, &r->runs.run[i], folder, err);
+        if (rc)
+            return rc;
+        began_us = clock_now_us();
+        progress_phase(&session->progress, "judging");
+        rc = judge_summary(folder, result, sizeof result, err);
+        if (rc)
+            return rc;
+        phases_add(&session->phases, "judging", clock_now_us() - began_us);
+        progress_end(&session->progress, result);
+    }
+    return 0;
+}
+
+/* The exit status of a session that failed or was told to stop. */
+static int broke_off(const struct session *session, const struct errctx *err)
+{
+    if (session->signal)
+        return EXIT_BY_SIGNAL + session->signal;
+    return cli_fail(err);
+}
+
+static int carry_out(struct running *r, const struct cli_args *args, struct errctx *err)
+{
+    int64_t began_us;
+    int status;
+    int rc = session_open(&r->session, &r->experiment, r->out, err);
+
+    r->session.keep = cli_given(args, "keep");
+    if (!rc)
+        rc = run_all(r, err);
+    began_us = clock_now_us();
+    session_close(&r->session);
+    if (rc)
+        return broke_off(&r->session, err);
+    phases_add(&r->session.phases, "stopping", clock_now_us() - began_us);
+    began_us = clock_now_us();
+    status = judge_and_report(r->out, err);
+    if (status < 0)
+        return cli_fail(err);
+    phases_add(&r->session.phases, "report", clock_now_us() - began_us);
+    return judge_print(r->out, status, &r->session.phases, cli_given(args, "json"));
+}
+
+static int run_file(const char *path, const char *out, const struct cli_args *args)
+{
+    struct running *r = mem_alloc(sizeof *r); /* too large for a stack */
+    char usual[sizeof r->experiment.name + 8];
+    struct errctx err;
+    int status;
+    int rc;
+
+    r->lock = -1;
+    rc = read_experiment(r, path, args, &err);
+    if (!rc) {
+        (void)snprintf(usual, sizeof usual, "out/%s", r->experiment.name);
+        rc = claim_out(r, path, cli_text(args, "out", out ? out : usual), &err);
+    }
+    status = rc ? cli_fail(&err) : carry_out(r, args, &err);
+    experiment_runs_done(&r->runs);
+    if (r->lock >= 0)
+        (void)close(r->lock); /* nothing was written through it */
+    free(r);
+    return status;
+}
+
+int verb_run(const struct cli_args *args)
+{
+    return run_file(cli_argument(args, 0), NULL, args);
+}
+
+/* --- quickstart ------------------------------------------------------------------------------- */
+
+/* In a folder above the executable (build/release/syncbed), whose root is the clone's. */
+static bool find_quickstart(char *ret_path)
+{
+    char exe[PATH_MAX];
+    ssize_t size = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    char *slash;
+
+    if (size < 0)
+        return false;
+    exe[size] = '\0';
+    while ((slash = strrchr(exe, '/'))) {
+        *slash = '\0';
+        if (snprintf(ret_path, PATH_MAX, "%s/" QUICKSTART, exe) < PATH_MAX &&
+            access(ret_path, R_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+int verb_quickstart(const struct cli_args *args)
+{
+    char path[PATH_MAX];
+
+    if (!find_quickstart(path)) {
+        (void)fprintf(stderr, "syncbed: no " QUICKSTART " above the executable\n");
+        return CLI_EXIT_BAD_INPUT;
+    }
+    return run_file(path, "out/quickstart", args);
+}

@@ -1,0 +1,240 @@
+/* The table of verbs: the command line and every --help are made from it. */
+#include "harness/verbs.h"
+
+#include "approaches/approach.h"
+
+#include <string.h>
+
+#define OPTIONS(list) .option = (list), .n_options = sizeof(list) / sizeof *(list)
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+#define OPTION_JSON                                                                                \
+    {                                                                                              \
+        .name = "json", .type = CLI_FLAG, .meaning = "print one JSON object as the last line"      \
+    }
+#define OPTION_ONLY                                                                                \
+    {                                                                                              \
+        .name = "only", .value = "TEXT", .type = CLI_TEXT,                                         \
+        .meaning = "only the runs whose name has TEXT in it, or the one that is APPROACH/SCHEDULE" \
+    }
+#define OPTION_REPEAT                                                                              \
+    {                                                                                              \
+        .name = "repeat", .value = "N", .type = CLI_INT, .min = 1, .max = 100,                     \
+        .meaning = "carry out every run N times, instead of the file's `repeats`"                  \
+    }
+#define OPTION_SEED                                                                                \
+    {                                                                                              \
+        .name = "seed", .value = "N", .type = CLI_INT, .min = 0, .max = INT64_MAX,                 \
+        .meaning = "one seed, instead of the file's `seeds`; the same seed plans the same load"    \
+    }
+#define OPTION_KEEP                                                                                \
+    {                                                                                              \
+        .name = "keep", .type = CLI_FLAG,                                                          \
+        .meaning = "leave the front doors' data and the servers' logs in the results as well"      \
+    }
+
+static const struct cli_option quickstart_options[] = {
+    {.name = "out",
+     .value = "DIR",
+     .type = CLI_TEXT,
+     .meaning = "where the results go (out/quickstart); an earlier result there is replaced"},
+    OPTION_ONLY,
+    OPTION_REPEAT,
+    OPTION_SEED,
+    OPTION_KEEP,
+    OPTION_JSON,
+};
+
+static const struct cli_option run_options[] = {
+    {.name = "out",
+     .value = "DIR",
+     .type = CLI_TEXT,
+     .meaning = "where the results go (out/NAME, after the file's name); an earlier result there "
+                "is replaced"},
+    OPTION_ONLY,
+    OPTION_REPEAT,
+    OPTION_SEED,
+    OPTION_KEEP,
+    OPTION_JSON,
+};
+
+static const struct cli_option check_options[] = {OPTION_JSON};
+
+static const struct cli_option ps_options[] = {OPTION_JSON};
+
+#define OPTION_TOPOLOGY                                                                            \
+    {                                                                                              \
+        .name = "topology", .value = "FILE", .type = CLI_TEXT, .required = true,                   \
+        .meaning = "who is where (topology.yaml of a run)"                                         \
+    }
+#define OPTION_NAME                                                                                \
+    {                                                                                              \
+        .name = "name", .value = "NAME", .type = CLI_TEXT, .required = true,                       \
+        .meaning = "which of the topology's roles this process is"                                 \
+    }
+
+static const struct cli_option serve_options[] = {
+    OPTION_TOPOLOGY,
+    OPTION_NAME,
+    {.name = "approach",
+     .value = "APPROACH",
+     .type = CLI_TEXT,
+     .required = true,
+     .meaning = "how to keep the stores in sync, see below"},
+    {.name = "set",
+     .value = "KEY=VALUE",
+     .type = CLI_TEXTS,
+     .meaning = "a setting of the approach, see below"},
+};
+
+static const struct cli_option sink_options[] = {OPTION_TOPOLOGY, OPTION_NAME};
+
+static const struct cli_option load_options[] = {
+    OPTION_TOPOLOGY,
+    OPTION_NAME,
+    {.name = "config",
+     .value = "FILE",
+     .type = CLI_TEXT,
+     .required = true,
+     .meaning = "workload and seed (config.yaml of a run)"},
+    {.name = "history",
+     .value = "FILE",
+     .type = CLI_TEXT,
+     .required = true,
+     .meaning = "where every operation is recorded"},
+};
+
+static const struct cli_option keeper_options[] = {
+    {.name = "until-down",
+     .type = CLI_FLAG,
+     .meaning = "stay until \"syncbed down\"; else end when standard input closes"},
+};
+
+/* --- more for --help -------------------------------------------------------------------------- */
+
+static void list_settings(struct buf *out, const struct approach *approach)
+{
+    for (unsigned i = 0; i < approach->n_settings; i++) {
+        const struct setting_info *setting = &approach->settings[i];
+
+        buf_printf(out, "      %s=", setting->name);
+        for (unsigned v = 0; v < SETTING_VALUES_MAX && setting->value[v]; v++)
+            buf_printf(out, "%s%s", v > 0 ? "|" : "", setting->value[v]);
+        buf_append_char(out, '\n');
+        cli_wrap(out, 8, setting->meaning);
+    }
+}
+
+/* The table of approaches; the first value of a setting is its default. */
+static void list_approaches(struct buf *out)
+{
+    buf_append_str(out, "\napproaches and their settings (the first value is the default)\n");
+    for (unsigned i = 0; i < approach_count(); i++) {
+        const struct approach *approach = approach_at(i);
+
+        buf_printf(out, "  %s\n", approach->name);
+        cli_wrap(out, 6, approach->summary);
+        list_settings(out, approach);
+    }
+}
+
+/* --- verbs ------------------------------------------------------------------------------------ */
+
+#define EXIT_STATUS                                                                                \
+    "Exit status: 0 all promises were kept, 1 a promise was broken, 2 bad input or an "            \
+    "environment "                                                                                 \
+    "that does not work, 3 a promised verdict could not be given."
+
+static const struct cli_verb verbs[] = {
+    {.name = "quickstart",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "",
+     .summary = "dual writes, two-phase commit and a log, under the same load and faults",
+     .detail = "Runs experiments/quickstart.yaml: three approaches, each without a fault, with a "
+               "front door killed at its worst moment, and with a store killed. About three "
+               "minutes; then open report.html. " EXIT_STATUS,
+     OPTIONS(quickstart_options),
+     .run = verb_quickstart},
+    {.name = "run",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "EXPERIMENT.yaml",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "carry out an experiment, judge it and write its report",
+     .detail = "Uses the servers that \"syncbed up\" left, or starts its own and stops them. "
+               "The file is checked before anything starts. " EXIT_STATUS,
+     OPTIONS(run_options),
+     .more = list_approaches,
+     .run = verb_run},
+    {.name = "check",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "DIR",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "judge the results in DIR again",
+     .detail = "Recomputes results.json from the histories, final states and evidence that "
+               "\"run\" left. " EXIT_STATUS,
+     OPTIONS(check_options),
+     .run = verb_check},
+    {.name = "report",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "DIR",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "draw DIR/report.html again from DIR/results.json",
+     .run = verb_report},
+    {.name = "up",
+     .group = CLI_SERVERS,
+     .arguments = "[SERVER…]",
+     .n_arguments_max = 16,
+     .summary = "start servers and leave them running for later runs",
+     .detail = "Servers are called by their kind and digits: pg1, pg2 …, redis, kafka. Without "
+               "arguments: pg1 pg2 redis kafka.",
+     .run = verb_up},
+    {.name = "down",
+     .group = CLI_SERVERS,
+     .arguments = "",
+     .summary = "stop what \"up\" started, and remove its data",
+     .run = verb_down},
+    {.name = "ps",
+     .group = CLI_SERVERS,
+     .arguments = "",
+     .summary = "list what \"up\" started",
+     OPTIONS(ps_options),
+     .run = verb_ps},
+    {.name = "serve",
+     .group = CLI_ROLES,
+     .arguments = "",
+     .summary = "a front door: takes transactions, keeps the stores in sync",
+     OPTIONS(serve_options),
+     .more = list_approaches,
+     .run = verb_serve},
+    {.name = "sink",
+     .group = CLI_ROLES,
+     .arguments = "",
+     .summary = "applies the log to one store",
+     OPTIONS(sink_options),
+     .run = verb_sink},
+    {.name = "load",
+     .group = CLI_ROLES,
+     .arguments = "",
+     .summary = "the clients: an open-loop load and its history",
+     OPTIONS(load_options),
+     .run = verb_load},
+    {.name = "keeper",
+     .group = CLI_ROLES,
+     .arguments = "",
+     .summary = "the parent of all servers and roles, which ends them all",
+     OPTIONS(keeper_options),
+     .run = verb_keeper},
+};
+
+const struct cli syncbed_cli = {
+    .program = "syncbed",
+    .purpose = "Runs the same workload through different ways to keep several stores in sync, on "
+               "real servers, injects the same faults, and reports what readers could observe.",
+    .verb = verbs,
+    .n_verbs = sizeof verbs / sizeof *verbs,
+    .version = version_print,
+};

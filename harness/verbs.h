@@ -1,0 +1,26 @@
+/* verbs.h - what `syncbed VERB` does: the functions behind the table in verbs.c. */
+#ifndef SYNCBED_HARNESS_VERBS_H
+#define SYNCBED_HARNESS_VERBS_H
+
+#include "base/buf.h"
+#include "harness/cli.h"
+
+extern const struct cli syncbed_cli;
+
+/* Each returns the exit status. DESIGN.md §9: of those that judge 0, 1, 2 or 3. */
+int verb_quickstart(const struct cli_args *args);
+int verb_run(const struct cli_args *args);
+int verb_check(const struct cli_args *args);
+int verb_report(const struct cli_args *args);
+int verb_up(const struct cli_args *args);
+int verb_down(const struct cli_args *args);
+int verb_ps(const struct cli_args *args);
+int verb_serve(const struct cli_args *args);
+int verb_sink(const struct cli_args *args);
+int verb_load(const struct cli_args *args);
+int verb_keeper(const struct cli_args *args);
+
+/* For --version: commit, libraries, servers. */
+void version_print(struct buf *out);
+
+#endif
