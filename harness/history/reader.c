@@ -147,7 +147,7 @@ static void make_room(struct reading *in, size_t n)
 static int take_op_number(struct reading *in, const json_t *line, size_t *ret_op,
                           struct errctx *err)
 {
-    int64_t op;
+    int64_t op = 0;
     int r = need_int(in, line, "op", &op, err);
 
     if (r < 0)
@@ -166,10 +166,11 @@ static bool reads_store_directly(const struct history_op *op)
 
 static int take_invoke(struct reading *in, const json_t *line, struct errctx *err)
 {
-    const char *request, *server;
-    int64_t client;
+    const char *request = NULL;
+    const char *server = NULL;
+    int64_t client = 0;
     struct history_op *op;
-    size_t i;
+    size_t i = 0;
     int r = take_op_number(in, line, &i, err);
 
     if (r < 0)
@@ -202,8 +203,8 @@ static int take_open_op(struct reading *in, const json_t *line, struct history_o
                         struct errctx *err)
 {
     struct history_op *op;
-    int64_t at;
-    size_t i;
+    int64_t at = 0;
+    size_t i = 0;
     int r = take_op_number(in, line, &i, err);
 
     if (r == 0)
@@ -225,8 +226,8 @@ static int take_open_op(struct reading *in, const json_t *line, struct history_o
 
 static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
 {
-    struct history_op *op;
-    const char *level;
+    struct history_op *op = NULL;
+    const char *level = NULL;
     int r = take_open_op(in, line, &op, err);
 
     if (r == 0)
@@ -251,8 +252,8 @@ static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
 static int take_not_ok(struct reading *in, const json_t *line, enum history_end end,
                        struct errctx *err)
 {
-    struct history_op *op;
-    const char *code;
+    struct history_op *op = NULL;
+    const char *code = NULL;
     int r = take_open_op(in, line, &op, err);
 
     if (r == 0)
@@ -270,7 +271,8 @@ static int take_not_ok(struct reading *in, const json_t *line, enum history_end 
 
 static int take_closing(struct reading *in, const json_t *line, struct errctx *err)
 {
-    int64_t ops, open;
+    int64_t ops = 0;
+    int64_t open = 0;
     int r = need_int(in, line, "ops", &ops, err);
 
     if (r == 0)
@@ -289,7 +291,7 @@ static int take_closing(struct reading *in, const json_t *line, struct errctx *e
 
 static int take_object(struct reading *in, const json_t *line, struct errctx *err)
 {
-    const char *t;
+    const char *t = NULL;
     int r = need_text(in, line, "t", &t, err);
 
     if (r < 0)
