@@ -35,7 +35,7 @@ struct request {
 };
 
 struct reply {
-    int64_t id;
+    int64_t id;       /* the request's; -1 (on the wire: null) when the door could not read it */
     enum code code;   /* CODE_NONE: ok */
     enum level level; /* TXN and ok */
     char detail[PROTOCOL_DETAIL_SIZE];

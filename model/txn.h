@@ -83,7 +83,11 @@ void txn_journal_op(const struct txn *txn, unsigned i, char ret_text[JOURNAL_OP_
 /* Take a journal text apart again; false when it is not one of ours. READ is never journalled. */
 bool journal_op_parse(const char *text, unsigned *ret_index, struct op *ret_op);
 
-/* The state of a key as the fold of its journal: apply one entry. */
+/*
+ * The state of a key as the fold of its journal: apply one entry, as every store does. Text and
+ * number are apart: a write replaces the text and leaves the number, an incr counts on from the
+ * number and its decimal becomes the text. A list is cut at the limit, between characters.
+ */
 struct folded {
     bool exists;
     int64_t n;
