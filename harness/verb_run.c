@@ -1,12 +1,15 @@
 /* run, quickstart: an experiment from its file to its report. */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "harness/checkers/judge.h"
+#include "harness/checkers/results.h"
 #include "harness/experiment.h"
-#include "harness/judge.h"
+#include "harness/report/report.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
 #include "harness/run/session.h"
 #include "harness/verbs.h"
+#include "harness/versions.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -65,58 +68,109 @@ static int claim_out(struct running *r, const char *path, const char *out, struc
 
 /* --- the runs --------------------------------------------------------------------------------- */
 
-static int run_all(struct running *r, struct errctx *err)
+/* The line that a finished run leaves: what was promised, and whether it held. */
+static int summarise(const char *folder, char *ret_text, size_t size, struct errctx *err)
 {
-    struct session *session = &r->session;
+    static const char *const words[] = {[JUDGED_KEPT] = "kept its promises",
+                                        [JUDGED_UNKNOWN] = "a promise could not be judged",
+                                        [JUDGED_BROKEN] = "BROKE A PROMISE"};
+    json_t *run;
+    json_t *ops;
+    int rc = judge_run(folder, &run, err);
 
-    for (size_t i = 0; i < r->runs.n; i++) {
-        char folder[PATH_MAX], result[160];
-        int64_t began_us;
-        int rc;
-
-        progress_begin(&session->progress, i + 1, r->runs.n, r->runs.run[i].name);
-        rc = live_run(session, &r->runs.run[i], folder, err);
-        if (rc)
-            return rc;
-        began_us = clock_now_us();
-        progress_phase(&session->progress, "judging");
-        rc = judge_summary(folder, result, sizeof result, err);
-        if (rc)
-            return rc;
-        phases_add(&session->phases, "judging", clock_now_us() - began_us);
-        progress_end(&session->progress, result);
-    }
+    if (rc)
+        return rc;
+    ops = json_object_get(run, "ops");
+    (void)snprintf(ret_text, size, "%lld ok, %lld failed, %lld unknown: %s",
+                   (long long)json_integer_value(json_object_get(ops, "ok")),
+                   (long long)json_integer_value(json_object_get(ops, "fail")),
+                   (long long)json_integer_value(json_object_get(ops, "info")),
+                   words[judgement_of(run)]);
+    json_decref(run);
     return 0;
 }
 
-/* The exit status of a session that failed or was told to stop. */
-static int broke_off(const struct session *session, const struct errctx *err)
+static int run_one(struct running *r, size_t i, struct errctx *err)
 {
-    if (session->signal)
-        return EXIT_BY_SIGNAL + session->signal;
-    return cli_fail(err);
+    struct session *session = &r->session;
+    char folder[PATH_MAX], result[160];
+    int64_t began_us;
+    int rc;
+
+    progress_begin(&session->progress, i + 1, r->runs.n, r->runs.run[i].name);
+    rc = live_run(session, &r->runs.run[i], folder, err);
+    if (rc)
+        return rc;
+    began_us = clock_now_us();
+    progress_phase(&session->progress, "judging");
+    rc = summarise(folder, result, sizeof result, err);
+    if (rc)
+        return rc;
+    phases_add(&session->phases, "judging", clock_now_us() - began_us);
+    progress_end(&session->progress, result);
+    return 0;
+}
+
+static int run_all(struct running *r, struct errctx *err)
+{
+    json_t *versions = versions_to_json();
+    int rc = results_begin(r->out, r->experiment.name, r->experiment.question, versions, err);
+
+    json_decref(versions);
+    for (size_t i = 0; !rc && i < r->runs.n; i++)
+        rc = run_one(r, i, err);
+    return rc;
+}
+
+/* --- what comes of them ----------------------------------------------------------------------- */
+
+static void show(const struct running *r, const json_t *results, bool as_json)
+{
+    struct buf phases = {0};
+
+    results_show(stdout, results);
+    phases_print(&phases, &r->session.phases);
+    (void)printf("\nphases\n%s\nreport: %s/report.html\n", buf_str(&phases), r->out);
+    buf_done(&phases);
+    if (as_json)
+        results_print_json(stdout, r->out, results);
+}
+
+static int conclude(struct running *r, bool as_json, struct errctx *err)
+{
+    int64_t began_us = clock_now_us();
+    json_t *results;
+    int status;
+    int rc = results_write(r->out, &results, err);
+
+    if (rc)
+        return cli_fail(err);
+    rc = report_write(r->out, err);
+    phases_add(&r->session.phases, "report", clock_now_us() - began_us);
+    status = results_exit_status(results);
+    if (!rc)
+        show(r, results, as_json);
+    json_decref(results);
+    return rc ? cli_fail(err) : status;
 }
 
 static int carry_out(struct running *r, const struct cli_args *args, struct errctx *err)
 {
+    struct session *session = &r->session;
     int64_t began_us;
-    int status;
-    int rc = session_open(&r->session, &r->experiment, r->out, err);
+    int rc = session_open(session, &r->experiment, r->out, err);
 
-    r->session.keep = cli_given(args, "keep");
+    session->keep = cli_given(args, "keep");
     if (!rc)
         rc = run_all(r, err);
     began_us = clock_now_us();
-    session_close(&r->session);
+    session_close(session);
+    if (session->signal)
+        return EXIT_BY_SIGNAL + session->signal;
     if (rc)
-        return broke_off(&r->session, err);
-    phases_add(&r->session.phases, "stopping", clock_now_us() - began_us);
-    began_us = clock_now_us();
-    status = judge_and_report(r->out, err);
-    if (status < 0)
         return cli_fail(err);
-    phases_add(&r->session.phases, "report", clock_now_us() - began_us);
-    return judge_print(r->out, status, &r->session.phases, cli_given(args, "json"));
+    phases_add(&session->phases, "stopping", clock_now_us() - began_us);
+    return conclude(r, cli_given(args, "json"), err);
 }
 
 static int run_file(const char *path, const char *out, const struct cli_args *args)

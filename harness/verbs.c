@@ -2,6 +2,7 @@
 #include "harness/verbs.h"
 
 #include "approaches/approach.h"
+#include "harness/versions.h"
 
 #include <string.h>
 
@@ -236,5 +237,5 @@ const struct cli syncbed_cli = {
                "real servers, injects the same faults, and reports what readers could observe.",
     .verb = verbs,
     .n_verbs = sizeof verbs / sizeof *verbs,
-    .version = version_print,
+    .version = versions_print,
 };

@@ -2,7 +2,6 @@
 #ifndef SYNCBED_HARNESS_VERBS_H
 #define SYNCBED_HARNESS_VERBS_H
 
-#include "base/buf.h"
 #include "harness/cli.h"
 
 extern const struct cli syncbed_cli;
@@ -19,8 +18,5 @@ int verb_serve(const struct cli_args *args);
 int verb_sink(const struct cli_args *args);
 int verb_load(const struct cli_args *args);
 int verb_keeper(const struct cli_args *args);
-
-/* For --version: commit, libraries, servers. */
-void version_print(struct buf *out);
 
 #endif

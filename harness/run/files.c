@@ -53,11 +53,14 @@ int files_remove(const char *path, struct errctx *err)
 
 /* --- claiming --------------------------------------------------------------------------------- */
 
+/* Names that begin with a dot are drafts of ours. */
 static bool is_ours(const char *entry)
 {
-    static const char *const ours[] = {".",           "..",  "experiment.yaml", "results.json",
+    static const char *const ours[] = {"experiment.yaml", "about.json", "results.json",
                                        "report.html", "runs"};
 
+    if (entry[0] == '.')
+        return true;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         if (strcmp(entry, ours[i]) == 0)
             return true;
@@ -96,7 +99,8 @@ static int check_ours(const char *out, bool *ret_empty, struct errctx *err)
 /* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
 static int empty_folder(const char *out, struct errctx *err)
 {
-    static const char *const parts[] = {"runs", "results.json", "report.html", "experiment.yaml"};
+    static const char *const parts[] = {"runs", "about.json", "results.json", "report.html",
+                                        "experiment.yaml"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[PATH_MAX + 32];
