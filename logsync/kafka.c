@@ -111,6 +111,7 @@ void kafka_waker_watch(struct kafka_waker *waker, rd_kafka_queue_t *queue)
     static const uint64_t one = 1;
 
     rd_kafka_queue_io_event_enable(queue, waker->fd, &one, sizeof one);
+    kafka_waker_poke(waker); /* for what is in it already: a refused connection is quick */
 }
 
 void kafka_waker_poke(struct kafka_waker *waker)

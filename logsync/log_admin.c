@@ -249,10 +249,10 @@ static int send_marker(struct log_admin *a, const char *topic, unsigned partitio
 
     (void)snprintf(marker.id, sizeof marker.id, "%s-%u", name, partition);
     envelope_encode(&record, &marker);
-    code = rd_kafka_producev(a->kafka, RD_KAFKA_V_TOPIC(topic),
-                             RD_KAFKA_V_PARTITION((int32_t)partition),
-                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_VALUE(record.data, record.size), RD_KAFKA_V_END);
+    code = rd_kafka_producev(
+        a->kafka, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION((int32_t)partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE(record.data, record.size),
+        RD_KAFKA_V_OPAQUE((void *)a->n_marks), RD_KAFKA_V_END);
     buf_done(&record);
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : refused(err, "mark", topic, code, NULL);
 }
@@ -310,95 +310,116 @@ int log_admin_mark(struct log_admin *a, const char *topic, unsigned n_partitions
 
 struct reading {
     const char *topic;
-    rd_kafka_topic_t *handle;
     int64_t deadline_us;
+    struct position ends;
+    struct position at;
     struct envelope *envelope; /* large: on the heap */
-    void (*record)(void *arg, unsigned partition, int64_t offset, const struct envelope *envelope);
+    log_admin_record record;
     void *arg;
 };
 
-static int read_message(const struct reading *read, const rd_kafka_message_t *m, struct errctx *err)
+static bool read_all(const struct reading *read)
 {
-    int r = envelope_decode(m->payload ? m->payload : "", m->len, read->envelope, err);
+    for (unsigned i = 0; i < read->ends.n; i++) {
+        if (read->at.offset[i] < read->ends.offset[i])
+            return false;
+    }
+    return true;
+}
 
+static int read_record(struct reading *read, const rd_kafka_message_t *m, struct errctx *err)
+{
+    int r;
+
+    read->at.offset[m->partition] = m->offset + 1;
+    if (m->offset >= read->ends.offset[m->partition])
+        return 0; /* written since */
+    r = envelope_decode(m->payload ? m->payload : "", m->len, read->envelope, err);
     if (r != 0)
-        return err_prefix(err, r, "record %" PRId32 "@%" PRId64 " of %s", m->partition, m->offset,
+        return err_prefix(err, -r, "record %" PRId32 "@%" PRId64 " of %s", m->partition, m->offset,
                           read->topic);
     read->record(read->arg, (unsigned)m->partition, m->offset, read->envelope);
     return 0;
 }
 
-/* Up to `end`; the last offset below it may be a gap, so the end of the partition counts too. */
-static int read_until(const struct reading *read, unsigned partition, int64_t end,
-                      struct errctx *err)
+/* In the place of a record there may be the news that the partition's end was reached: the last
+ * offsets below it need not hold a record. */
+static int read_message(struct reading *read, const rd_kafka_message_t *m, struct errctx *err)
 {
-    int64_t at = 0;
+    switch ((int)m->err) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+        return read_record(read, m, err);
+    case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        read->at.offset[m->partition] = m->offset;
+        return 0;
+    default:
+        return refused(err, "read", read->topic, m->err, rd_kafka_message_errstr(m));
+    }
+}
+
+static int read_queue(struct reading *read, rd_kafka_queue_t *queue, struct errctx *err)
+{
+    rd_kafka_message_t *m;
     int r = 0;
 
-    while (at < end && r == 0) {
-        rd_kafka_message_t *m =
-            rd_kafka_consume(read->handle, (int32_t)partition, time_left_ms(read->deadline_us));
-
+    while (r == 0 && !read_all(read)) {
+        m = rd_kafka_consume_queue(queue, time_left_ms(read->deadline_us));
         if (!m)
             return refused(err, "read", read->topic, RD_KAFKA_RESP_ERR__TIMED_OUT, NULL);
-        if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF)
-            at = m->offset;
-        else if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            r = refused(err, "read", read->topic, m->err, rd_kafka_message_errstr(m));
-        else if (m->offset < end)
-            r = read_message(read, m, err);
-        if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-            at = m->offset + 1;
+        r = read_message(read, m, err);
         rd_kafka_message_destroy(m);
     }
     return r;
 }
 
-static int read_partition(const struct reading *read, unsigned partition, int64_t end,
-                          struct errctx *err)
+static int read_topic(struct reading *read, rd_kafka_t *kafka, struct errctx *err)
 {
-    int r;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(kafka, read->topic, NULL);
+    rd_kafka_queue_t *queue;
+    unsigned n_started = 0;
+    int r = 0;
 
-    if (rd_kafka_consume_start(read->handle, (int32_t)partition, RD_KAFKA_OFFSET_BEGINNING) != 0)
+    if (!topic)
         return refused(err, "read", read->topic, rd_kafka_last_error(), NULL);
-    r = read_until(read, partition, end, err);
-    (void)rd_kafka_consume_stop(read->handle, (int32_t)partition);
+    queue = rd_kafka_queue_new(kafka);
+    for (; n_started < read->ends.n && r == 0; n_started++) {
+        if (rd_kafka_consume_start_queue(topic, (int32_t)n_started, RD_KAFKA_OFFSET_BEGINNING,
+                                         queue) != 0)
+            r = refused(err, "read", read->topic, rd_kafka_last_error(), NULL);
+    }
+    if (r == 0)
+        r = read_queue(read, queue, err);
+    while (n_started-- > 0)
+        (void)rd_kafka_consume_stop(topic, (int32_t)n_started); /* fails where start did */
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_topic_destroy(topic);
     return r;
 }
 
 int log_admin_read(struct log_admin *a, const char *topic, unsigned n_partitions, int timeout_ms,
-                   void (*record)(void *arg, unsigned partition, int64_t offset,
-                                  const struct envelope *envelope),
-                   void *arg, struct errctx *err)
+                   log_admin_record record, void *arg, struct errctx *err)
 {
     static const struct kafka_setting settings[] = {{"enable.auto.commit", "false"},
                                                     {"enable.partition.eof", "true"},
+                                                    {"fetch.wait.max.ms", "10"},
                                                     {"check.crcs", "true"},
                                                     {NULL, NULL}};
     struct reading read = {.topic = topic,
                            .deadline_us = clock_now_us() + timeout_ms * US_PER_MS,
+                           .at = {.n = n_partitions},
                            .record = record,
                            .arg = arg};
-    struct position ends;
     rd_kafka_t *kafka;
-    int r = log_admin_ends(a, topic, n_partitions, timeout_ms, &ends, err);
+    int r = log_admin_ends(a, topic, n_partitions, timeout_ms, &read.ends, err);
 
     if (r != 0)
         return r;
     r = kafka_new(RD_KAFKA_CONSUMER, &a->bootstrap, settings, 0, &kafka, err);
     if (r != 0)
         return r;
-    read.handle = rd_kafka_topic_new(kafka, topic, NULL);
-    if (!read.handle) {
-        r = refused(err, "read", topic, rd_kafka_last_error(), NULL);
-        goto out;
-    }
     read.envelope = mem_alloc(sizeof *read.envelope);
-    for (unsigned i = 0; i < n_partitions && r == 0; i++)
-        r = read_partition(&read, i, ends.offset[i], err);
+    r = read_topic(&read, kafka, err);
     free(read.envelope);
-    rd_kafka_topic_destroy(read.handle);
-out:
     rd_kafka_destroy(kafka);
     return r;
 }

@@ -49,14 +49,18 @@ __attribute__((warn_unused_result)) int log_admin_mark(struct log_admin *admin, 
                                                        int timeout_ms, struct position *ret_past,
                                                        struct errctx *err);
 
+/* `envelope` is valid during the call. */
+typedef void (*log_admin_record)(void *arg, unsigned partition, int64_t offset,
+                                 const struct envelope *envelope);
+
 /*
- * Call `record` for every record from the beginning to the ends at the time of the call, partition
- * by partition in log order. `envelope` is valid during the call. -EBADMSG: a record that is none
- * of ours, with its place in `err`; -ETIMEDOUT; -EIO.
+ * Call `record` for every record from the beginning to the ends at the time of the call, in log
+ * order within each partition. -EBADMSG: a record that is none of ours, with its place in `err`;
+ * -ETIMEDOUT; -EIO.
  */
-__attribute__((warn_unused_result)) int log_admin_read(
-    struct log_admin *admin, const char *topic, unsigned n_partitions, int timeout_ms,
-    void (*record)(void *arg, unsigned partition, int64_t offset, const struct envelope *envelope),
-    void *arg, struct errctx *err);
+__attribute__((warn_unused_result)) int log_admin_read(struct log_admin *admin, const char *topic,
+                                                       unsigned n_partitions, int timeout_ms,
+                                                       log_admin_record record, void *arg,
+                                                       struct errctx *err);
 
 #endif

@@ -15,10 +15,11 @@
 
 struct log_consumer {
     struct kafka_waker waker;
-    rd_kafka_t *kafka;
+    rd_kafka_t *kafka; /* NULL: not started; and so are the next three */
     rd_kafka_queue_t *errors;
     rd_kafka_topic_t *topic;
-    rd_kafka_queue_t *queue; /* one for all partitions; NULL: not started */
+    rd_kafka_queue_t *records; /* one queue for all partitions */
+    struct address bootstrap;
     char *topic_name;
     unsigned n_partitions;
     void (*readable)(void *arg);
@@ -35,7 +36,7 @@ static void serve_errors(struct log_consumer *c)
     rd_kafka_event_t *event;
     char text[512];
 
-    while ((event = rd_kafka_queue_poll(c->errors, 0))) {
+    while (c->errors && (event = rd_kafka_queue_poll(c->errors, 0))) {
         if (c->notice && rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
             (void)snprintf(text, sizeof text, "log: %s", rd_kafka_event_error_string(event));
             c->notice(c->arg, text);
@@ -72,33 +73,19 @@ int log_consumer_new(struct event_base *base, const struct log_consumer_options 
 
     assert(options->n_partitions > 0);
     assert(options->n_partitions <= PARTITIONS_MAX);
-    c->waker.fd = -1;
+    c->bootstrap = *options->bootstrap;
     c->topic_name = mem_strdup(options->topic);
     c->n_partitions = options->n_partitions;
     c->readable = options->readable;
     c->notice = options->notice;
     c->arg = options->arg;
     r = kafka_waker_init(&c->waker, base, on_woken, c, err);
-    if (r != 0)
-        goto fail;
-    r = kafka_new(RD_KAFKA_CONSUMER, options->bootstrap, settings, RD_KAFKA_EVENT_ERROR, &c->kafka,
-                  err);
-    if (r != 0)
-        goto fail;
-    c->errors = rd_kafka_queue_get_main(c->kafka);
-    kafka_waker_watch(&c->waker, c->errors);
-    c->topic = rd_kafka_topic_new(c->kafka, c->topic_name, NULL);
-    if (!c->topic) {
-        r = err_set(err, EINVAL, ERR_FATAL, "log topic %s: %s", c->topic_name,
-                    rd_kafka_err2str(rd_kafka_last_error()));
-        goto fail;
+    if (r != 0) {
+        log_consumer_free(c);
+        return r;
     }
     *ret_consumer = c;
     return 0;
-
-fail:
-    log_consumer_free(c);
-    return r;
 }
 
 static void drop_taken(struct log_consumer *c)
@@ -110,17 +97,29 @@ static void drop_taken(struct log_consumer *c)
         rd_kafka_message_destroy(c->taken[c->next++]);
 }
 
-/* The queue goes, and what is in it: the only sure way that no stale record comes later. */
+static void drop_queue(rd_kafka_queue_t *queue)
+{
+    rd_kafka_queue_io_event_enable(queue, -1, NULL, 0);
+    rd_kafka_queue_destroy(queue);
+}
+
 static void stop(struct log_consumer *c)
 {
-    if (!c->queue)
-        return;
-    for (unsigned i = 0; i < c->n_partitions; i++)
-        (void)rd_kafka_consume_stop(c->topic, (int32_t)i); /* fails where it was not started */
-    rd_kafka_queue_io_event_enable(c->queue, -1, NULL, 0);
     drop_taken(c);
-    rd_kafka_queue_destroy(c->queue);
-    c->queue = NULL;
+    for (unsigned i = 0; c->topic && i < c->n_partitions; i++)
+        (void)rd_kafka_consume_stop(c->topic, (int32_t)i); /* fails where it was not started */
+    if (c->records)
+        drop_queue(c->records);
+    if (c->errors)
+        drop_queue(c->errors);
+    if (c->topic)
+        rd_kafka_topic_destroy(c->topic);
+    if (c->kafka)
+        rd_kafka_destroy(c->kafka);
+    c->records = NULL;
+    c->errors = NULL;
+    c->topic = NULL;
+    c->kafka = NULL;
 }
 
 void log_consumer_free(struct log_consumer *c)
@@ -128,32 +127,52 @@ void log_consumer_free(struct log_consumer *c)
     if (!c)
         return;
     stop(c);
-    if (c->errors) {
-        rd_kafka_queue_io_event_enable(c->errors, -1, NULL, 0);
-        rd_kafka_queue_destroy(c->errors);
-    }
-    if (c->topic)
-        rd_kafka_topic_destroy(c->topic);
-    if (c->kafka)
-        rd_kafka_destroy(c->kafka);
     kafka_waker_done(&c->waker);
     free(c->topic_name);
     free(c);
 }
 
+static int lost_topic(const struct log_consumer *c, struct errctx *err)
+{
+    return err_set(err, EIO, ERR_FATAL, "log topic %s: %s", c->topic_name,
+                   rd_kafka_err2str(rd_kafka_last_error()));
+}
+
+static int open(struct log_consumer *c, struct errctx *err)
+{
+    int r =
+        kafka_new(RD_KAFKA_CONSUMER, &c->bootstrap, settings, RD_KAFKA_EVENT_ERROR, &c->kafka, err);
+
+    if (r != 0)
+        return r;
+    c->errors = rd_kafka_queue_get_main(c->kafka);
+    kafka_waker_watch(&c->waker, c->errors);
+    c->records = rd_kafka_queue_new(c->kafka);
+    kafka_waker_watch(&c->waker, c->records);
+    c->topic = rd_kafka_topic_new(c->kafka, c->topic_name, NULL);
+    return c->topic ? 0 : lost_topic(c, err);
+}
+
+/*
+ * A handle for each start. One that is used again answers only when the fetch that it has under way
+ * comes back, up to half a second later; and what goes with the handle cannot come late.
+ */
 int log_consumer_start(struct log_consumer *c, const struct position *position, struct errctx *err)
 {
+    int r;
+
     assert(position->n == c->n_partitions);
     stop(c);
-    c->queue = rd_kafka_queue_new(c->kafka);
-    kafka_waker_watch(&c->waker, c->queue);
-    for (unsigned i = 0; i < c->n_partitions; i++) {
+    r = open(c, err);
+    for (unsigned i = 0; i < c->n_partitions && r == 0; i++) {
         assert(position->offset[i] >= 0);
-        if (rd_kafka_consume_start_queue(c->topic, (int32_t)i, position->offset[i], c->queue) != 0)
-            return err_set(err, EIO, ERR_FATAL, "log topic %s, partition %u: %s", c->topic_name, i,
-                           rd_kafka_err2str(rd_kafka_last_error()));
+        if (rd_kafka_consume_start_queue(c->topic, (int32_t)i, position->offset[i], c->records) !=
+            0)
+            r = lost_topic(c, err);
     }
-    return 0;
+    if (r != 0)
+        stop(c);
+    return r;
 }
 
 static rd_kafka_message_t *take(struct log_consumer *c)
@@ -161,7 +180,7 @@ static rd_kafka_message_t *take(struct log_consumer *c)
     ssize_t n;
 
     if (c->next == c->n_taken) {
-        n = rd_kafka_consume_batch_queue(c->queue, 0, c->taken, TAKEN_MAX);
+        n = rd_kafka_consume_batch_queue(c->records, 0, c->taken, TAKEN_MAX);
         c->next = 0;
         c->n_taken = n > 0 ? (unsigned)n : 0;
     }
@@ -194,7 +213,7 @@ int log_consumer_next(struct log_consumer *c, struct log_record *ret_record, str
     if (c->current)
         rd_kafka_message_destroy(c->current);
     c->current = NULL;
-    if (!c->queue)
+    if (!c->records)
         return 0;
     while ((m = take(c)) && m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         r = complaint(c, m, err);
@@ -216,6 +235,8 @@ int64_t log_consumer_end(const struct log_consumer *c, unsigned partition)
 {
     int64_t low, high;
 
+    if (!c->kafka)
+        return -1;
     if (rd_kafka_get_watermark_offsets(c->kafka, c->topic_name, (int32_t)partition, &low, &high) !=
         RD_KAFKA_RESP_ERR_NO_ERROR)
         return -1;

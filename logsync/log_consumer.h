@@ -39,7 +39,7 @@ struct log_consumer_options {
     void *arg;
 };
 
-/* Succeeds while the broker is down; reads nothing yet. -EINVAL, -ENOMEM, or -errno. */
+/* Reads nothing yet. -errno when there are no descriptors left. */
 __attribute__((warn_unused_result)) int log_consumer_new(struct event_base *base,
                                                          const struct log_consumer_options *options,
                                                          struct log_consumer **ret_consumer,
@@ -48,8 +48,8 @@ void log_consumer_free(struct log_consumer *consumer); /* NULL is fine */
 
 /*
  * Read every partition from `position` (n == n_partitions, offsets from 0); again at any time: then
- * nothing fetched before comes any more. Blocks for the hand-shake with librdkafka's own thread
- * (well below a millisecond), never for the network.
+ * nothing fetched before comes any more. Succeeds while the broker is down. Blocks for a hand-shake
+ * with librdkafka's threads (a millisecond), never for the network. -EINVAL, -ENOMEM, -EIO.
  */
 __attribute__((warn_unused_result)) int log_consumer_start(struct log_consumer *consumer,
                                                            const struct position *position,

@@ -129,17 +129,18 @@ static void on_reports(struct log_producer *p, rd_kafka_event_t *event)
     }
 }
 
-static void on_error(struct log_producer *p, rd_kafka_event_t *event)
+/* Looked at before any report is believed: the reports of what a fatal error swept away come before
+ * its own event, and call "not persisted" what we have to call unknown. */
+static bool fatal(struct log_producer *p)
 {
     char why[256];
 
-    if (rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__FATAL) {
-        notice(p, "log: %s", rd_kafka_event_error_string(event));
-        return;
+    if (!p->broken &&
+        rd_kafka_fatal_error(p->kafka, why, sizeof why) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        notice(p, "log: the producer is beyond repair and is replaced: %s", why);
+        p->broken = true;
     }
-    (void)rd_kafka_fatal_error(p->kafka, why, sizeof why);
-    notice(p, "log: the producer is beyond repair and is replaced: %s", why);
-    p->broken = true;
+    return p->broken;
 }
 
 /* New sequence numbers, nobody's retry: what the old one had open stays unknown for good. */
@@ -160,15 +161,16 @@ static void on_woken(void *arg)
     struct log_producer *p = arg;
     rd_kafka_event_t *event;
 
-    /* Once broken, no report is believed: not even that something was not persisted. */
-    while (!p->broken && p->queue && (event = rd_kafka_queue_poll(p->queue, 0))) {
-        if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+    while (p->queue && (event = rd_kafka_queue_poll(p->queue, 0))) {
+        if (fatal(p))
+            ; /* neither reports nor complaints count any more */
+        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
             on_reports(p, event);
         else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-            on_error(p, event);
+            notice(p, "log: %s", rd_kafka_event_error_string(event));
         rd_kafka_event_destroy(event);
     }
-    if (p->broken)
+    if (p->kafka && fatal(p))
         replace(p);
 }
 
@@ -216,8 +218,7 @@ static int refusal(struct log_producer *p, rd_kafka_resp_err_t code, struct errc
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:
         return err_set(err, EAGAIN, ERR_RETRY, "too many records on their way to the log");
     case RD_KAFKA_RESP_ERR__FATAL:
-        p->broken = true;
-        kafka_waker_poke(&p->waker);
+        kafka_waker_poke(&p->waker); /* the loop will see to it; this is inside of some caller */
         return err_set(err, EAGAIN, ERR_RETRY, "the producer is being replaced");
     default:
         return err_set(err, EIO, ERR_RETRY, "log: %s", rd_kafka_err2str(code));
