@@ -1,0 +1,145 @@
+/* Judging a run: see the header. */
+#include "harness/checkers/judge.h"
+
+#include "approaches/approach.h"
+#include "base/mem.h"
+#include "harness/checkers/checkers.h"
+#include "harness/checkers/metrics.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct approach_promise *find_promise(const struct approach *approach,
+                                                   const char *verdict)
+{
+    for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
+        if (strcmp(approach->promise[i].verdict, verdict) == 0)
+            return &approach->promise[i];
+    }
+    return NULL;
+}
+
+static bool has_checker(const char *name)
+{
+    for (unsigned i = 0; i < CHECKERS; i++) {
+        if (strcmp(checker_table[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void judge(const struct run_data *run, const struct approach *approach,
+                  const struct checker *checker, struct verdict *ret)
+{
+    const struct approach_promise *promise = find_promise(approach, checker->name);
+
+    *ret = (struct verdict){.name = checker->name, .condition = ""};
+    if (promise) {
+        ret->promised = true;
+        ret->condition = promise->condition;
+    }
+    checker->check(run, ret);
+}
+
+/* A verdict is large, with its examples, and there is one at a time. */
+static json_t *verdicts_to_json(const struct run_data *run, const struct approach *approach)
+{
+    struct verdict *v = mem_alloc(sizeof *v);
+    json_t *json = json_object();
+
+    for (unsigned i = 0; i < CHECKERS; i++) {
+        judge(run, approach, &checker_table[i], v);
+        (void)json_object_set_new(json, v->name, verdict_to_json(run, v));
+    }
+    for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
+        const struct approach_promise *promise = &approach->promise[i];
+
+        if (has_checker(promise->verdict))
+            continue;
+        *v = (struct verdict){
+            .name = promise->verdict, .promised = true, .condition = promise->condition};
+        (void)json_object_set_new(json, v->name, verdict_to_json(run, v));
+    }
+    free(v);
+    return json;
+}
+
+static json_t *run_to_json(const struct run_data *run, const struct approach *approach)
+{
+    json_t *json = json_object();
+
+    (void)json_object_set_new(json, "run", json_string(run->run));
+    (void)json_object_set_new(json, "approach", json_string(run->approach));
+    (void)json_object_set_new(json, "workload", json_string(run->workload));
+    (void)json_object_set_new(json, "schedule", json_string(run->schedule));
+    (void)json_object_set_new(json, "seed", json_integer(run->seed));
+    (void)json_object_set_new(json, "repeat", json_integer(run->repeat));
+    (void)json_object_set_new(json, "durability", json_string(run->durability));
+    (void)json_object_set_new(json, "profile", json_string(run->profile));
+    (void)json_object_set_new(json, "level", json_string(level_name(approach->native)));
+    (void)json_object_set_new(json, "finished", json_boolean(run->finished));
+    (void)json_object_set(json, "config", run->config);
+    return json;
+}
+
+static void add_judgement(const struct run_data *run, const struct approach *approach, json_t *json)
+{
+    struct metrics metrics;
+
+    (void)json_object_set_new(json, "settled", json_boolean(run->settling.settled));
+    (void)json_object_set_new(json, "settled_why", json_string(run->settling.why));
+    metrics_compute(run, approach->native, &metrics);
+    metrics_to_json(run, &metrics, json);
+    (void)json_object_set_new(json, "verdicts", verdicts_to_json(run, approach));
+}
+
+int judge_run(const char *run_dir, json_t **ret_run, struct errctx *err)
+{
+    struct run_data *run = mem_alloc(sizeof *run); /* too large for a stack */
+    const struct approach *approach;
+    int r;
+
+    r = run_data_load(run_dir, run, err);
+    if (r < 0)
+        goto out;
+    approach = approach_find(run->approach);
+    if (!approach) {
+        r = err_set(err, EBADMSG, ERR_ABORT, "%s/config.yaml: there is no approach \"%s\"", run_dir,
+                    run->approach);
+        goto out;
+    }
+    *ret_run = run_to_json(run, approach);
+    if (run->finished)
+        add_judgement(run, approach, *ret_run);
+out:
+    run_data_done(run);
+    free(run);
+    return r;
+}
+
+static bool is_word(const json_t *verdict, enum verdict_word word)
+{
+    const char *text = json_string_value(json_object_get(verdict, "verdict"));
+
+    return text && strcmp(text, verdict_word_name(word)) == 0;
+}
+
+enum judgement judgement_of(const json_t *run)
+{
+    enum judgement worst = JUDGED_KEPT;
+    const char *name;
+    json_t *verdict;
+
+    if (!json_is_true(json_object_get(run, "finished")))
+        return JUDGED_UNKNOWN;
+    json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
+        if (!json_is_true(json_object_get(verdict, "promised")))
+            continue;
+        if (is_word(verdict, VERDICT_INVALID))
+            return JUDGED_BROKEN;
+        if (is_word(verdict, VERDICT_UNKNOWN))
+            worst = JUDGED_UNKNOWN;
+    }
+    return worst;
+}

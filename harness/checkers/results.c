@@ -1,0 +1,301 @@
+/* results.json: see the header. */
+#include "harness/checkers/results.h"
+
+#include "base/yaml.h"
+#include "harness/checkers/judge.h"
+#include "harness/checkers/machine.h"
+
+#include "version.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_SIZE (PATH_MAX + 64)
+
+static int check_path(const char *out_dir, struct errctx *err)
+{
+    if (strlen(out_dir) >= PATH_MAX)
+        return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: too long", out_dir);
+    return 0;
+}
+
+/* --- whole files ------------------------------------------------------------------------------ */
+
+static int write_all(FILE *file, const json_t *json)
+{
+    if (json_dumpf(json, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 ||
+        fputc('\n', file) == EOF || fflush(file) != 0 || fsync(fileno(file)) < 0)
+        return errno ? -errno : -EIO;
+    return 0;
+}
+
+static int write_file(const char *out_dir, const char *name, const json_t *json, struct errctx *err)
+{
+    char path[PATH_SIZE], draft[PATH_SIZE];
+    FILE *file;
+    int r;
+
+    (void)snprintf(path, sizeof path, "%s/%s", out_dir, name);
+    (void)snprintf(draft, sizeof draft, "%s/.%s.draft", out_dir, name);
+    file = fopen(draft, "we");
+    if (!file)
+        return err_set(err, errno, ERR_ABORT, "%s: %s", draft, strerror(errno));
+    errno = 0;
+    r = write_all(file, json);
+    if (fclose(file) != 0 && r == 0)
+        r = -errno;
+    if (r == 0 && rename(draft, path) < 0)
+        r = -errno;
+    if (r == 0)
+        return 0;
+    (void)unlink(draft); /* the complaint is about the write */
+    return err_set(err, -r, ERR_ABORT, "%s: %s", path, strerror(-r));
+}
+
+static int read_file(const char *out_dir, const char *name, json_t **ret_json, struct errctx *err)
+{
+    char path[PATH_SIZE];
+    json_error_t why;
+    json_t *json;
+
+    (void)snprintf(path, sizeof path, "%s/%s", out_dir, name);
+    if (access(path, R_OK) < 0)
+        return err_set(err, errno, ERR_ABORT, "%s: %s", path, strerror(errno));
+    json = json_load_file(path, 0, &why);
+    if (!json || !json_is_object(json)) {
+        json_decref(json);
+        return err_set(err, EBADMSG, ERR_ABORT, "%s:%d: %s", path, json ? 1 : why.line,
+                       json ? "no JSON object" : why.text);
+    }
+    *ret_json = json;
+    return 0;
+}
+
+/* Runs that somebody put together by hand have none: then nothing is said. */
+static int read_about(const char *out_dir, json_t **ret_about, struct errctx *err)
+{
+    int r = read_file(out_dir, "about.json", ret_about, err);
+
+    return r == -ENOENT ? 0 : r;
+}
+
+int results_begin(const char *out_dir, const char *experiment, const char *question,
+                  const json_t *versions, struct errctx *err)
+{
+    json_t *about;
+    int r = check_path(out_dir, err);
+
+    if (r < 0)
+        return r;
+    about = json_object();
+    (void)json_object_set_new(about, "syncbed", json_string(SYNCBED_VERSION));
+    (void)json_object_set_new(about, "commit", json_string(SYNCBED_COMMIT));
+    (void)json_object_set_new(about, "experiment", json_string(experiment));
+    (void)json_object_set_new(about, "question", json_string(question));
+    (void)json_object_set_new(about, "machine", machine_describe());
+    (void)json_object_set_new(about, "versions",
+                              versions ? json_deep_copy(versions) : json_object());
+    r = write_file(out_dir, "about.json", about, err);
+    json_decref(about);
+    return r;
+}
+
+/* --- putting results together ----------------------------------------------------------------- */
+
+static int run_folder(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int judge_all(const char *out_dir, json_t *runs, struct errctx *err)
+{
+    char path[PATH_SIZE];
+    struct dirent **entry;
+    int r = 0, n;
+
+    (void)snprintf(path, sizeof path, "%s/runs", out_dir);
+    n = scandir(path, &entry, run_folder, alphasort);
+    if (n < 0)
+        return err_set(err, errno, ERR_ABORT, "%s: %s", path, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        char dir[PATH_SIZE + NAME_MAX + 1];
+        json_t *run = NULL;
+
+        (void)snprintf(dir, sizeof dir, "%s/%s", path, entry[i]->d_name);
+        if (r == 0)
+            r = judge_run(dir, &run, err);
+        if (run)
+            (void)json_array_append_new(runs, run);
+        free(entry[i]);
+    }
+    free(entry);
+    if (r == 0 && n == 0)
+        return err_set(err, ENOENT, ERR_ABORT, "%s: there are no runs", path);
+    return r;
+}
+
+/* The names in a list of the experiment file: of texts, or of mappings with a name. */
+static json_t *names_of(const struct yaml_node *root, const char *list)
+{
+    const struct yaml_node *node = yaml_find(root, list);
+    json_t *names = json_array();
+
+    for (size_t i = 0; node && yaml_kind(node) == YAML_SEQUENCE && i < yaml_size(node); i++) {
+        const struct yaml_node *item = yaml_item(node, i);
+
+        if (yaml_kind(item) == YAML_MAPPING)
+            item = yaml_find(item, "name");
+        if (item && yaml_text(item)[0])
+            (void)json_array_append_new(names, json_string(yaml_text(item)));
+    }
+    return names;
+}
+
+/* In the order of the experiment file, which is the order in which to show them. */
+static void add_axes(const char *out_dir, json_t *results)
+{
+    const struct yaml_node *root;
+    struct yaml_file *file;
+    char path[PATH_SIZE];
+
+    (void)snprintf(path, sizeof path, "%s/experiment.yaml", out_dir);
+    if (yaml_open(path, &file, &root, NULL) < 0) {
+        (void)json_object_set_new(results, "approaches", json_array());
+        (void)json_object_set_new(results, "schedules", json_array());
+        return;
+    }
+    (void)json_object_set_new(results, "approaches", names_of(root, "approaches"));
+    (void)json_object_set_new(results, "schedules", names_of(root, "schedules"));
+    yaml_close(file);
+}
+
+static void add_from(json_t *results, const json_t *about, const char *field, json_t *otherwise)
+{
+    json_t *value = json_object_get(about, field);
+
+    if (value)
+        (void)json_object_set(results, field, value);
+    else
+        (void)json_object_set(results, field, otherwise);
+    json_decref(otherwise);
+}
+
+static json_t *assemble(const char *out_dir, const json_t *about, json_t *runs)
+{
+    json_t *results = json_object(), *judged_by = json_object();
+
+    (void)json_object_set_new(results, "schema", json_integer(RESULTS_SCHEMA));
+    add_from(results, about, "syncbed", json_null());
+    add_from(results, about, "commit", json_null());
+    (void)json_object_set_new(judged_by, "syncbed", json_string(SYNCBED_VERSION));
+    (void)json_object_set_new(judged_by, "commit", json_string(SYNCBED_COMMIT));
+    (void)json_object_set_new(results, "judged_by", judged_by);
+    add_from(results, about, "machine", json_object());
+    add_from(results, about, "versions", json_object());
+    add_from(results, about, "experiment", json_string(""));
+    add_from(results, about, "question", json_string(""));
+    add_axes(out_dir, results);
+    (void)json_object_set(results, "runs", runs);
+    return results;
+}
+
+int results_write(const char *out_dir, json_t **ret_results, struct errctx *err)
+{
+    json_t *runs = json_array(), *about = NULL, *results = NULL;
+    int r = check_path(out_dir, err);
+
+    if (r == 0)
+        r = judge_all(out_dir, runs, err);
+    if (r == 0)
+        r = read_about(out_dir, &about, err);
+    if (r < 0)
+        goto out;
+    results = assemble(out_dir, about, runs);
+    r = write_file(out_dir, "results.json", results, err);
+    if (r == 0 && ret_results)
+        *ret_results = json_incref(results);
+out:
+    json_decref(results);
+    json_decref(about);
+    json_decref(runs);
+    return r;
+}
+
+int results_read(const char *out_dir, json_t **ret_results, struct errctx *err)
+{
+    json_t *results;
+    int r = check_path(out_dir, err);
+
+    if (r == 0)
+        r = read_file(out_dir, "results.json", &results, err);
+    if (r < 0)
+        return r;
+    if (json_integer_value(json_object_get(results, "schema")) != RESULTS_SCHEMA ||
+        !json_is_array(json_object_get(results, "runs"))) {
+        json_decref(results);
+        return err_set(err, EBADMSG, ERR_ABORT,
+                       "%s/results.json: not of schema %d: judge it again with \"syncbed check\"",
+                       out_dir, RESULTS_SCHEMA);
+    }
+    *ret_results = results;
+    return 0;
+}
+
+/* --- what follows from them ------------------------------------------------------------------- */
+
+int results_exit_status(const json_t *results)
+{
+    bool unknown = false;
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (json_object_get(results, "runs"), i, run) {
+        enum judgement judgement = judgement_of(run);
+
+        if (judgement == JUDGED_BROKEN)
+            return 1;
+        unknown = unknown || judgement == JUDGED_UNKNOWN;
+    }
+    return unknown ? 3 : 0;
+}
+
+void results_print_json(FILE *out, const char *out_dir, const json_t *results)
+{
+    unsigned n[JUDGED_BROKEN + 1] = {0};
+    json_t *json = json_object(), *run;
+    size_t i;
+
+    json_array_foreach (json_object_get(results, "runs"), i, run)
+        n[judgement_of(run)]++;
+    (void)json_object_set_new(json, "results", json_sprintf("%s/results.json", out_dir));
+    (void)json_object_set_new(json, "runs", json_integer((json_int_t)i));
+    (void)json_object_set_new(json, "kept", json_integer(n[JUDGED_KEPT]));
+    (void)json_object_set_new(json, "broken", json_integer(n[JUDGED_BROKEN]));
+    (void)json_object_set_new(json, "unknown", json_integer(n[JUDGED_UNKNOWN]));
+    (void)json_object_set_new(json, "exit_status", json_integer(results_exit_status(results)));
+    (void)json_dumpf(json, out, JSON_COMPACT); /* as with all of stdout, the shell sees errors */
+    (void)fputc('\n', out);
+    json_decref(json);
+}
+
+int check_main(const char *out_dir, bool json)
+{
+    struct errctx err = {0};
+    json_t *results;
+    int status;
+
+    if (results_write(out_dir, &results, &err) < 0) {
+        (void)fprintf(stderr, "syncbed: %s\n", err.message);
+        return 2;
+    }
+    results_show(stdout, results);
+    if (json)
+        results_print_json(stdout, out_dir, results);
+    status = results_exit_status(results);
+    json_decref(results);
+    return status;
+}
