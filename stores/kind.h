@@ -50,7 +50,7 @@ enum lane { LANE_WORK, LANE_ADMIN, LANES };
 
 enum job_state { JOB_QUEUED, JOB_WAITING, JOB_SENT, JOB_ANSWERED };
 
-/* Who a session was, so that it can be ended from another one. "" when unknown. */
+/* Who a session was, so that it can be ended from another one. Number 0: need not be known. */
 struct session_identity {
     int64_t number; /* PostgreSQL: process id */
     char since[40]; /* PostgreSQL: backend_start, as text */
@@ -143,11 +143,12 @@ struct store_driver {
     void (*session_free)(struct session *session); /* after disconnect */
     /* Send session->job; later, from the loop and not from inside, session_finish() or _lost(). */
     void (*start)(struct session *session);
-    /* session->timer came due while READY. */
+    /* session->timer, armed by the driver, came due while READY. NULL: it never arms it. */
     void (*timeout)(struct session *session);
 };
 
 extern const struct store_driver postgres_driver;
+extern const struct store_driver redis_driver;
 
 /* --- from a driver ---------------------------------------------------------------------------- */
 

@@ -30,6 +30,7 @@ static const char *const status_names[STORE_STATUSES] = {
 
 static const struct store_driver *const drivers[STORE_KINDS] = {
     [STORE_POSTGRES] = &postgres_driver,
+    [STORE_REDIS] = &redis_driver,
 };
 
 const char *store_status_name(enum store_status status)

@@ -69,5 +69,8 @@ int main(void)
     live_new(&live, STORE_POSTGRES);
     failed = cmocka_run_group_tests_name("postgres", tests, NULL, NULL);
     live_free(&live);
+    live_new(&live, STORE_REDIS);
+    failed += cmocka_run_group_tests_name("redis", tests, NULL, NULL);
+    live_free(&live);
     return failed;
 }
