@@ -119,7 +119,7 @@ struct twopc_options {
     enum twopc_reply_rule reply_rule;
 };
 
-/* Fields private to twopc_core.c but `state`; defined here so that it lives in its transaction. */
+/* Changed by twopc_core.c only; defined here so that it lives in its transaction. */
 struct twopc_txn {
     enum twopc_state state;
     struct twopc_options options;

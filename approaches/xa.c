@@ -1,0 +1,185 @@
+/* Two-phase commit as an approach: settings, stores and counters. See the header. */
+#include "approaches/xa.h"
+
+#include "base/mem.h"
+#include "coordinator/coordinator.h"
+#include "stores/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct xa {
+    struct approach_env env;
+    struct coordinator *coordinator;
+};
+
+static void on_ready(void *arg)
+{
+    const struct xa *xa = arg;
+
+    xa->env.ready(xa->env.arg);
+}
+
+static void on_failed(void *arg, const struct errctx *err)
+{
+    const struct xa *xa = arg;
+
+    xa->env.failed(xa->env.arg, err);
+}
+
+static int open_store(const struct xa *xa, const struct topology_store *where,
+                      struct store **ret_store, struct errctx *err)
+{
+    const struct store_options options = {.application = coordinator_application(xa->coordinator)};
+    const struct address *address =
+        topology_address(xa->env.topology, xa->env.role->name, where->name);
+
+    if (where->kind == STORE_OPENSEARCH || where->kind == STORE_SQLITE)
+        return err_set(err, ENOTSUP, ERR_FATAL, "%s: %s cannot take part in two-phase commit",
+                       where->name, store_kind_name(where->kind));
+    return store_open(xa->env.base, where, address ? address : &where->address, &options, ret_store,
+                      err);
+}
+
+static int open_stores(struct xa *xa, struct errctx *err)
+{
+    const struct topology *topology = xa->env.topology;
+    struct store *stores[STORES_MAX];
+    unsigned n = 0;
+    int rc = 0;
+
+    while (n < topology->n_stores && rc == 0) {
+        rc = open_store(xa, &topology->store[n], &stores[n], err);
+        n += rc == 0;
+    }
+    if (rc == 0) {
+        coordinator_start(xa->coordinator, stores, n);
+        return 0;
+    }
+    while (n > 0)
+        store_free(stores[--n]);
+    return rc;
+}
+
+static void xa_close(void *self)
+{
+    struct xa *xa = self;
+
+    coordinator_free(xa->coordinator);
+    free(xa);
+}
+
+static int xa_open(const struct approach_env *env, void **ret_self, struct errctx *err)
+{
+    struct xa *xa = mem_alloc(sizeof *xa);
+    const struct coordinator_handlers handlers = {
+        .ready = on_ready, .failed = on_failed, .arg = xa};
+    struct coordinator_options options = {.name = env->role->name, .dir = env->role->data};
+    int rc;
+
+    xa->env = *env;
+    if (strcmp(settings_get(env->settings, "lock_order"), "parallel") == 0)
+        options.lock_order = TWOPC_PARALLEL;
+    if (env->role->data[0] == '\0')
+        rc = err_set(err, EINVAL, ERR_FATAL, "%s has no data folder for its decision log",
+                     env->role->name);
+    else
+        rc = coordinator_open(env->base, &options, &handlers, &xa->coordinator, err);
+    if (rc == 0)
+        rc = open_stores(xa, err);
+    if (rc < 0) {
+        xa_close(xa);
+        return rc;
+    }
+    *ret_self = xa;
+    return 0;
+}
+
+static void xa_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
+                      void *arg)
+{
+    const struct xa *xa = self;
+
+    coordinator_submit(xa->coordinator, txn, deadline_us, done, arg);
+}
+
+static void xa_status(void *self, const char *request, approach_done done, void *arg)
+{
+    const struct xa *xa = self;
+
+    coordinator_status(xa->coordinator, request, done, arg);
+}
+
+static unsigned xa_in_flight(const void *self)
+{
+    const struct xa *xa = self;
+
+    return coordinator_in_flight(xa->coordinator);
+}
+
+static void xa_counters(const void *self, json_t *into)
+{
+    const struct xa *xa = self;
+    struct coordinator_counters c;
+
+    coordinator_counters(xa->coordinator, &c);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } counters[] = {
+        {"committed", c.committed},
+        {"aborted", c.aborted},
+        {"conflicts", c.conflicts},
+        {"constraints", c.constraints},
+        {"refused", c.refused},
+        {"unavailable", c.unavailable},
+        {"answered_decided", c.answered_decided},
+        {"answered_unknown", c.answered_unknown},
+        {"retries", c.retries},
+        {"not_there", c.not_there},
+        {"recovered_committed", c.recovered_committed},
+        {"recovered_rolled_back", c.recovered_rolled_back},
+        {"open_decisions", c.open_decisions},
+        {"log_records", c.log.records},
+        {"log_fsyncs", c.log.fsyncs},
+        {"log_batch_max", c.log.batch_max},
+    };
+
+    for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++)
+        json_object_set_new(into, counters[i].name, json_integer((json_int_t)counters[i].value));
+}
+
+static const struct setting_info settings[] = {
+    {"lock_order",
+     {"sorted", "parallel"},
+     "one store's locks first, then all others; or all at once (deadlocks with two doors)"},
+};
+
+const struct approach xa_approach = {
+    .name = "xa",
+    .summary = "one atomic commit over all stores (two-phase commit, presumed abort)",
+    .ops = (UINT32_C(1) << OP_KINDS) - 1,
+    .native = LEVEL_EVERYWHERE,
+    .worst = CRASH_XA_DECIDED,
+    .before_worst = CRASH_XA_VOTED,
+    .in_doubt = true,
+    .settings = settings,
+    .n_settings = sizeof settings / sizeof settings[0],
+    .promise = {{"durability", ""},
+                {"atomicity", "while the decision log lives and nobody settles by hand"},
+                {"ghosts", ""},
+                {"duplicates", "by request id, at one front door"},
+                {"convergence", "after recovery"},
+                {"order", ""},
+                {"real-time", ""},
+                {"conservation", ""},
+                {"read-your-writes", "answered `everywhere`"},
+                {"monotonic-reads", ""}},
+    .open = xa_open,
+    .submit = xa_submit,
+    .status = xa_status,
+    .in_flight = xa_in_flight,
+    .counters = xa_counters,
+    .close = xa_close,
+};

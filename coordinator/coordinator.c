@@ -1,0 +1,382 @@
+/* Admission, answers, start and end: see the header. */
+#include "coordinator/coordinator.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/coordinator_private.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#define READY_GRACE_US INT64_C(1000000)
+
+_Static_assert(COORDINATOR_INFLIGHT_MAX < DECISION_QUEUE_MAX / 2, "the log's queue never fills");
+_Static_assert(STORES_MAX <= TWOPC_PARTICIPANTS_MAX, "a transaction may be over all stores");
+
+/* --- the loop's next turn ----------------------------------------------------------------------
+ */
+
+void coordinator_soon(struct coordinator *co)
+{
+    event_active(co->soon, 0, 0);
+}
+
+static void begin_granted(struct coordinator *co)
+{
+    struct key_ticket *ticket = co->granted;
+
+    co->granted = NULL;
+    co->granted_last = &co->granted;
+    while (ticket) {
+        struct key_ticket *next = ticket->next; /* it may be over, and leave, inside */
+
+        transaction_begin(ticket->arg);
+        ticket = next;
+    }
+}
+
+static void give_answers(struct coordinator *co)
+{
+    struct answer *a = co->answers;
+
+    co->answers = NULL;
+    co->answers_last = &co->answers;
+    while (a) {
+        struct answer *next = a->next;
+        struct reply reply = {
+            .code = a->code, .level = a->level, .is_status = a->is_status, .outcome = a->outcome};
+
+        (void)snprintf(reply.detail, sizeof reply.detail, "%s", a->detail);
+        a->done(a->arg, &reply);
+        free(a);
+        a = next;
+    }
+}
+
+static void free_over(struct coordinator *co)
+{
+    struct transaction *t = co->over;
+
+    co->over = NULL;
+    while (t) {
+        struct transaction *next = t->next;
+
+        transaction_free(t);
+        t = next;
+    }
+}
+
+static void soon(evutil_socket_t fd, short what, void *arg)
+{
+    struct coordinator *co = arg;
+
+    (void)fd;
+    (void)what;
+    begin_granted(co);
+    give_answers(co);
+    if (!co->granted) /* a ticket lives in its transaction */
+        free_over(co);
+}
+
+static void answer_soon(struct coordinator *co, struct answer answer)
+{
+    struct answer *a = mem_alloc(sizeof *a);
+
+    *a = answer;
+    if (!a->detail)
+        a->detail = "";
+    *co->answers_last = a;
+    co->answers_last = &a->next;
+    coordinator_soon(co);
+}
+
+/* --- requests ----------------------------------------------------------------------------------
+ */
+
+uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,
+                                  bool *ret_all)
+{
+    uint32_t participants = 0;
+    uint32_t ops = 0;
+
+    for (unsigned i = 0; i < co->n_stores; i++) {
+        uint32_t here = txn_ops_of(txn, store_name(co->store[i]));
+
+        ops |= here;
+        if (here)
+            participants |= UINT32_C(1) << i;
+    }
+    *ret_all = txn->n_ops > 0 && ops == (UINT32_C(1) << txn->n_ops) - 1;
+    return participants;
+}
+
+bool coordinator_all_there(const struct coordinator *co, uint32_t participants)
+{
+    for (unsigned i = 0; i < co->n_stores; i++) {
+        if ((participants >> i & 1U) &&
+            !(store_alive(co->store[i]) && recovery_fenced(co->recovery, i)))
+            return false;
+    }
+    return true;
+}
+
+static void submit_again(struct coordinator *co, const struct known_request *known,
+                         coordinator_done done, void *arg)
+{
+    struct answer answer = {.done = done,
+                            .arg = arg,
+                            .code = known->code,
+                            .level = known->level,
+                            .detail = known->code == CODE_NONE ? "" : "as answered before"};
+
+    if (!known->running || !known->running->waiters) {
+        answer_soon(co, answer);
+        return;
+    }
+    if (co->n_joined < COORDINATOR_INFLIGHT_MAX) {
+        transaction_join(known->running, done, arg);
+        return;
+    }
+    answer.code = CODE_UNKNOWN; /* not `refused`: it is being executed */
+    answer.detail = "in flight; ask for its status";
+    answer_soon(co, answer);
+}
+
+void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
+                        coordinator_done done, void *arg)
+{
+    const struct known_request *known = requests_find(&co->requests, txn->request);
+    struct answer refusal = {.done = done, .arg = arg};
+    bool all;
+    uint32_t participants = coordinator_participants(co, txn, &all);
+
+    if (known) {
+        submit_again(co, known, done, arg);
+        return;
+    }
+    if (!all) {
+        refusal.code = CODE_BAD_REQUEST;
+        refusal.detail = "an operation on a store that is not there";
+    } else if (co->failed || co->n_in_flight >= COORDINATOR_INFLIGHT_MAX) {
+        co->counters.refused++;
+        refusal.code = CODE_REFUSED;
+        refusal.detail = co->failed ? "the coordinator has failed" : "too many in flight";
+    } else if (!coordinator_all_there(co, participants)) {
+        co->counters.unavailable++;
+        refusal.code = CODE_UNAVAILABLE;
+        refusal.detail = "a store has no live session";
+    } else {
+        transaction_new(co, txn, deadline_us, done, arg);
+        return;
+    }
+    answer_soon(co, refusal);
+}
+
+void coordinator_status(struct coordinator *co, const char *request, coordinator_done done,
+                        void *arg)
+{
+    const struct known_request *known = requests_find(&co->requests, request);
+
+    answer_soon(co, (struct answer){.done = done,
+                                    .arg = arg,
+                                    .is_status = true,
+                                    .outcome = known ? known->outcome : OUTCOME_UNKNOWN});
+}
+
+/* --- the log and recovery ----------------------------------------------------------------------
+ */
+
+static void fail(void *arg, const struct errctx *err)
+{
+    struct coordinator *co = arg;
+
+    if (co->failed)
+        return;
+    co->failed = true;
+    co->handlers.failed(co->handlers.arg, err);
+}
+
+static void log_readable(evutil_socket_t fd, short what, void *arg)
+{
+    struct coordinator *co = arg;
+    struct errctx err;
+
+    (void)fd;
+    (void)what;
+    if (decision_log_collect(co->log, &err) < 0)
+        fail(co, &err);
+}
+
+static void record_read(void *arg, const struct decision *decision)
+{
+    struct coordinator *co = arg;
+
+    recovery_note(co->recovery, decision);
+    if (decision->kind == DECISION_COMMIT)
+        requests_remember(&co->requests, decision->request, OUTCOME_COMMITTED);
+}
+
+static void say_ready(struct coordinator *co)
+{
+    if (co->ready_said || co->failed)
+        return;
+    co->ready_said = true;
+    (void)evtimer_del(co->grace);
+    co->handlers.ready(co->handlers.arg);
+}
+
+static void grace_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    say_ready(arg);
+}
+
+static void recovery_progress(void *arg)
+{
+    struct coordinator *co = arg;
+
+    if (recovery_complete(co->recovery))
+        say_ready(co);
+}
+
+static void branch_recovered(void *arg, const char *request, bool committed)
+{
+    struct coordinator *co = arg;
+
+    if (committed) {
+        co->counters.recovered_committed++;
+        return;
+    }
+    co->counters.recovered_rolled_back++;
+    requests_remember(&co->requests, request, OUTCOME_ABORTED);
+}
+
+/* --- start and end -----------------------------------------------------------------------------
+ */
+
+static struct coordinator *coordinator_new(struct event_base *base,
+                                           const struct coordinator_options *options,
+                                           const struct coordinator_handlers *handlers)
+{
+    struct coordinator *co = mem_alloc(sizeof *co);
+    struct recovery_handlers recovery = {
+        .progress = recovery_progress, .settled = branch_recovered, .failed = fail, .arg = co};
+
+    co->base = base;
+    co->lock_order = options->lock_order;
+    co->reply_rule = options->reply_rule;
+    co->handlers = *handlers;
+    (void)snprintf(co->name, sizeof co->name, "%s", options->name);
+    key_queue_init(&co->keys);
+    requests_init(&co->requests);
+    co->granted_last = &co->granted;
+    co->answers_last = &co->answers;
+    co->recovery = recovery_new(base, co->name, &recovery);
+    co->soon = event_new(base, -1, 0, soon, co);
+    co->grace = evtimer_new(base, grace_over, co);
+    assert(co->soon && co->grace);
+    return co;
+}
+
+int coordinator_open(struct event_base *base, const struct coordinator_options *options,
+                     const struct coordinator_handlers *handlers,
+                     struct coordinator **ret_coordinator, struct errctx *err)
+{
+    struct coordinator *co = coordinator_new(base, options, handlers);
+    struct decision_log_options log = {.dir = options->dir, .owner = options->name};
+    int rc;
+
+    rc = gid_check_name(options->name, 1, err);
+    if (rc == 0)
+        rc = decision_log_open(&log, record_read, co, &co->log, err);
+    if (rc == 0)
+        rc = gid_check_name(options->name, decision_log_epoch(co->log), err);
+    if (rc < 0)
+        goto fail;
+    co->log_event =
+        event_new(base, decision_log_fd(co->log), EV_READ | EV_PERSIST, log_readable, co);
+    assert(co->log_event);
+    (void)event_add(co->log_event, NULL);
+    (void)snprintf(co->application, sizeof co->application, "sb1:%s:%" PRId64, co->name,
+                   decision_log_epoch(co->log));
+    *ret_coordinator = co;
+    return 0;
+fail:
+    coordinator_free(co);
+    return rc;
+}
+
+const char *coordinator_application(const struct coordinator *co)
+{
+    return co->application;
+}
+
+void coordinator_start(struct coordinator *co, struct store *const *stores, unsigned n_stores)
+{
+    struct timeval grace = clock_timeval(READY_GRACE_US);
+
+    assert(n_stores <= STORES_MAX);
+    for (unsigned i = 0; i < n_stores; i++) {
+        assert(i == 0 || strcmp(store_name(stores[i - 1]), store_name(stores[i])) < 0);
+        co->store[co->n_stores++] = stores[i];
+    }
+    (void)evtimer_add(co->grace, &grace);
+    recovery_start(co->recovery, co->log, co->store, co->n_stores);
+}
+
+/* Closing a store answers what is outstanding there, so what is answered must still be there. */
+static void close_stores(struct coordinator *co)
+{
+    struct transaction *t;
+
+    recovery_stop(co->recovery);
+    DL_FOREACH (co->running, t) {
+        transaction_drop_waiters(t);
+        twopc_driver_done(t);
+    }
+    for (unsigned i = 0; i < co->n_stores; i++)
+        store_free(co->store[i]);
+    co->n_stores = 0;
+}
+
+void coordinator_free(struct coordinator *co)
+{
+    struct transaction *t, *tmp;
+    struct answer *a, *next;
+
+    if (!co)
+        return;
+    close_stores(co);
+    DL_FOREACH_SAFE(co->running, t, tmp)
+    transaction_free(t);
+    free_over(co);
+    LL_FOREACH_SAFE(co->answers, a, next)
+    free(a);
+    if (co->log_event)
+        event_free(co->log_event);
+    decision_log_close(co->log);
+    recovery_free(co->recovery);
+    requests_done(&co->requests);
+    event_free(co->grace);
+    event_free(co->soon);
+    free(co);
+}
+
+unsigned coordinator_in_flight(const struct coordinator *co)
+{
+    return co->n_in_flight;
+}
+
+void coordinator_counters(const struct coordinator *co, struct coordinator_counters *ret_counters)
+{
+    *ret_counters = co->counters;
+    ret_counters->open_decisions = recovery_open_decisions(co->recovery);
+    decision_log_stats(co->log, &ret_counters->log);
+}

@@ -1,0 +1,109 @@
+/*
+ * coordinator.h - two-phase commit over several stores: what a front door sees of this folder.
+ *
+ * In reading order:
+ *   twopc_core.h    the protocol of one transaction, as a pure state machine
+ *   twopc_driver.c  carries out what the core decides: stores, log, timers
+ *   one_phase.c     a transaction at one store needs no protocol
+ *   decision.h, decision_log.h, decision_scan.h    the durable log of decisions
+ *   recovery.h      what earlier incarnations left behind
+ *   key_queue.h, requests.h, gid.h                 order, no request twice, names
+ *   coordinator.c   holds them together: admission, answers, the end
+ *
+ * What holds for every transaction, whatever fails (facts of presumed abort):
+ *   - no COMMIT record in the log: every branch ends rolled back; one: every branch ends committed;
+ *   - the client hears "ok" only once the record is durable, "aborted" only if there is and will be
+ *     none; else `timeout` or `unknown`, and a status query gives the answer later;
+ *   - a decision is kept until every participant has acknowledged it;
+ *   - nothing is decided by time alone.
+ *
+ * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
+ * are called from the loop, never from inside a function of this header.
+ */
+#ifndef SYNCBED_COORDINATOR_COORDINATOR_H
+#define SYNCBED_COORDINATOR_COORDINATOR_H
+
+#include "base/error.h"
+#include "coordinator/decision_log.h"
+#include "coordinator/twopc_core.h"
+#include "model/protocol.h"
+#include "stores/store.h"
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#define COORDINATOR_INFLIGHT_MAX 4000 /* transactions not yet over; more are `refused` */
+
+struct coordinator;
+
+struct coordinator_options {
+    const char *name; /* of this coordinator, unique among those that use the stores; copied */
+    const char *dir;  /* its decision log's folder; copied */
+    enum twopc_lock_order lock_order;
+    enum twopc_reply_rule reply_rule;
+};
+
+struct coordinator_handlers {
+    /* Once: every participant was recovered, or 1 s has passed: a store that is down must not keep
+     * the door shut. */
+    void (*ready)(void *arg);
+    /* Cannot go on (the log failed, or a participant has seen a later incarnation): end. */
+    void (*failed)(void *arg, const struct errctx *err);
+    void *arg;
+};
+
+/* Open the decision log. -EBUSY: this coordinator runs already; -EINVAL: name; or the log's error.
+ */
+__attribute__((warn_unused_result)) int
+coordinator_open(struct event_base *base, const struct coordinator_options *options,
+                 const struct coordinator_handlers *handlers, struct coordinator **ret_coordinator,
+                 struct errctx *err);
+
+/* "sb1:<name>:<epoch>": what the stores' sessions have to be called, so that the next incarnation
+ * can end them. Valid as long as the coordinator. */
+const char *coordinator_application(const struct coordinator *co);
+
+/* Begin to recover. The stores, in the order of their names, are the coordinator's from now on. */
+void coordinator_start(struct coordinator *co, struct store *const *stores, unsigned n_stores);
+
+/* Drops what is in flight, its `done` uncalled; closes the stores and the log. NULL is fine. */
+void coordinator_free(struct coordinator *co);
+
+/* `reply` is valid during the call. */
+typedef void (*coordinator_done)(void *arg, const struct reply *reply);
+
+/*
+ * Execute `txn`, which is copied. A request that is in flight is joined, one that is over is
+ * answered as it was (without what it read): none is executed twice, as far as requests.h
+ * remembers.
+ */
+void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
+                        coordinator_done done, void *arg);
+
+/* What became of a request. Who is told `aborted` can rely on it: it is barred from now on. */
+void coordinator_status(struct coordinator *co, const char *request, coordinator_done done,
+                        void *arg);
+
+/* Transactions not yet over: phase two and rolling back behind the answer included. */
+unsigned coordinator_in_flight(const struct coordinator *co);
+
+struct coordinator_counters {
+    uint64_t committed;
+    uint64_t aborted;   /* all that follow, but `refused` and `unavailable`, are among them */
+    uint64_t conflicts; /* a lock, here or at a store, was not to be had */
+    uint64_t constraints;
+    uint64_t refused;     /* too many in flight */
+    uint64_t unavailable; /* a store was not there, nothing was sent */
+    uint64_t answered_decided;
+    uint64_t answered_unknown;
+    uint64_t retries;             /* decisions sent again */
+    uint64_t not_there;           /* commit: no such gid, at the first try; somebody else's doing */
+    uint64_t recovered_committed; /* branches of earlier incarnations */
+    uint64_t recovered_rolled_back;
+    unsigned open_decisions; /* of earlier incarnations, now */
+    struct decision_log_stats log;
+};
+
+void coordinator_counters(const struct coordinator *co, struct coordinator_counters *ret_counters);
+
+#endif

@@ -1,0 +1,69 @@
+/* coordinator_private.h - what a coordinator consists of; private to this folder. */
+#ifndef SYNCBED_COORDINATOR_COORDINATOR_PRIVATE_H
+#define SYNCBED_COORDINATOR_COORDINATOR_PRIVATE_H
+
+#include "coordinator/coordinator.h"
+#include "coordinator/gid.h"
+#include "coordinator/key_queue.h"
+#include "coordinator/recovery.h"
+#include "coordinator/requests.h"
+#include "coordinator/transaction.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* An answer that needs no transaction, given on the loop's next turn. */
+struct answer {
+    coordinator_done done;
+    void *arg;
+    enum code code;
+    enum level level;
+    bool is_status;
+    enum outcome outcome;
+    const char *detail; /* a literal */
+    struct answer *next;
+};
+
+struct coordinator {
+    struct event_base *base;
+    char name[ROLE_NAME_SIZE];
+    char application[GID_PREFIX_SIZE + 24];
+    enum twopc_lock_order lock_order;
+    enum twopc_reply_rule reply_rule;
+    struct coordinator_handlers handlers;
+    bool ready_said;
+    bool failed;
+    struct event *grace; /* until `ready` at the latest */
+
+    struct decision_log *log;
+    struct event *log_event;
+    struct recovery *recovery;
+    unsigned n_stores;
+    struct store *store[STORES_MAX]; /* owned */
+
+    struct key_queue keys;
+    struct requests requests;
+    uint64_t seq; /* of the last gid */
+    unsigned n_in_flight;
+    unsigned n_joined;           /* requests that wait for another's answer */
+    struct transaction *running; /* all that are not over */
+
+    struct event *soon; /* the loop's next turn, for these three */
+    struct key_ticket *granted, **granted_last;
+    struct answer *answers, **answers_last;
+    struct transaction *over;
+
+    struct coordinator_counters counters;
+};
+
+/* One of the three lists has grown. */
+void coordinator_soon(struct coordinator *co);
+
+/* The participants of `txn`, as bits of co->store; ret_all: every operation names one of ours. */
+uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,
+                                  bool *ret_all);
+
+/* Each of them has a session, and has been fenced. */
+bool coordinator_all_there(const struct coordinator *co, uint32_t participants);
+
+#endif

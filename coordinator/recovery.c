@@ -1,0 +1,394 @@
+/* Recovery: see the header. */
+#include "coordinator/recovery.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "coordinator/gid.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define RETRY_FIRST_US   INT64_C(50000)
+#define RETRY_MAX_US     INT64_C(1000000)
+#define VERB_DEADLINE_US INT64_C(2000000)
+#define FENCE_TRY_BITS   20
+
+/* A COMMIT without an END. */
+struct open_decision {
+    char gid[GID_SIZE];
+    uint64_t segment;
+    unsigned n_participants;
+    char participant[STORES_MAX][STORE_NAME_SIZE];
+    UT_hash_handle hh;
+};
+
+enum step { ENDING, FENCING, LISTING, SETTLING, SETTLED };
+
+struct participant {
+    struct recovery *recovery;
+    struct store *store;
+    enum step step;
+    bool fenced;
+    bool busy;        /* a verb is outstanding */
+    unsigned n_tries; /* of fencing */
+    int64_t delay_us; /* before the next try */
+    struct event *retry;
+    unsigned n_settling; /* resolve verbs outstanding */
+    bool unsettled;      /* one of them has to be tried again */
+};
+
+struct recovery {
+    struct event_base *base;
+    char name[ROLE_NAME_SIZE];
+    char prefix[GID_PREFIX_SIZE];
+    struct recovery_handlers handlers;
+    struct decision_log *log;
+    struct open_decision *open;
+    bool stopped;
+    unsigned n_participants;
+    struct participant participant[STORES_MAX];
+};
+
+static void go_on(struct participant *p);
+
+/* --- the log's side ----------------------------------------------------------------------------
+ */
+
+static struct open_decision *open_find(const struct recovery *r, const char *gid)
+{
+    struct open_decision *d;
+
+    HASH_FIND_STR(r->open, gid, d);
+    return d;
+}
+
+void recovery_note(struct recovery *r, const struct decision *decision)
+{
+    struct open_decision *d = open_find(r, decision->gid);
+
+    if (decision->kind == DECISION_COMMIT && !d) {
+        d = mem_alloc(sizeof *d);
+        memcpy(d->gid, decision->gid, sizeof d->gid);
+        memcpy(d->participant, decision->participant, sizeof d->participant);
+        d->segment = decision->segment;
+        d->n_participants = decision->n_participants;
+        HASH_ADD_STR(r->open, gid, d);
+    } else if (decision->kind == DECISION_END && d) {
+        HASH_DEL(r->open, d);
+        free(d);
+    }
+}
+
+static bool settled_at(const struct recovery *r, const char *store)
+{
+    for (unsigned i = 0; i < r->n_participants; i++) {
+        if (strcmp(store_name(r->participant[i].store), store) == 0)
+            return r->participant[i].step == SETTLED;
+    }
+    return false; /* not among our stores: the decision stays open */
+}
+
+static void forgotten(void *arg, const struct store_reply *reply)
+{
+    (void)arg;
+    (void)reply; /* what was not forgotten costs the store some space, nothing else */
+}
+
+static void forget_everywhere(const struct recovery *r, const char *gid)
+{
+    for (unsigned i = 0; i < r->n_participants; i++)
+        store_forget(r->participant[i].store, gid, clock_now_us() + VERB_DEADLINE_US, forgotten,
+                     NULL);
+}
+
+/* END for every decision whose participants are all settled. */
+static void end_decisions(struct recovery *r)
+{
+    struct open_decision *d, *tmp;
+
+    HASH_ITER (hh, r->open, d, tmp) {
+        bool settled = true;
+
+        for (unsigned i = 0; i < d->n_participants; i++)
+            settled &= settled_at(r, d->participant[i]);
+        if (!settled)
+            continue;
+        decision_log_end(r->log, d->gid, d->segment);
+        forget_everywhere(r, d->gid);
+        HASH_DEL(r->open, d);
+        free(d);
+    }
+}
+
+/* --- one participant ---------------------------------------------------------------------------
+ */
+
+static void try_later(struct participant *p)
+{
+    struct timeval delay = clock_timeval(p->delay_us);
+
+    if (p->recovery->stopped)
+        return;
+    (void)evtimer_add(p->retry, &delay);
+    p->delay_us = p->delay_us * 2 < RETRY_MAX_US ? p->delay_us * 2 : RETRY_MAX_US;
+}
+
+static void next_step(struct participant *p, enum step step)
+{
+    p->step = step;
+    p->delay_us = RETRY_FIRST_US;
+    go_on(p);
+}
+
+static void sessions_ended(void *arg, const struct store_reply *reply)
+{
+    struct participant *p = arg;
+
+    p->busy = false;
+    if (reply->status == STORE_OK)
+        next_step(p, FENCING);
+    else
+        try_later(p);
+}
+
+static void fence_answered(void *arg, const struct store_reply *reply)
+{
+    struct participant *p = arg;
+    struct recovery *r = p->recovery;
+    struct errctx err;
+
+    p->busy = false;
+    if (reply->status == STORE_FENCED) {
+        err_set(&err, ESTALE, ERR_FENCED,
+                "%s has seen a later incarnation of %s than epoch %" PRId64
+                " of this decision log: the log was lost or is an old copy, or another coordinator "
+                "runs under this name. Not started, since it would roll back what was decided",
+                store_name(p->store), r->name, decision_log_epoch(r->log));
+        r->handlers.failed(r->handlers.arg, &err);
+        return;
+    }
+    if (reply->status != STORE_OK) {
+        try_later(p);
+        return;
+    }
+    p->fenced = true;
+    next_step(p, LISTING);
+    r->handlers.progress(r->handlers.arg);
+}
+
+/*
+ * Each try raises the fence a little more: when the answer to one was lost, an equal value would
+ * look like somebody else's.
+ */
+static void fence(struct participant *p)
+{
+    int64_t epoch = decision_log_epoch(p->recovery->log);
+
+    assert(p->n_tries < 1U << FENCE_TRY_BITS);
+    store_fence(p->store, p->recovery->name, epoch << FENCE_TRY_BITS | p->n_tries++,
+                clock_now_us() + VERB_DEADLINE_US, fence_answered, p);
+}
+
+/* --- what is in doubt there --------------------------------------------------------------------
+ */
+
+struct settling {
+    struct participant *participant;
+    char gid[GID_SIZE];
+    char request[REQUEST_ID_SIZE];
+    bool commit;
+};
+
+static void list_again(struct participant *p)
+{
+    if (!p->unsettled) {
+        next_step(p, LISTING);
+        return;
+    }
+    p->step = LISTING;
+    try_later(p);
+}
+
+static void settle_answered(void *arg, const struct store_reply *reply)
+{
+    struct settling *s = arg;
+    struct participant *p = s->participant;
+    const struct recovery_handlers *h = &p->recovery->handlers;
+
+    if (reply->status == STORE_OK) {
+        h->settled(h->arg, s->request, s->commit);
+        if (!s->commit)
+            store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
+    } else if (reply->status != STORE_NOTA) { /* NOTA: an earlier answer was lost */
+        log_warn("recovery: %s at %s: %s %s", s->gid, store_name(p->store),
+                 store_status_name(reply->status), reply->detail);
+        p->unsettled = true;
+    }
+    free(s);
+    if (--p->n_settling == 0)
+        list_again(p);
+}
+
+static void settle(struct participant *p, const char *gid, const char *request)
+{
+    struct settling *s = mem_alloc(sizeof *s);
+
+    s->participant = p;
+    s->commit = open_find(p->recovery, gid) != NULL;
+    (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
+    (void)snprintf(s->request, sizeof s->request, "%s", request);
+    p->n_settling++;
+    store_resolve(p->store, gid, s->commit, clock_now_us() + VERB_DEADLINE_US, settle_answered, s);
+}
+
+static void listed(void *arg, enum store_status status, const struct store_in_doubt *entries,
+                   unsigned n_entries, unsigned waiters)
+{
+    struct participant *p = arg;
+    struct recovery *r = p->recovery;
+
+    (void)waiters;
+    p->busy = false;
+    if (status != STORE_OK) {
+        try_later(p);
+        return;
+    }
+    p->step = SETTLING;
+    p->unsettled = false;
+    for (unsigned i = 0; i < n_entries; i++) {
+        struct gid gid;
+
+        if (gid_parse(entries[i].gid, &gid) && strcmp(gid.coordinator, r->name) == 0 &&
+            gid.epoch < decision_log_epoch(r->log))
+            settle(p, entries[i].gid, gid.request);
+    }
+    if (p->n_settling > 0)
+        return;
+    p->step = SETTLED;
+    end_decisions(r);
+    r->handlers.progress(r->handlers.arg);
+}
+
+static void go_on(struct participant *p)
+{
+    int64_t deadline_us = clock_now_us() + VERB_DEADLINE_US;
+
+    if (p->busy || p->recovery->stopped)
+        return;
+    p->busy = true;
+    switch (p->step) {
+    case ENDING:
+        store_end_sessions(p->store, p->recovery->prefix, deadline_us, sessions_ended, p);
+        break;
+    case FENCING:
+        fence(p);
+        break;
+    case LISTING:
+        store_list_in_doubt(p->store, p->recovery->prefix, deadline_us, listed, p);
+        break;
+    case SETTLING: /* goes on when the last verb has answered */
+    case SETTLED:
+        p->busy = false;
+        break;
+    }
+}
+
+static void retry(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    go_on(arg);
+}
+
+/* The store is back: do not sit out the back-off. */
+static void alive_changed(void *arg, bool alive)
+{
+    struct participant *p = arg;
+
+    if (alive && evtimer_pending(p->retry, NULL)) {
+        (void)evtimer_del(p->retry);
+        go_on(p);
+    }
+}
+
+/* -----------------------------------------------------------------------------------------------
+ */
+
+struct recovery *recovery_new(struct event_base *base, const char *name,
+                              const struct recovery_handlers *handlers)
+{
+    struct recovery *r = mem_alloc(sizeof *r);
+
+    r->base = base;
+    r->handlers = *handlers;
+    (void)snprintf(r->name, sizeof r->name, "%s", name);
+    gid_prefix(r->prefix, name);
+    return r;
+}
+
+void recovery_stop(struct recovery *r)
+{
+    r->stopped = true;
+    for (unsigned i = 0; i < r->n_participants; i++) {
+        store_on_alive(r->participant[i].store, NULL, NULL);
+        (void)evtimer_del(r->participant[i].retry);
+    }
+}
+
+void recovery_free(struct recovery *r)
+{
+    struct open_decision *d, *tmp;
+
+    if (!r)
+        return;
+    for (unsigned i = 0; i < r->n_participants; i++)
+        event_free(r->participant[i].retry);
+    HASH_ITER (hh, r->open, d, tmp) {
+        HASH_DEL(r->open, d);
+        free(d);
+    }
+    free(r);
+}
+
+void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
+                    unsigned n_stores)
+{
+    assert(n_stores <= STORES_MAX);
+    r->log = log;
+    r->n_participants = n_stores;
+    for (unsigned i = 0; i < n_stores; i++) {
+        struct participant *p = &r->participant[i];
+
+        *p = (struct participant){.recovery = r, .store = stores[i], .delay_us = RETRY_FIRST_US};
+        p->retry = evtimer_new(r->base, retry, p);
+        assert(p->retry);
+        store_on_alive(stores[i], alive_changed, p);
+    }
+    for (unsigned i = 0; i < n_stores; i++)
+        go_on(&r->participant[i]);
+}
+
+bool recovery_fenced(const struct recovery *r, unsigned i)
+{
+    assert(i < r->n_participants);
+    return r->participant[i].fenced;
+}
+
+bool recovery_complete(const struct recovery *r)
+{
+    for (unsigned i = 0; i < r->n_participants; i++) {
+        if (r->participant[i].step != SETTLED)
+            return false;
+    }
+    return true;
+}
+
+unsigned recovery_open_decisions(const struct recovery *r)
+{
+    return HASH_COUNT(r->open);
+}

@@ -1,0 +1,62 @@
+/*
+ * recovery.h - what earlier incarnations of this coordinator left at the participants.
+ *
+ * For each participant, again and again until done, while new transactions already run elsewhere:
+ *
+ *   ENDING   end the earlier incarnation's sessions and see them gone: what they had sent has taken
+ *            effect or never will, so no PREPARE can come late (Greenplum gpdb#10393)
+ *   FENCING  raise our epoch there; a participant that has seen a higher one means that our log is
+ *            not the latest (lost, or restored from a backup): the coordinator must not run
+ *   LISTING  what is prepared under our exact name and an older epoch
+ *   SETTLING each of these: commit if the log has its COMMIT record, else roll back (presumed
+ *            abort). Never by age, never on a guess. Then list again, until nothing is left
+ *   SETTLED  a decision whose participants are all settled gets its END record
+ *
+ * A participant may be given new transactions once it is fenced: theirs carry the new epoch, so
+ * neither side touches the other's. Each step may be repeated after a crash anywhere.
+ */
+#ifndef SYNCBED_COORDINATOR_RECOVERY_H
+#define SYNCBED_COORDINATOR_RECOVERY_H
+
+#include "base/error.h"
+#include "coordinator/decision_log.h"
+#include "stores/store.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct recovery;
+
+struct recovery_handlers {
+    void (*progress)(void *arg); /* a participant more was fenced, or settled */
+    /* A branch of an earlier incarnation was committed or rolled back. */
+    void (*settled)(void *arg, const char *request, bool committed);
+    void (*failed)(void *arg, const struct errctx *err); /* must not go on */
+    void *arg;
+};
+
+/* `name` and `handlers` are copied. */
+struct recovery *recovery_new(struct event_base *base, const char *name,
+                              const struct recovery_handlers *handlers);
+/* Do nothing any more; then the stores are freed, which answers what is outstanding; then free. */
+void recovery_stop(struct recovery *r);
+void recovery_free(struct recovery *r); /* NULL is fine */
+
+/* Every record of the log, in order, before recovery_start(). */
+void recovery_note(struct recovery *r, const struct decision *decision);
+
+/* Begin. The log (for END records) and the stores are borrowed; listens to store_on_alive(). */
+void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
+                    unsigned n_stores);
+
+/* May participant `i` (an index into the stores) be given new transactions? */
+bool recovery_fenced(const struct recovery *r, unsigned i);
+
+/* Nothing of earlier incarnations is left at any participant. */
+bool recovery_complete(const struct recovery *r);
+
+/* Decisions of earlier incarnations that some participant may not have heard of. */
+unsigned recovery_open_decisions(const struct recovery *r);
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * requests.h - what became of each request: so that none is executed twice, and status is answered.
+ *
+ * Holds every request in flight, and the REQUESTS_MAX that ended last. An older one is forgotten:
+ * asked for its status the coordinator then says `unknown`, and sent again it would be executed
+ * again. What was aborted lives in memory only; what was committed is read from the decision log
+ * when the coordinator starts.
+ */
+#ifndef SYNCBED_COORDINATOR_REQUESTS_H
+#define SYNCBED_COORDINATOR_REQUESTS_H
+
+#include "model/outcome.h"
+#include "model/txn.h"
+
+#include <stdint.h>
+#include <uthash.h>
+
+#define REQUESTS_MAX 65536
+
+struct transaction;
+
+struct known_request {
+    char id[REQUEST_ID_SIZE];
+    enum outcome outcome;
+    enum code code;              /* once answered: the answer */
+    enum level level;            /* ok */
+    struct transaction *running; /* NULL: over */
+    struct known_request *next_ended;
+    UT_hash_handle hh;
+};
+
+struct requests {
+    struct known_request *by_id;
+    struct known_request *first_ended, *last_ended; /* oldest first */
+    unsigned n_ended;
+};
+
+void requests_init(struct requests *r);
+void requests_done(struct requests *r);
+
+struct known_request *requests_find(const struct requests *r, const char *id); /* or NULL */
+
+/* A new request, OUTCOME_PENDING; `id` is not known yet. Valid until it has ended. */
+struct known_request *requests_begin(struct requests *r, const char *id,
+                                     struct transaction *running);
+
+/* Its transaction is over; its outcome and answer have been filled in. May forget the oldest. */
+void requests_end(struct requests *r, struct known_request *request);
+
+/* An earlier incarnation's: learnt from the log or from a participant. A known one stays. */
+void requests_remember(struct requests *r, const char *id, enum outcome outcome);
+
+#endif

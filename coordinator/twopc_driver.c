@@ -1,0 +1,413 @@
+/*
+ * Carries out what the two-phase commit core decides: branches at the stores, the decision log,
+ * timers, the client's answer. It decides nothing itself.
+ *
+ * Every event goes through feed(), every action through carry_out(). Between the two stand the
+ * crash points (base/crash_point.h): a transaction that is held at one keeps its actions undone and
+ * its further events waiting until it is let go.
+ */
+#include "coordinator/coordinator_private.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "coordinator/gid.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FORGET_DEADLINE_US (5 * US_PER_S)
+
+static void feed(struct transaction *t, struct twopc_event ev);
+
+/* --- the stores' answers -----------------------------------------------------------------------
+ */
+
+/* Of execute, prepare and release. Anything but "unknown" means that the store has rolled back. */
+static enum twopc_answer vote_of(enum store_status status)
+{
+    switch (status) {
+    case STORE_OK:
+        return TWOPC_YES;
+    case STORE_UNKNOWN:
+        return TWOPC_UNKNOWN;
+    case STORE_CONSTRAINT:
+    case STORE_CONFLICT:
+    case STORE_BARRED:
+    case STORE_UNAVAILABLE:
+    case STORE_NOTA:
+    case STORE_RETRY:
+    case STORE_FENCED:
+    case STORE_FATAL:
+    case STORE_STATUSES:
+        break;
+    }
+    return TWOPC_NO;
+}
+
+/* Its session goes back to the others. */
+static void free_branch(struct branch *b)
+{
+    store_branch_free(b->handle);
+    b->handle = NULL;
+}
+
+static void voted(struct branch *b, enum twopc_event_type type, const struct store_reply *reply)
+{
+    struct transaction *t = b->transaction;
+    enum twopc_answer answer = vote_of(reply->status);
+
+    if (answer != TWOPC_YES) {
+        enum code code = code_of_status(reply->status);
+
+        if (code == CODE_UNAVAILABLE && t->core.state != TWOPC_LOCKING)
+            code = CODE_ABORTED; /* others were sent theirs */
+        transaction_refused(t, code, b->store, reply->detail);
+    }
+    if (answer == TWOPC_NO || type == TWOPC_EV_RELEASED)
+        free_branch(b);
+    feed(t, (struct twopc_event){.type = type, .participant = b->index, .answer = answer});
+}
+
+static void executed(void *arg, const struct store_reply *reply)
+{
+    struct branch *b = arg;
+
+    if (reply->status == STORE_OK)
+        transaction_take_reads(b->transaction, b->store, reply);
+    voted(b, TWOPC_EV_EXECUTED, reply);
+}
+
+static void prepared(void *arg, const struct store_reply *reply)
+{
+    voted(arg, TWOPC_EV_PREPARED, reply);
+}
+
+static void executed_and_prepared(void *arg, const struct store_reply *reply)
+{
+    struct branch *b = arg;
+
+    if (reply->status == STORE_OK)
+        transaction_take_reads(b->transaction, b->store, reply);
+    voted(b, TWOPC_EV_PREPARED, reply);
+}
+
+static void released(void *arg, const struct store_reply *reply)
+{
+    voted(arg, TWOPC_EV_RELEASED, reply);
+}
+
+static void settled(struct branch *b)
+{
+    struct transaction *t = b->transaction;
+
+    free_branch(b);
+    transaction_leave_keys(t, store_name(b->store));
+    feed(t,
+         (struct twopc_event){.type = TWOPC_EV_ACK, .participant = b->index, .answer = TWOPC_YES});
+}
+
+static void not_settled(struct branch *b, const struct store_reply *reply)
+{
+    if (reply->status == STORE_FATAL || reply->status == STORE_FENCED)
+        log_error("%s at %s: %s %s; sent again", b->transaction->gid, store_name(b->store),
+                  store_status_name(reply->status), reply->detail);
+    feed(b->transaction, (struct twopc_event){.type = TWOPC_EV_ACK,
+                                              .participant = b->index,
+                                              .answer = TWOPC_UNKNOWN});
+}
+
+static void committed(void *arg, const struct store_reply *reply)
+{
+    struct branch *b = arg;
+
+    if (reply->status == STORE_NOTA && b->n_commits_sent == 1) {
+        b->transaction->co->counters.not_there++;
+        log_error("%s is not prepared at %s any more: somebody else has settled it",
+                  b->transaction->gid, store_name(b->store));
+    }
+    if (reply->status == STORE_OK || reply->status == STORE_NOTA)
+        settled(b); /* NOTA: an earlier COMMIT has done it, its answer was lost */
+    else
+        not_settled(b, reply);
+}
+
+static void rolled_back(void *arg, const struct store_reply *reply)
+{
+    if (reply->status == STORE_OK || reply->status == STORE_NOTA)
+        settled(arg);
+    else
+        not_settled(arg, reply);
+}
+
+/* --- timers and the log ------------------------------------------------------------------------
+ */
+
+static void retry_due(evutil_socket_t fd, short what, void *arg)
+{
+    const struct branch *b = arg;
+
+    (void)fd;
+    (void)what;
+    b->transaction->co->counters.retries++;
+    feed(b->transaction, (struct twopc_event){.type = TWOPC_EV_RETRY, .participant = b->index});
+}
+
+void twopc_driver_timeout(struct transaction *t)
+{
+    if (t->core.state < TWOPC_LOGGING)
+        transaction_refused(t, CODE_ABORTED, NULL, "not prepared everywhere by its deadline");
+    feed(t, (struct twopc_event){.type = TWOPC_EV_TIMEOUT});
+}
+
+static void decision_durable(void *arg)
+{
+    struct transaction *t = arg;
+
+    t->request->outcome = OUTCOME_COMMITTED;
+    feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
+}
+
+static void log_commit(struct transaction *t)
+{
+    struct decision commit = {.kind = DECISION_COMMIT};
+
+    memcpy(commit.gid, t->gid, sizeof commit.gid);
+    memcpy(commit.request, t->txn.request, sizeof commit.request);
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        if (t->core.prepared >> i & 1U)
+            (void)snprintf(commit.participant[commit.n_participants++], STORE_NAME_SIZE, "%s",
+                           store_name(t->branch[i].store));
+    }
+    t->ticket = (struct decision_ticket){.durable = decision_durable, .arg = t};
+    decision_log_commit(t->co->log, &commit, &t->ticket);
+}
+
+/* --- actions -----------------------------------------------------------------------------------
+ */
+
+static void forgotten(void *arg, const struct store_reply *reply)
+{
+    (void)arg;
+    (void)reply; /* what was not forgotten costs the store some space, nothing else */
+}
+
+/* Nothing of it is left: stores that remember its outcome need not any more. */
+static void finish(struct transaction *t)
+{
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        struct branch *b = &t->branch[i];
+
+        if (b->n_commits_sent > 0 || b->rolled_back)
+            store_forget(b->store, t->gid, clock_now_us() + FORGET_DEADLINE_US, forgotten, NULL);
+    }
+    transaction_over(t, t->request->outcome);
+}
+
+static void begin_branch(struct branch *b, enum store_branch_until until, store_done done)
+{
+    struct transaction *t = b->transaction;
+
+    b->handle = store_branch_begin(b->store, &t->txn, t->gid, until, t->deadline_us, done, b);
+}
+
+static void set_timer(struct event *timer, int64_t delay_us)
+{
+    struct timeval delay = clock_timeval(delay_us);
+
+    (void)evtimer_add(timer, &delay);
+}
+
+static void act(struct transaction *t, const struct twopc_action *a)
+{
+    struct branch *b = &t->branch[a->participant];
+
+    switch (a->type) {
+    case TWOPC_ACT_EXECUTE:
+        begin_branch(b, STORE_UNTIL_EXECUTED, executed);
+        break;
+    case TWOPC_ACT_EXECUTE_PREPARE:
+        begin_branch(b, STORE_UNTIL_PREPARED, executed_and_prepared);
+        break;
+    case TWOPC_ACT_PREPARE:
+        store_branch_prepare(b->handle, prepared, b);
+        break;
+    case TWOPC_ACT_RELEASE:
+        store_branch_release(b->handle, released, b);
+        break;
+    case TWOPC_ACT_LOG_COMMIT:
+        log_commit(t);
+        break;
+    case TWOPC_ACT_COMMIT:
+        b->n_commits_sent++;
+        store_branch_commit(b->handle, committed, b);
+        break;
+    case TWOPC_ACT_ROLLBACK:
+        b->rolled_back = true;
+        store_branch_rollback(b->handle, rolled_back, b);
+        break;
+    case TWOPC_ACT_REPLY_EVERYWHERE:
+        t->request->outcome = OUTCOME_COMMITTED; /* where only reads leave no decision */
+        transaction_answer(t, CODE_NONE, LEVEL_EVERYWHERE);
+        break;
+    case TWOPC_ACT_REPLY_DECIDED:
+        transaction_answer(t, CODE_NONE, LEVEL_DECIDED);
+        break;
+    case TWOPC_ACT_REPLY_ABORTED:
+        t->request->outcome = OUTCOME_ABORTED;
+        transaction_answer_refused(t);
+        break;
+    case TWOPC_ACT_REPLY_UNKNOWN:
+        transaction_refused(t, CODE_TIMEOUT, NULL, "its decision is being written");
+        transaction_answer_refused(t);
+        break;
+    case TWOPC_ACT_SET_TIMER:
+        set_timer(&t->timer, a->delay_us);
+        break;
+    case TWOPC_ACT_SET_RETRY:
+        set_timer(&b->retry, a->delay_us);
+        break;
+    case TWOPC_ACT_LOG_END:
+        decision_log_end(t->co->log, t->gid, t->ticket.segment);
+        break;
+    case TWOPC_ACT_FORGET:
+        finish(t);
+        break;
+    case TWOPC_ACTION_TYPES:
+        break;
+    }
+}
+
+/* --- crash points ------------------------------------------------------------------------------
+ */
+
+/* Where the transaction stands when the core has gone from one state to another, before any of the
+ * actions. */
+static enum crash_point before_actions(enum twopc_state from, enum twopc_state to)
+{
+    if (from == to)
+        return CRASH_NONE;
+    switch (to) {
+    case TWOPC_VOTING:
+        return from == TWOPC_LOCKING ? CRASH_XA_FIRST_LOCKED : CRASH_NONE;
+    case TWOPC_LOGGING:
+        return CRASH_XA_VOTED;
+    case TWOPC_COMMITTING:
+        return CRASH_XA_DECIDED;
+    case TWOPC_ABORTING:
+        return CRASH_XA_ABORTING;
+    case TWOPC_IDLE:
+    case TWOPC_LOCKING:
+    case TWOPC_RELEASING:
+    case TWOPC_DONE:
+    case TWOPC_STATES:
+        break;
+    }
+    return CRASH_NONE;
+}
+
+/* … and after them. */
+static enum crash_point after_actions(const struct transaction *t)
+{
+    if (t->core.state == TWOPC_VOTING)
+        return CRASH_XA_PREPARE_SENT;
+    if (t->core.state == TWOPC_COMMITTING)
+        return t->core.settled == t->core.options.readers ? CRASH_XA_COMMIT_SENT
+                                                          : CRASH_XA_FIRST_ACKED;
+    return CRASH_NONE;
+}
+
+static void resume(void *arg);
+
+static void carry_out(struct transaction *t)
+{
+    enum crash_point point;
+
+    t->done_todo = true;
+    for (unsigned i = 0; i < t->todo.n; i++)
+        act(t, &t->todo.item[i]);
+    point = after_actions(t);
+    if (point != CRASH_NONE && point != t->stand.at)
+        (void)crash_point_reach(&t->stand, point, resume, t); /* held: feed() sees it */
+}
+
+static void feed(struct transaction *t, struct twopc_event ev)
+{
+    enum twopc_state before = t->core.state;
+    enum crash_point point;
+    int rc;
+
+    if (t->stand.held) {
+        assert(t->n_held < HELD_EVENTS_MAX);
+        t->held[t->n_held++] = ev;
+        return;
+    }
+    rc = twopc_step(&t->core, &ev, &t->todo);
+    assert(rc == 0);
+    t->done_todo = false;
+    point = before_actions(before, t->core.state);
+    if (point != CRASH_NONE && crash_point_reach(&t->stand, point, resume, t))
+        return;
+    carry_out(t);
+}
+
+static void resume(void *arg)
+{
+    struct transaction *t = arg;
+
+    if (!t->done_todo)
+        carry_out(t);
+    while (t->n_held > 0 && !t->stand.held && t->state != TRANSACTION_OVER) {
+        struct twopc_event ev = t->held[0];
+
+        t->n_held--;
+        memmove(&t->held[0], &t->held[1], t->n_held * sizeof t->held[0]);
+        feed(t, ev);
+    }
+}
+
+/* -----------------------------------------------------------------------------------------------
+ */
+
+static uint32_t readers(const struct transaction *t)
+{
+    uint32_t only_read = 0;
+
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        uint32_t ops = txn_ops_of(&t->txn, store_name(t->branch[i].store));
+        bool writes = false;
+
+        for (unsigned k = 0; k < t->txn.n_ops; k++)
+            writes |= (ops >> k & 1U) && t->txn.op[k].kind != OP_READ;
+        if (!writes)
+            only_read |= UINT32_C(1) << i;
+    }
+    return only_read;
+}
+
+void twopc_driver_begin(struct transaction *t)
+{
+    struct coordinator *co = t->co;
+    struct twopc_options options = {.n_participants = t->n_branches,
+                                    .readers = readers(t),
+                                    .lock_order = co->lock_order,
+                                    .reply_rule = co->reply_rule};
+    struct gid gid = {.epoch = decision_log_epoch(co->log), .seq = ++co->seq};
+
+    memcpy(gid.coordinator, co->name, sizeof gid.coordinator);
+    memcpy(gid.request, t->txn.request, sizeof gid.request);
+    gid_format(t->gid, &gid);
+    for (unsigned i = 0; i < t->n_branches; i++)
+        (void)evtimer_assign(&t->branch[i].retry, co->base, retry_due, &t->branch[i]);
+    twopc_init(&t->core, &options);
+    feed(t, (struct twopc_event){.type = TWOPC_EV_BEGIN});
+}
+
+void twopc_driver_done(struct transaction *t)
+{
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        free_branch(&t->branch[i]);
+        if (event_initialized(&t->branch[i].retry))
+            (void)evtimer_del(&t->branch[i].retry);
+    }
+}
