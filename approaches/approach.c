@@ -2,15 +2,9 @@
 #include "approaches/approach.h"
 
 #include "approaches/dual.h"
-#include "approaches/null.h"
-#if __has_include("approaches/xa.h")
-#include "approaches/xa.h"
-#define HAVE_XA 1
-#endif
-#if __has_include("approaches/log.h")
 #include "approaches/log.h"
-#define HAVE_LOG 1
-#endif
+#include "approaches/null.h"
+#include "approaches/xa.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -18,12 +12,8 @@
 static const struct approach *const table[] = {
     &null_approach,
     &dual_approach,
-#ifdef HAVE_XA
     &xa_approach,
-#endif
-#ifdef HAVE_LOG
     &log_approach,
-#endif
 };
 
 unsigned approach_count(void)

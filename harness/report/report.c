@@ -2,6 +2,7 @@
 #include "harness/report/report.h"
 
 #include "approaches/approach.h"
+#include "harness/checkers/results.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
 #include "harness/report/story.h"
@@ -108,31 +109,20 @@ static int write_whole(const char *dir, const struct buf *page, struct errctx *e
 
 int report_write(const char *out_dir, struct errctx *err)
 {
-    char path[PATH_MAX];
     struct report r = {.dir = out_dir};
     struct buf page = {0};
-    json_error_t json_err;
     json_t *results;
     int rc;
 
-    if (snprintf(path, sizeof path, "%s/results.json", out_dir) >= (int)sizeof path)
-        return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: the path is too long", out_dir);
-    if (access(path, R_OK) != 0)
-        return err_set(err, errno, ERR_ABORT, "%s: %s", path, strerror(errno));
-    results = json_load_file(path, 0, &json_err);
-    if (!results)
-        return err_set(err, EBADMSG, ERR_ABORT, "%s:%d: %s", path, json_err.line, json_err.text);
+    rc = results_read(out_dir, &results, err);
+    if (rc < 0)
+        return rc;
     r.results = results;
     r.runs = json_object_get(results, "runs");
-    if (!json_is_array(r.runs)) {
-        rc = err_set(err, EBADMSG, ERR_ABORT, "%s: no runs in it", path);
-        goto done;
-    }
     find_axes(&r);
     rc = append_page(&page, &r, err);
     if (rc == 0)
         rc = write_whole(out_dir, &page, err);
-done:
     buf_done(&page);
     json_decref(results);
     return rc;

@@ -5,7 +5,9 @@
 
 #include "approaches/approach.h"
 
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,11 +196,31 @@ static void exposure_rows(struct buf *out, const struct report *r)
     }
 }
 
+/* The experiment as its author wrote it says more than any table of it. */
+static void experiment_file(struct buf *out, const struct report *r)
+{
+    char path[PATH_MAX], line[512];
+    FILE *file;
+
+    if (snprintf(path, sizeof path, "%s/experiment.yaml", r->dir) >= (int)sizeof path)
+        return;
+    file = fopen(path, "re");
+    if (!file)
+        return;
+    buf_append_str(out, "<pre>");
+    while (fgets(line, sizeof line, file))
+        html_text(out, line);
+    buf_append_str(out, "</pre>");
+    (void)fclose(file); /* only read */
+}
+
 void section_setup(struct buf *out, const struct report *r)
 {
-    static const char *const groups[] = {"config", "machine", "versions"};
+    static const char *const groups[] = {"machine", "versions"};
 
-    buf_append_str(out, "<section><h2>How it was set up</h2><dl class=\"setup\">");
+    buf_append_str(out, "<section><h2>How it was set up</h2>");
+    experiment_file(out, r);
+    buf_append_str(out, "<dl class=\"setup\">");
     buf_append_str(out, "<dt>syncbed</dt><dd>");
     html_text(out, story_text(r->results, "syncbed"));
     buf_append_str(out, ", commit ");
