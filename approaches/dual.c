@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #define READY_WAIT_US (1 * US_PER_S) /* for stores that are down when the door starts */
 
@@ -18,8 +19,11 @@ struct dual {
     struct approach_env env;
     bool parallel;
     bool said_ready;
+    bool closing; /* the stores are going: nothing more is sent */
     struct event *ready_timer;
-    struct later *unknown; /* answers to status requests */
+    struct later *unknown;     /* answers to status requests */
+    struct part *refused;      /* parts whose store was down, to be answered this round */
+    struct event *refuse_soon; /* … since an approach may not answer from inside submit() */
     unsigned n_stores;
     struct store *store[STORES_MAX];
     unsigned in_flight;
@@ -31,6 +35,7 @@ struct part {
     struct work *work;
     struct store *store;
     uint32_t ops;
+    struct part *next_refused;
 };
 
 /* One transaction. */
@@ -136,6 +141,40 @@ static void finish(void *arg)
     free(work);
 }
 
+/* A store that is down is not waited for: who writes by itself gets an error and goes on. */
+static void send_part(struct part *part)
+{
+    struct work *work = part->work;
+    struct dual *dual = work->dual;
+
+    if (!dual->closing && store_alive(part->store)) {
+        store_execute(part->store, work->txn, work->deadline_us, on_answer, part);
+        return;
+    }
+    LL_APPEND2(dual->refused, part, next_refused);
+    event_active(dual->refuse_soon, EV_TIMEOUT, 1);
+}
+
+static void refuse_parts(struct dual *dual)
+{
+    static const struct store_reply unavailable = {.status = STORE_UNAVAILABLE,
+                                                   .detail = "no connection"};
+
+    while (dual->refused) {
+        struct part *part = dual->refused;
+
+        dual->refused = part->next_refused;
+        on_answer(part, &unavailable);
+    }
+}
+
+static void on_refuse_soon(evutil_socket_t fd, short events, void *arg)
+{
+    (void)fd;
+    (void)events;
+    refuse_parts(arg);
+}
+
 /* Sequential: the next store once the one before has answered, whatever it said: that is how many
  * applications do it, each write with its own error handling. */
 static void go_on(void *arg)
@@ -149,9 +188,7 @@ static void go_on(void *arg)
     }
     while (work->n_sent < work->n_parts &&
            (work->dual->parallel || work->n_sent == work->n_answered)) {
-        struct part *part = &work->part[work->n_sent++];
-
-        store_execute(part->store, work->txn, work->deadline_us, on_answer, part);
+        send_part(&work->part[work->n_sent++]);
     }
 }
 
@@ -205,7 +242,8 @@ static void divide(struct work *work)
 
         if (ops == 0)
             continue;
-        work->part[work->n_parts] = (struct part){work, dual->store[i], ops};
+        work->part[work->n_parts] =
+            (struct part){.work = work, .store = dual->store[i], .ops = ops};
         work->answer[work->n_parts] =
             (struct dual_answer){.store = name, .writes = any_writes(work->txn, ops)};
         work->n_parts++;
@@ -298,11 +336,14 @@ static void dual_close(void *self)
 {
     struct dual *dual = self;
 
+    dual->closing = true;
     event_free(dual->ready_timer);
     for (unsigned i = 0; i < dual->n_stores; i++)
         store_on_alive(dual->store[i], NULL, NULL);
     for (unsigned i = 0; i < dual->n_stores; i++)
-        store_free(dual->store[i]); /* what was outstanding there goes on at the next, and ends */
+        store_free(dual->store[i]); /* what was outstanding there is answered */
+    refuse_parts(dual);
+    event_free(dual->refuse_soon);
     later_free(dual->unknown);
     free(dual);
 }
@@ -315,6 +356,7 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
 
     dual->env = *env;
     dual->unknown = later_new(env->base, &unknown);
+    dual->refuse_soon = event_new(env->base, -1, 0, on_refuse_soon, dual);
     dual->parallel = strcmp(settings_get(env->settings, "order"), "parallel") == 0;
     dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
     event_add(dual->ready_timer, &wait);

@@ -85,9 +85,15 @@ static void on_read(void *arg, const struct store_reply *from)
 void load_read(struct load_reads *reads, unsigned store, int64_t op, const struct txn *txn,
                int64_t deadline_us, load_read_done done, void *arg)
 {
-    struct read_call *call = mem_alloc(sizeof *call);
+    static const struct reply down = {.code = CODE_UNAVAILABLE, .detail = "no connection"};
 
     assert(store < reads->n_stores);
+    if (!store_alive(reads->store[store])) {
+        done(arg, op, &down, txn);
+        return;
+    }
+    struct read_call *call = mem_alloc(sizeof *call);
+
     call->op = op;
     call->deadline_us = deadline_us;
     call->done = done;

@@ -24,7 +24,8 @@ bool load_reads_connected(const struct load_reads *reads);
 typedef void (*load_read_done)(void *arg, int64_t op, const struct reply *reply,
                                const struct txn *txn);
 
-/* Read by `txn` (copied) at the store of this index in the topology. */
+/* Read by `txn` (copied) at the store of this index in the topology. `done` comes from inside when
+ * the store is down: a reader without a connection gets an error at once. */
 void load_read(struct load_reads *reads, unsigned store, int64_t op, const struct txn *txn,
                int64_t deadline_us, load_read_done done, void *arg);
 
