@@ -263,6 +263,7 @@ static bool wait_for_end(const struct keeper *keeper)
 void keeper_free(struct keeper *keeper)
 {
     bool ends = keeper && keeper->life >= 0;
+    int status = 0;
 
     if (!keeper)
         return;
@@ -274,11 +275,11 @@ void keeper_free(struct keeper *keeper)
     if (ends && !wait_for_end(keeper))
         (void)kill(keeper->pid, SIGKILL); /* its children follow it */
     if (keeper->is_child)
-        (void)waitpid(keeper->pid, NULL, ends ? 0 : WNOHANG);
+        (void)waitpid(keeper->pid, &status, ends ? 0 : WNOHANG);
+    if (WIFSIGNALED(status))
+        folder_sweep(); /* it was killed: end what outlived it, rather than leave it to the next */
     if (keeper->pid_fd >= 0)
         (void)close(keeper->pid_fd);
-    if (ends && keeper->lost)
-        folder_sweep(); /* it was killed: end what outlived it, rather than leave it to the next */
     free(keeper);
 }
 

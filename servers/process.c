@@ -21,7 +21,7 @@
 #define SWEEP_INTERVAL_US (5 * US_PER_MS)
 #define START_MAX_US      (30 * US_PER_S)
 #define TERM_MAX_US       (5 * US_PER_S)
-#define LINES_SIZE        300 /* of its log, in a message that has room for 480 */
+#define LINES_SIZE        400 /* of its log, in a message that has room for 480 */
 
 #define BIT(state) (1u << (state))
 
