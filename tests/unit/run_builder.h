@@ -76,6 +76,14 @@ struct built {
     int64_t settle_begin_ms, settled_at_ms;
 };
 
+static inline void built_copy(char to[BUILT_TEXT], const char *from)
+{
+    size_t size = strlen(from) + 1;
+
+    assert(size <= BUILT_TEXT);
+    memmove(to, from, size);
+}
+
 static inline int64_t built_us(int64_t ms)
 {
     return BUILT_BEGIN_US + ms * 1000;
@@ -111,7 +119,7 @@ static inline struct built_op *built_op(struct built *b, const char *request, in
                             .end = end,
                             .code = end == HISTORY_FAIL ? "conflict" : "timeout",
                             .level = "everywhere"};
-    (void)snprintf(op->request, sizeof op->request, "%s", request);
+    built_copy(op->request, request);
     (void)snprintf(op->server, sizeof op->server, "serve%u", b->n_ops % 2 + 1);
     b->n_ops++;
     return op;
@@ -124,7 +132,7 @@ static inline struct built_micro *built_micro(struct built_op *op, enum op_kind 
 
     assert(op->n_micros < BUILT_MICROS_MAX);
     *micro = (struct built_micro){.kind = kind, .store = store, .key = key};
-    (void)snprintf(micro->value, sizeof micro->value, "%s", value);
+    built_copy(micro->value, value);
     op->n_micros++;
     return micro;
 }
@@ -148,7 +156,7 @@ static inline struct built_op *built_read(struct built *b, const char *request, 
     struct built_op *op = built_op(b, request, invoked_ms, ended_ms, HISTORY_OK);
 
     built_micro(op, OP_READ, store, key, value);
-    (void)snprintf(op->server, sizeof op->server, "%s", built_store[store]);
+    built_copy(op->server, built_store[store]);
     return op;
 }
 
@@ -170,7 +178,7 @@ static inline void built_append(struct built *b, unsigned key, unsigned store, c
     struct built_entry *entry = &state->entry[state->n_entries];
 
     assert(state->n_entries < BUILT_JOURNAL);
-    (void)snprintf(entry->request, sizeof entry->request, "%s", request);
+    built_copy(entry->request, request);
     (void)snprintf(entry->op, sizeof entry->op, "%s", op_text);
     state->n_entries++;
     state->exists = true;
@@ -189,8 +197,7 @@ static inline void built_apply(struct built *b, const struct built_op *op, unsig
         built_op_text(op, i, text, sizeof text);
         built_append(b, micro->key, micro->store, op->request, text);
         if (micro->kind == OP_WRITE)
-            (void)snprintf(b->state[micro->key][micro->store].value, BUILT_TEXT, "%s",
-                           micro->value);
+            built_copy(b->state[micro->key][micro->store].value, micro->value);
     }
 }
 

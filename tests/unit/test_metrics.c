@@ -1,0 +1,319 @@
+/*
+ * The numbers of a run: counts, latencies, gaps, what was in doubt and what was blocked.
+ * Folder: harness
+ */
+#include "harness/checkers/metrics.h"
+#include "run_builder.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static char dir[64];
+static struct built b;
+
+static int setup(void **state)
+{
+    (void)state;
+    built_make_dir(dir);
+    built_init(&b);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    built_remove_dir(dir);
+    built_done(&b);
+    return 0;
+}
+
+static bool unmeasured(double value)
+{
+    return isnan(value);
+}
+
+static void measure(struct metrics *ret)
+{
+    struct errctx err = {0};
+    struct run_data run;
+
+    built_save(&b, dir);
+    if (run_data_load(dir, &run, &err) < 0)
+        fail_msg("%s", err.message);
+    metrics_compute(&run, LEVEL_EVERYWHERE, ret);
+    run_data_done(&run);
+}
+
+static void expect_text(const char *got, const char *wanted)
+{
+    assert_string_equal(got, wanted);
+}
+
+#define EXPECT(wanted, ...)                                                                        \
+    do {                                                                                           \
+        char text[256];                                                                            \
+        (void)snprintf(text, sizeof text, __VA_ARGS__);                                            \
+        expect_text(text, wanted);                                                                 \
+    } while (0)
+
+static void kill_serve1(int64_t from_ms, int64_t to_ms)
+{
+    buf_printf(&b.faults,
+               "{\"t\":\"begin\",\"fault\":0,\"at\":%lld,\"target\":\"serve1\",\"action\":\"kill\"}"
+               "\n{\"t\":\"end\",\"fault\":0,\"at\":%lld,\"target\":\"serve1\"}\n",
+               (long long)built_us(from_ms), (long long)built_us(to_ms));
+}
+
+static void in_doubt(int64_t at_ms, const char *store, const char *request, int64_t age_ms)
+{
+    buf_printf(&b.samples, "{\"t\":\"in_doubt\",\"at\":%lld,\"store\":\"%s\",\"gids\":[",
+               (long long)built_us(at_ms), store);
+    if (request)
+        buf_printf(&b.samples, "\"sb1:serve1:1:5:%s\"", request);
+    buf_append_str(&b.samples, "],\"ages_us\":[");
+    if (request)
+        buf_printf(&b.samples, "%lld", (long long)(age_ms * 1000));
+    buf_printf(&b.samples, "],\"waiters\":%u}\n", request ? 3U : 0U);
+}
+
+/* A write through the given door. */
+static void write_at(const char *door, const char *request, unsigned key, int64_t from_ms,
+                     int64_t to_ms, enum history_end end)
+{
+    struct built_op *op = built_write(&b, request, key, from_ms, to_ms, end);
+
+    built_copy(op->server, door);
+}
+
+static void operations_add_up(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    (void)built_write(&b, "c0-0", 0, 10, 15, HISTORY_OK);
+    built_write(&b, "c1-1", 0, 20, 25, HISTORY_OK)->level = "decided";
+    (void)built_write(&b, "c2-2", 0, 30, 35, HISTORY_FAIL);
+    built_apply(&b, built_write(&b, "c3-3", 0, 40, 45, HISTORY_INFO), 1U);
+    (void)built_write(&b, "c0-4", 0, 50, 55, HISTORY_INFO);
+    (void)built_write(&b, "c1-5", 0, 60, 0, HISTORY_OPEN);
+    (void)built_read(&b, "c2-6", 0, 0, "", 70, 71);
+    measure(&m);
+    EXPECT("6 invoked: 2 ok (1 decided) 1 fail 3 info (1 happened 2 not 0 unknown)",
+           "%d invoked: %d ok (%d decided) %d fail %d info (%d happened %d not %d unknown)",
+           (int)m.writes.invoked, (int)m.writes.ok, (int)m.writes.ok_decided, (int)m.writes.fail,
+           (int)m.writes.info, (int)m.writes.info_happened, (int)m.writes.info_did_not,
+           (int)m.writes.info_unknown);
+    EXPECT("1 conflict, 2 timeout", "%d conflict, %d timeout", (int)m.writes.code[CODE_CONFLICT],
+           (int)m.writes.code[CODE_TIMEOUT]);
+    EXPECT("1 read, 1 ok", "%d read, %d ok", (int)m.reads.invoked, (int)m.reads.ok);
+    EXPECT("ack 1, decided 1, read 1", "ack %d, decided %d, read %d", (int)m.ack.n,
+           (int)m.decided.n, (int)m.read.n);
+}
+
+static void quantiles_are_exact(void **state)
+{
+    double value[1000];
+    struct latency l;
+
+    (void)state;
+    for (unsigned i = 0; i < 1000; i++)
+        value[i] = 1000 - i;
+    l = latency_of(value, 1000);
+    EXPECT("500 900 990 999 1000", "%g %g %g %g %g", l.p50_ms, l.p90_ms, l.p99_ms, l.p999_ms,
+           l.max_ms);
+    l = latency_of(value, 99);
+    assert_false(unmeasured(l.p90_ms));
+    assert_true(unmeasured(l.p99_ms));
+    l = latency_of(value, 0);
+    assert_true(unmeasured(l.max_ms));
+}
+
+static void latency_counts_from_the_plan_and_service_from_the_sending(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    built_write(&b, "c0-0", 0, 30, 35, HISTORY_OK)->planned_ms = 10;
+    measure(&m);
+    EXPECT("25 5", "%g %g", m.ack.max_ms, m.service.max_ms);
+}
+
+static void the_longest_gap_is_between_acknowledgements_of_writes(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    (void)built_write(&b, "c0-0", 0, 500, 600, HISTORY_OK);
+    (void)built_write(&b, "c1-1", 0, 700, 710, HISTORY_FAIL);
+    (void)built_read(&b, "c2-2", 0, 0, "", 800, 801);
+    (void)built_write(&b, "c3-3", 0, 1500, 1900, HISTORY_OK);
+    (void)built_read(&b, "c0-4", 0, 0, "", 2000, 2001);
+    measure(&m);
+    EXPECT("gap 1.3 s, 1.0 ok/s", "gap %.1f s, %.1f ok/s", m.longest_gap_s, m.ok_per_s);
+}
+
+static void what_nobody_measured_is_not_zero(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    measure(&m);
+    assert_true(unmeasured(m.in_doubt_s));
+    assert_true(unmeasured(m.keys_held));
+    assert_true(unmeasured(m.waiters_max));
+    assert_true(unmeasured(m.sink_lag_max));
+    assert_true(unmeasured(m.longest_gap_s));
+    assert_true(unmeasured(m.settle_s));
+    assert_true(unmeasured(m.converge_high_s));
+}
+
+static void transactions_in_doubt_are_counted_once_over_stores(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    write_at("serve1", "c0-0", 0, 1000, 1100, HISTORY_INFO);
+    in_doubt(1000, "pg1", NULL, 0);
+    in_doubt(1100, "pg1", "c0-0", 90);
+    in_doubt(1100, "redis", "c0-0", 80);
+    in_doubt(2100, "pg1", "c0-0", 1090);
+    in_doubt(3000, "pg1", NULL, 0);
+    in_doubt(3100, "redis", NULL, 0);
+    measure(&m);
+    EXPECT("longest 1.09 s, 2.0 txn s, 1 key, 3 waiters",
+           "longest %.2f s, %.1f txn s, %g key, %g waiters", m.in_doubt_s, m.in_doubt_txn_s,
+           m.keys_held, m.waiters_max);
+}
+
+static void a_key_behind_a_transaction_in_doubt_is_blocked(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 3000);
+    write_at("serve1", "c0-0", 0, 990, 1000, HISTORY_INFO);
+    write_at("serve2", "c1-1", 0, 1200, 3200, HISTORY_OK);
+    write_at("serve2", "c2-2", 0, 1300, 3210, HISTORY_OK);
+    write_at("serve2", "c3-3", 1, 1300, 1310, HISTORY_OK);
+    in_doubt(1100, "pg1", "c0-0", 105);
+    in_doubt(3000, "pg1", "c0-0", 2005);
+    measure(&m);
+    EXPECT("in doubt: 1 key 2.010 key s 2.010 s; other: 0 keys",
+           "in doubt: %u key %.3f key s %.3f s; other: %u keys", m.blocked_in_doubt.keys,
+           m.blocked_in_doubt.key_s, m.blocked_in_doubt.longest_s, m.blocked_other.keys);
+}
+
+static void waiting_at_a_dead_door_is_no_blocking(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 3000);
+    write_at("serve1", "c0-0", 0, 700, 3300, HISTORY_INFO);
+    measure(&m);
+    EXPECT("0.600", "%.3f", m.blocked_other.longest_s); /* 0.3 s before, 0.3 s after */
+    b.op[0].invoked_ms = 900;
+    b.op[0].ended_ms = 3100;
+    measure(&m);
+    EXPECT("0 keys", "%u keys", m.blocked_other.keys);
+}
+
+static void attempts_between_two_oks_sum_up(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    write_at("serve2", "c0-0", 2, 1000, 1200, HISTORY_FAIL);
+    write_at("serve2", "c1-1", 2, 1100, 1300, HISTORY_FAIL); /* 0.3 s by now, not 0.4 */
+    write_at("serve2", "c2-2", 2, 1500, 1700, HISTORY_FAIL);
+    measure(&m);
+    EXPECT("1 key 0.5 s", "%u key %.1f s", m.blocked_other.keys, m.blocked_other.key_s);
+    b.op[2].invoked_ms = 1501;
+    measure(&m);
+    EXPECT("0 keys", "%u keys", m.blocked_other.keys);
+}
+
+static void an_ok_begins_anew(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    write_at("serve2", "c0-0", 2, 1000, 1900, HISTORY_INFO);
+    write_at("serve1", "c1-1", 2, 1390, 1400, HISTORY_OK);
+    measure(&m);
+    EXPECT("1 key 0.5 s", "%u key %.1f s", m.blocked_other.keys, m.blocked_other.key_s);
+    write_at("serve1", "c2-2", 2, 1440, 1450, HISTORY_OK);
+    measure(&m);
+    EXPECT("0 keys", "%u keys", m.blocked_other.keys);
+}
+
+static void quick_refusals_are_no_blocking(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    for (int i = 0; i < 40; i++) {
+        char request[32];
+
+        (void)snprintf(request, sizeof request, "c0-%d", i);
+        write_at("serve2", request, 0, 1000 + i * 50, 1001 + i * 50, HISTORY_FAIL);
+    }
+    measure(&m);
+    EXPECT("0 keys", "%u keys", m.blocked_other.keys);
+}
+
+static void convergence_lies_between_two_scans(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    (void)built_write(&b, "c0-0", 0, 1000, 1005, HISTORY_OK);
+    kill_serve1(1500, 2000);
+    (void)snprintf(b.scans, sizeof b.scans,
+                   "[{\"from\":%lld,\"to\":%lld,\"equal\":false},"
+                   "{\"from\":%lld,\"to\":%lld,\"equal\":true},"
+                   "{\"from\":%lld,\"to\":%lld,\"equal\":true}]",
+                   (long long)built_us(2500), (long long)built_us(2600), (long long)built_us(3500),
+                   (long long)built_us(3600), (long long)built_us(4500), (long long)built_us(4600));
+    measure(&m);
+    EXPECT("0.5 to 1.6 s, settled 2.6 s", "%.1f to %.1f s, settled %.1f s", m.converge_low_s,
+           m.converge_high_s, m.settle_s);
+}
+
+static void the_furthest_behind_sink_counts(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    buf_append_str(&b.samples, "{\"t\":\"lag\",\"at\":1100000,\"store\":\"pg1\",\"records\":17}\n"
+                               "{\"t\":\"lag\",\"at\":1200000,\"store\":\"pg2\",\"records\":3}\n");
+    measure(&m);
+    EXPECT("17", "%g", m.sink_lag_max);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(operations_add_up),
+        TEST(quantiles_are_exact),
+        TEST(latency_counts_from_the_plan_and_service_from_the_sending),
+        TEST(the_longest_gap_is_between_acknowledgements_of_writes),
+        TEST(what_nobody_measured_is_not_zero),
+        TEST(transactions_in_doubt_are_counted_once_over_stores),
+        TEST(a_key_behind_a_transaction_in_doubt_is_blocked),
+        TEST(waiting_at_a_dead_door_is_no_blocking),
+        TEST(attempts_between_two_oks_sum_up),
+        TEST(an_ok_begins_anew),
+        TEST(quick_refusals_are_no_blocking),
+        TEST(convergence_lies_between_two_scans),
+        TEST(the_furthest_behind_sink_counts),
+    };
+
+    return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);
+}
