@@ -17,22 +17,13 @@
 
 #include <cmocka.h>
 
-/* --- store ----------------------------------------------------------------------------------- */
+struct live live;
 
-struct store *live_open(const struct live *live, const char *application, unsigned sessions)
+/* --- servers and stores ---------------------------------------------------------------------- */
+
+bool live_is_redis(void)
 {
-    struct topology_store where = {.name = "s",
-                                   .kind = live->server.kind,
-                                   .address = {.host = "127.0.0.1", .port = live->server.port},
-                                   .user = LIVE_USER,
-                                   .database = LIVE_DATABASE};
-    struct store_options options = {.application = application, .sessions = sessions};
-    struct store *store = NULL;
-    struct errctx err = {0};
-
-    if (store_open(live->base, &where, &where.address, &options, &store, &err) < 0)
-        fail_msg("%s", err.message);
-    return store;
+    return live.server.kind == STORE_REDIS;
 }
 
 static bool is_alive(void *arg)
@@ -45,26 +36,58 @@ static bool is_dead(void *arg)
     return !store_alive(arg);
 }
 
-void live_await_alive(const struct live *live, struct store *store, bool alive)
+void live_await_alive(struct store *store, bool alive)
 {
-    assert_int_equal(loop_until(live->base, alive ? is_alive : is_dead, store, LIVE_DEADLINE_US),
-                     0);
+    assert_int_equal(loop_until(live.base, alive ? is_alive : is_dead, store, LIVE_DEADLINE_US), 0);
 }
 
-void live_new(struct live *live, enum store_kind kind)
+struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us)
 {
-    live_server_new(&live->server, kind);
-    live->base = loop_new();
-    live->store = live_open(live, "live:1", 8);
-    live_await_alive(live, live->store, true);
-    live_reset(live);
+    struct topology_store where = {.name = "s",
+                                   .kind = live.server.kind,
+                                   .address = {.host = "127.0.0.1", .port = live.server.port},
+                                   .user = LIVE_USER,
+                                   .database = LIVE_DATABASE};
+    struct store_options options = {
+        .application = application, .sessions = sessions, .lock_timeout_us = lock_timeout_us};
+    struct store *store = NULL;
+    struct errctx err = {0};
+
+    if (store_open(live.base, &where, &where.address, &options, &store, &err) < 0)
+        fail_msg("%s", err.message);
+    live_await_alive(store, true);
+    return store;
 }
 
-void live_free(struct live *live)
+int live_empty(void **state)
 {
-    store_free(live->store);
-    event_base_free(live->base);
-    live_server_free(&live->server);
+    struct answer answer = {0};
+
+    (void)state;
+    if (live.server.pid == 0)
+        live_server_start(&live.server);
+    live_server_continue(&live.server);
+    live_await_alive(live.store, true);
+    store_reset(live.store, live_deadline(), answer_done, &answer);
+    assert_int_equal(live_await(&answer), STORE_OK);
+    return 0;
+}
+
+int live_run(const struct CMUnitTest *tests, size_t n)
+{
+    static const enum store_kind kinds[] = {STORE_POSTGRES, STORE_REDIS};
+    int failed = 0;
+
+    for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        live_server_new(&live.server, kinds[i]);
+        live.base = loop_new();
+        live.store = live_open("live:1", 8, 0);
+        failed += _cmocka_run_group_tests(store_kind_name(kinds[i]), tests, n, NULL, NULL);
+        store_free(live.store);
+        event_base_free(live.base);
+        live_server_free(&live.server);
+    }
+    return failed;
 }
 
 /* --- verbs ----------------------------------------------------------------------------------- */
@@ -89,69 +112,90 @@ static bool has_answered(void *arg)
     return answer->n > 0;
 }
 
-void live_await(const struct live *live, const struct answer *answer)
+enum store_status live_await(struct answer *answer)
 {
-    struct answer *waited = (struct answer *)(uintptr_t)answer;
-
-    assert_int_equal(loop_until(live->base, has_answered, waited, LIVE_DEADLINE_US), 0);
+    assert_int_equal(loop_until(live.base, has_answered, answer, LIVE_DEADLINE_US), 0);
     assert_int_equal(answer->n, 1);
+    if (answer->reply.status == STORE_FATAL)
+        print_message("fatal: %s\n", answer->reply.detail);
+    return answer->reply.status;
 }
 
-void live_turn(const struct live *live, int64_t duration_us)
+void live_turn(int64_t duration_us)
 {
-    assert_int_equal(loop_for(live->base, duration_us), 0);
+    assert_int_equal(loop_for(live.base, duration_us), 0);
 }
 
-enum store_status live_execute(const struct live *live, struct store *store, const struct txn *txn)
+enum store_status live_execute(struct store *store, const struct txn *txn)
 {
     struct answer answer = {0};
 
     store_execute(store, txn, live_deadline(), answer_done, &answer);
     assert_int_equal(answer.n, 0); /* never from inside the verb */
-    live_await(live, &answer);
-    return answer.reply.status;
+    return live_await(&answer);
 }
 
-enum store_status live_resolve(const struct live *live, const char *gid, bool commit)
+enum store_status live_resolve(const char *gid, bool commit)
 {
     struct answer answer = {0};
 
-    store_resolve(live->store, gid, commit, live_deadline(), answer_done, &answer);
-    live_await(live, &answer);
-    return answer.reply.status;
+    store_resolve(live.store, gid, commit, live_deadline(), answer_done, &answer);
+    assert_int_equal(answer.n, 0);
+    return live_await(&answer);
 }
 
-struct store_branch *live_begin(const struct live *live, struct store *store, const struct txn *txn,
-                                const char *gid, enum store_branch_until until,
-                                struct answer *ret_answer)
+enum store_status live_fence(const char *owner, int64_t epoch)
+{
+    struct answer answer = {0};
+
+    store_fence(live.store, owner, epoch, live_deadline(), answer_done, &answer);
+    return live_await(&answer);
+}
+
+enum store_status live_forget(const char *gid)
+{
+    struct answer answer = {0};
+
+    store_forget(live.store, gid, live_deadline(), answer_done, &answer);
+    return live_await(&answer);
+}
+
+enum store_status live_end_sessions(struct store *store, const char *prefix)
+{
+    struct answer answer = {0};
+
+    store_end_sessions(store, prefix, live_deadline(), answer_done, &answer);
+    return live_await(&answer);
+}
+
+struct store_branch *live_begin(struct store *store, const struct txn *txn, const char *gid,
+                                enum store_branch_until until, struct answer *ret_answer)
 {
     struct store_branch *branch;
 
     memset(ret_answer, 0, sizeof *ret_answer);
     branch = store_branch_begin(store, txn, gid, until, live_deadline(), answer_done, ret_answer);
-    live_await(live, ret_answer);
+    (void)live_await(ret_answer);
     return branch;
 }
 
-enum store_status live_branch(const struct live *live, struct store_branch *branch,
-                              branch_verb verb)
+enum store_status live_branch(struct store_branch *branch, branch_verb verb)
 {
     struct answer answer = {0};
 
     verb(branch, answer_done, &answer);
     assert_int_equal(answer.n, 0);
-    live_await(live, &answer);
-    return answer.reply.status;
+    return live_await(&answer);
 }
 
-void live_reset(const struct live *live)
+enum store_status live_insist(struct store_branch *branch, branch_verb verb)
 {
-    struct answer answer = {0};
+    enum store_status status;
 
-    store_reset(live->store, live_deadline(), answer_done, &answer);
-    live_await(live, &answer);
-    assert_string_equal(answer.reply.detail, "");
-    assert_int_equal(answer.reply.status, STORE_OK);
+    do
+        status = live_branch(branch, verb);
+    while (status == STORE_UNAVAILABLE || status == STORE_UNKNOWN || status == STORE_RETRY);
+    return status;
 }
 
 struct listing {
@@ -186,14 +230,13 @@ static void take_listing(void *arg, enum store_status status, const struct store
     listing->waiters = waiters;
 }
 
-const char *live_in_doubt(const struct live *live, const char *prefix, unsigned *ret_waiters)
+const char *live_in_doubt(const char *prefix, unsigned *ret_waiters)
 {
     static struct listing listing;
 
     memset(&listing, 0, sizeof listing);
-    store_list_in_doubt(live->store, prefix, live_deadline(), take_listing, &listing);
-    live_await(live, &listing.answer);
-    assert_int_equal(listing.answer.reply.status, STORE_OK);
+    store_list_in_doubt(live.store, prefix, live_deadline(), take_listing, &listing);
+    assert_int_equal(live_await(&listing.answer), STORE_OK);
     if (ret_waiters)
         *ret_waiters = listing.waiters;
     return listing.text;
@@ -237,13 +280,13 @@ struct txn live_txn(const char *request, ...)
 
 static char peeked[65536];
 
-static PGconn *plain_postgres(const struct live *live)
+static PGconn *plain_postgres(void)
 {
     char where[160];
     PGconn *conn;
 
     (void)snprintf(where, sizeof where, "host=127.0.0.1 port=%d user=%s dbname=%s",
-                   live->server.port, LIVE_USER, LIVE_DATABASE);
+                   live.server.port, LIVE_USER, LIVE_DATABASE);
     conn = PQconnectdb(where);
     if (PQstatus(conn) != CONNECTION_OK)
         fail_msg("%s", PQerrorMessage(conn));
@@ -260,9 +303,9 @@ static PGresult *ask_postgres(PGconn *conn, const char *sql, const char *param)
     return res;
 }
 
-static void peek_postgres(const struct live *live, const char *key)
+static void peek_postgres(const char *key)
 {
-    PGconn *conn = plain_postgres(live);
+    PGconn *conn = plain_postgres();
     PGresult *res = ask_postgres(
         conn,
         "SELECT val || ' n=' || kv.n || ':' || coalesce((SELECT string_agg(' ' || j.n || ' ' ||"
@@ -276,9 +319,9 @@ static void peek_postgres(const struct live *live, const char *key)
     PQfinish(conn);
 }
 
-static redisContext *plain_redis(const struct live *live)
+static redisContext *plain_redis(void)
 {
-    redisContext *c = redisConnect("127.0.0.1", live->server.port);
+    redisContext *c = redisConnect("127.0.0.1", live.server.port);
 
     assert_non_null(c);
     if (c->err)
@@ -286,9 +329,9 @@ static redisContext *plain_redis(const struct live *live)
     return c;
 }
 
-static void peek_redis(const struct live *live, const char *key)
+static void peek_redis(const char *key)
 {
-    redisContext *c = plain_redis(live);
+    redisContext *c = plain_redis();
     redisReply *state = redisCommand(c, "HMGET k:%s val n", key);
     redisReply *journal = redisCommand(c, "LRANGE j:%s 0 -1", key);
     size_t used;
@@ -309,18 +352,18 @@ static void peek_redis(const struct live *live, const char *key)
     redisFree(c);
 }
 
-const char *live_peek(const struct live *live, const char *key)
+const char *live_peek(const char *key)
 {
-    if (live->server.kind == STORE_POSTGRES)
-        peek_postgres(live, key);
+    if (live.server.kind == STORE_POSTGRES)
+        peek_postgres(key);
     else
-        peek_redis(live, key);
+        peek_redis(key);
     return peeked;
 }
 
-static void kill_redis_sessions(const struct live *live, const char *application)
+static void kill_redis_sessions(const char *application)
 {
-    redisContext *c = plain_redis(live);
+    redisContext *c = plain_redis();
     redisReply *list = redisCommand(c, "CLIENT LIST");
     char *rest = list->str;
     const char *line;
@@ -329,7 +372,7 @@ static void kill_redis_sessions(const struct live *live, const char *application
         char name[64];
         long id;
 
-        if (sscanf(line, "id=%ld %*s %*s %*s name=%63s", &id, name) == 2 &&
+        if (sscanf(line, "id=%ld %*s %*s %*s name=%63[^ ]", &id, name) == 2 &&
             strcmp(name, application) == 0)
             freeReplyObject(redisCommand(c, "CLIENT KILL ID %ld", id));
     }
@@ -337,18 +380,57 @@ static void kill_redis_sessions(const struct live *live, const char *application
     redisFree(c);
 }
 
-void live_kill_sessions(const struct live *live, const char *application)
+void live_kill_sessions(const char *application)
 {
     PGconn *conn;
 
-    if (live->server.kind == STORE_REDIS) {
-        kill_redis_sessions(live, application);
+    if (live_is_redis()) {
+        kill_redis_sessions(application);
         return;
     }
-    conn = plain_postgres(live);
+    conn = plain_postgres();
     PQclear(ask_postgres(conn,
                          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                          " WHERE application_name = $1",
                          application));
     PQfinish(conn);
+}
+
+void live_redis(const char *command)
+{
+    redisContext *c = plain_redis();
+    redisReply *reply = redisCommand(c, command);
+
+    assert_non_null(reply);
+    assert_true(reply->type != REDIS_REPLY_ERROR);
+    freeReplyObject(reply);
+    redisFree(c);
+}
+
+/* --- scan ------------------------------------------------------------------------------------ */
+
+static void check_row(void *arg, const struct store_scan_row *row)
+{
+    struct folded state = {0};
+
+    (void)arg;
+    for (unsigned i = 0; i < row->n_entries; i++) {
+        unsigned index;
+        struct op op;
+
+        assert_true(row->entry[i].n == i + 1);
+        assert_true(request_id_valid(row->entry[i].request));
+        assert_true(journal_op_parse(row->entry[i].op, &index, &op));
+        journal_fold(&state, &op);
+    }
+    assert_string_equal(row->value, state.value);
+    assert_true(row->n == state.n);
+}
+
+void live_check_folds(void)
+{
+    struct answer answer = {0};
+
+    store_scan(live.store, check_row, live_deadline(), answer_done, &answer);
+    assert_int_equal(live_await(&answer), STORE_OK);
 }

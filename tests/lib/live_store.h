@@ -13,24 +13,27 @@
 
 #define LIVE_DEADLINE_US 10000000
 
-struct answer {
-    unsigned n; /* how often `done` came */
-    struct store_reply reply;
-};
-
-/* The server and one loop, shared by the tests of a program. */
+/* The server at work, one loop, and a store at it: 8 sessions, application "live:1". */
 struct live {
     struct live_server server;
     struct event_base *base;
-    struct store *store; /* application "live:1", reset */
+    struct store *store;
 };
+extern struct live live;
 
-void live_new(struct live *live, enum store_kind kind);
-void live_free(struct live *live);
+struct CMUnitTest;
 
-/* Another store at the same server. */
-struct store *live_open(const struct live *live, const char *application, unsigned sessions);
-void live_await_alive(const struct live *live, struct store *store, bool alive);
+/*
+ * Run the tests against each kind that can take part in two-phase commit, each on a server of its
+ * own. Returns how many failed. Before each test the server is up and empty.
+ */
+int live_run(const struct CMUnitTest *tests, size_t n);
+int live_empty(void **state); /* the set-up of each test */
+bool live_is_redis(void);
+
+/* Another store at the same server, alive. */
+struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us);
+void live_await_alive(struct store *store, bool alive);
 
 /*
  * A transaction over store "s" from words: "w KEY VALUE", "insert KEY VALUE", "incr KEY DELTA",
@@ -38,28 +41,40 @@ void live_await_alive(const struct live *live, struct store *store, bool alive);
  */
 struct txn live_txn(const char *request, ...) __attribute__((sentinel));
 
+struct answer {
+    unsigned n; /* how often `done` came */
+    struct store_reply reply;
+};
+
 int64_t live_deadline(void);
 void answer_done(void *arg, const struct store_reply *reply); /* a store_done; arg: struct answer */
-void live_await(const struct live *live, const struct answer *answer);
-void live_turn(const struct live *live, int64_t duration_us); /* serve events for that long */
+enum store_status live_await(struct answer *answer);
+void live_turn(int64_t duration_us); /* serve events for that long */
 
-/* Verbs, awaited; they return the status, and `ret_answer`, where given, has the rest. */
-enum store_status live_execute(const struct live *live, struct store *store, const struct txn *txn);
-enum store_status live_resolve(const struct live *live, const char *gid, bool commit);
-struct store_branch *live_begin(const struct live *live, struct store *store, const struct txn *txn,
-                                const char *gid, enum store_branch_until until,
-                                struct answer *ret_answer);
+/* Verbs, awaited. */
+enum store_status live_execute(struct store *store, const struct txn *txn);
+enum store_status live_resolve(const char *gid, bool commit);
+enum store_status live_fence(const char *owner, int64_t epoch);
+enum store_status live_forget(const char *gid);
+enum store_status live_end_sessions(struct store *store, const char *prefix);
+struct store_branch *live_begin(struct store *store, const struct txn *txn, const char *gid,
+                                enum store_branch_until until, struct answer *ret_answer);
 typedef void (*branch_verb)(struct store_branch *branch, store_done done, void *arg);
-enum store_status live_branch(const struct live *live, struct store_branch *branch,
-                              branch_verb verb);
-void live_reset(const struct live *live);
+enum store_status live_branch(struct store_branch *branch, branch_verb verb);
+/* Call the verb again until it answers something that is not "call again". */
+enum store_status live_insist(struct store_branch *branch, branch_verb verb);
 
-/* gids in doubt, sorted, joined by ' '; and the waiters. */
-const char *live_in_doubt(const struct live *live, const char *prefix, unsigned *ret_waiters);
+/* gids in doubt, sorted, joined by ' '; and the waiters (may be NULL). */
+const char *live_in_doubt(const char *prefix, unsigned *ret_waiters);
 
-/* Past the store: a key's state as text; how many sessions bear this application name. */
-const char *live_peek(const struct live *live, const char *key);
+/* Past the store: a key's state as text, "none" when there is none. */
+const char *live_peek(const char *key);
 /* End all sessions of this application name from outside. */
-void live_kill_sessions(const struct live *live, const char *application);
+void live_kill_sessions(const char *application);
+/* Any command of Redis. */
+void live_redis(const char *command);
+
+/* Scan, and fail where a value is not the fold of its journal or n is not its length. */
+void live_check_folds(void);
 
 #endif
