@@ -89,7 +89,7 @@ history_create(const char *path, struct history_writer **ret_writer, struct errc
 /* `server`: "" when it was never sent. */
 void history_invoke(struct history_writer *w, int64_t op, unsigned client, const char *server,
                     int64_t planned_us, int64_t at_us, const struct txn *txn);
-/* `txn` is the one invoked; its reads are taken from `reply`. `end` is not HISTORY_OPEN. */
+/* `txn` is the one invoked, needed only where `reply` has reads. `end` is not HISTORY_OPEN. */
 void history_end(struct history_writer *w, int64_t op, enum history_end end, int64_t at_us,
                  const struct reply *reply, const struct txn *txn);
 /* Writes a closing line {"t":"end",…}, whose absence history_read() takes for a cut. `w` may be

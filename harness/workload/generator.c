@@ -151,7 +151,7 @@ static void on_replied(void *arg, struct load_op *op, const struct reply *reply)
     struct generator *g = arg;
     size_t i = index_of(g, op);
 
-    record_end(g, i, reply, make_txn(g, i));
+    record_end(g, i, reply, reply->has_reads ? make_txn(g, i) : NULL);
     finish_if_last(g);
 }
 
