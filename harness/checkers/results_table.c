@@ -68,32 +68,32 @@ static void print_toned(const struct table *t, enum tone tone, const char *text)
     (void)fprintf(t->out, "%s%s%s", toned ? tone_code[tone] : "", text, toned ? "\033[0m" : "");
 }
 
-/* `text`, then blanks up to `width` columns; a longer text keeps one blank behind it. */
+/* `text`, then blanks up to `width` columns, and one at least; width 0: none. */
 static void print_padded(const struct table *t, enum tone tone, const char *text, unsigned width)
 {
     unsigned used = columns(text);
 
     print_toned(t, tone, text);
-    (void)fprintf(t->out, "%*s", used < width ? (int)(width - used) : 1, "");
+    if (width > 0)
+        (void)fprintf(t->out, "%*s", used < width ? (int)(width - used) : 1, "");
 }
 
-/* Words filled into lines of `width` columns, each behind `indent` blanks. */
-static void print_wrapped(const struct table *t, const char *text, unsigned indent, unsigned width)
+/* Words filled into lines, from column `used` of the current one; further lines are indented. */
+static void print_wrapped(const struct table *t, const char *text, unsigned used, unsigned indent)
 {
-    unsigned used = width;
-
     while (*text) {
         size_t size = strcspn(text, " ");
         char word[EXAMPLE_SENTENCE_MAX];
+        unsigned width;
 
         (void)snprintf(word, sizeof word, "%.*s", (int)size, text);
-        if (used + 1 + columns(word) > width) {
-            (void)fprintf(t->out, "\n%*s%s", (int)indent, "", word);
-            used = indent + columns(word);
-        } else {
-            (void)fprintf(t->out, " %s", word);
-            used += 1 + columns(word);
+        width = columns(word);
+        if (used > indent && used + 1 + width > t->width) {
+            (void)fprintf(t->out, "\n%*s", (int)indent, "");
+            used = indent;
         }
+        (void)fprintf(t->out, "%s%s", used > indent ? " " : "", word);
+        used += width + (used > indent);
         text += size;
         text += strspn(text, " ");
     }
@@ -281,10 +281,15 @@ static void say_counts(const json_t *runs, struct cell *cell)
         say(cell, TONE_PLAIN, "%s unknown", range_text(info, 0));
     if (lag.n > 0 && lag.high >= 2) /* one record on its way is no lag */
         say(cell, TONE_PLAIN, "sink lag %s records", range_text(lag, 0));
-    if (p50.n > 0)
+    if (p50.n > 0 && p99.n > 0 && json_array_size(runs) == 1)
+        say(cell, TONE_SOFT, "p50 %s, p99 %s ms", ms_text(p50), ms_text(p99));
+    else if (p50.n > 0)
         say(cell, TONE_SOFT, "p50 %s ms", ms_text(p50));
+    if (json_array_size(runs) == 1)
+        return;
     if (p99.n > 0)
         say(cell, TONE_SOFT, "p99 %s ms", ms_text(p99));
+    say(cell, TONE_SOFT, "in %u runs", (unsigned)json_array_size(runs));
 }
 
 static void fill_cell(const struct table *t, const char *approach, const char *schedule,
@@ -364,6 +369,22 @@ static void print_rule(const struct table *t, unsigned width)
     (void)fputc('\n', t->out);
 }
 
+/* One line of a row of cells, without blanks at its end. */
+static void print_line(const struct table *t, const char *name, const struct cell *cell, unsigned n,
+                       unsigned line, unsigned name_width, unsigned cell_width)
+{
+    while (n > 0 && line >= cell[n - 1].n)
+        n--;
+    print_padded(t, TONE_PLAIN, name, name_width);
+    for (unsigned i = 0; i < n; i++) {
+        bool there = line < cell[i].n;
+
+        print_padded(t, there ? cell[i].tone[line] : TONE_PLAIN, there ? cell[i].line[line] : "",
+                     i + 1 < n ? cell_width : 0);
+    }
+    (void)fputc('\n', t->out);
+}
+
 static void print_row(const struct table *t, const char *approach, unsigned first, unsigned n,
                       unsigned name_width, unsigned cell_width)
 {
@@ -374,16 +395,8 @@ static void print_row(const struct table *t, const char *approach, unsigned firs
         fill_cell(t, approach, t->schedules.name[first + i], &cell[i]);
         lines = cell[i].n > lines ? cell[i].n : lines;
     }
-    for (unsigned line = 0; line < lines; line++) {
-        print_padded(t, TONE_PLAIN, line == 0 ? approach : "", name_width);
-        for (unsigned i = 0; i < n; i++) {
-            bool there = line < cell[i].n;
-
-            print_padded(t, there ? cell[i].tone[line] : TONE_PLAIN,
-                         there ? cell[i].line[line] : "", i + 1 < n ? cell_width : 0);
-        }
-        (void)fputc('\n', t->out);
-    }
+    for (unsigned line = 0; line < lines; line++)
+        print_line(t, line == 0 ? approach : "", cell, n, line, name_width, cell_width);
 }
 
 /* Schedules first … first + n side by side. */
@@ -423,6 +436,17 @@ static const char *first_sentence(const json_t *run)
     return NULL;
 }
 
+static void print_sentence(const struct table *t, const char *approach, const char *schedule,
+                           const char *sentence)
+{
+    struct buf head = {0};
+
+    buf_printf(&head, "%s, %s:", approach, strcmp(schedule, "none") == 0 ? "no fault" : schedule);
+    print_toned(t, TONE_SOFT, buf_str(&head));
+    print_wrapped(t, sentence, columns(buf_str(&head)), 2);
+    buf_done(&head);
+}
+
 /* One example an approach and schedule that has one; the same sentence for a newcomer as on the
  * page. */
 static void print_sentences(const struct table *t)
@@ -440,9 +464,7 @@ static void print_sentences(const struct table *t)
             }
             if (!sentence)
                 continue;
-            (void)fprintf(t->out, "%s, %s:", t->approaches.name[a],
-                          strcmp(schedule, "none") == 0 ? "no fault" : schedule);
-            print_wrapped(t, sentence, 2, t->width);
+            print_sentence(t, t->approaches.name[a], schedule, sentence);
         }
     }
 }
@@ -466,7 +488,7 @@ static void print_legend(const struct table *t)
         buf_printf(&text, " %s: %s%s", t->approaches.name[a], level ? level : "?",
                    a + 1 < t->approaches.n ? ";" : ".");
     }
-    print_wrapped(t, buf_str(&text), 0, t->width);
+    print_wrapped(t, buf_str(&text), 0, 0);
     buf_done(&text);
 }
 
@@ -488,7 +510,7 @@ void results_print_table(FILE *out, const json_t *results, unsigned width, bool 
     side_by_side = (t.width - name_width) / CELL_WIDTH_MIN;
     side_by_side = side_by_side > 0 ? side_by_side : 1;
     if (question && question[0])
-        print_wrapped(&t, question, 0, t.width);
+        print_wrapped(&t, question, 0, 0);
     (void)fputc('\n', out);
     for (unsigned i = 0; i < t.schedules.n; i += side_by_side) {
         unsigned left = t.schedules.n - i;

@@ -200,7 +200,9 @@ static json_t *example_to_json(const struct run_data *run, const struct example 
     for (unsigned i = 0; i < e->n_marks; i++)
         (void)json_array_append_new(marks, mark_to_json(run, &e->mark[i]));
     (void)json_object_set_new(json, "sentence", json_string(e->sentence));
-    (void)json_object_set_new(json, "key", json_string(intern_text(&run->keys, e->key)));
+    (void)json_object_set_new(json, "key",
+                              e->key == RUN_NONE ? json_null()
+                                                 : json_string(intern_text(&run->keys, e->key)));
     (void)json_object_set_new(json, "ops", ops);
     (void)json_object_set_new(json, "journals", marks);
     return json;

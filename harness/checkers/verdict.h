@@ -33,7 +33,7 @@ struct example_mark {
 
 struct example {
     char sentence[EXAMPLE_SENTENCE_MAX];
-    uint32_t key;
+    uint32_t key; /* RUN_NONE: about no single one */
     unsigned n_ops;
     uint32_t op[EXAMPLE_OPS_MAX]; /* operation numbers, the culprit first */
     unsigned n_marks;
