@@ -320,9 +320,7 @@ static void help_program(const struct cli *cli, struct buf *out)
             append_row(out, 19, left, verb->summary);
         }
     }
-    buf_printf(out,
-               "\n\"%s VERB --help\" tells more; \"%s --version\" names commit, libraries and "
-               "servers.\n",
+    buf_printf(out, "\n\"%s VERB --help\" tells more, \"%s --version\" what it is made of.\n",
                cli->program, cli->program);
 }
 

@@ -151,7 +151,7 @@ static const struct cli_verb verbs[] = {
     {.name = "quickstart",
      .group = CLI_EXPERIMENTS,
      .arguments = "",
-     .summary = "dual writes, two-phase commit and a log, under the same load and faults",
+     .summary = "dual writes, two-phase commit and a log, side by side",
      .detail = "Runs experiments/quickstart.yaml: three approaches, each without a fault, with a "
                "front door killed at its worst moment, and with a store killed. About three "
                "minutes; then open report.html. " EXIT_STATUS,
@@ -187,7 +187,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_report},
     {.name = "up",
      .group = CLI_SERVERS,
-     .arguments = "[SERVER…]",
+     .arguments = "[SERVER...]",
      .n_arguments_max = 16,
      .summary = "start servers and leave them running for later runs",
      .detail = "Servers are called by their kind and digits: pg1, pg2 …, redis, kafka. Without "
@@ -207,7 +207,7 @@ static const struct cli_verb verbs[] = {
     {.name = "serve",
      .group = CLI_ROLES,
      .arguments = "",
-     .summary = "a front door: takes transactions, keeps the stores in sync",
+     .summary = "a front door: takes transactions, syncs the stores",
      OPTIONS(serve_options),
      .more = list_approaches,
      .run = verb_serve},
@@ -226,7 +226,7 @@ static const struct cli_verb verbs[] = {
     {.name = "keeper",
      .group = CLI_ROLES,
      .arguments = "",
-     .summary = "the parent of all servers and roles, which ends them all",
+     .summary = "the parent of all servers and roles",
      OPTIONS(keeper_options),
      .run = verb_keeper},
 };

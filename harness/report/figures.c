@@ -166,7 +166,7 @@ int figure_distribution(struct buf *out, const char *id, const char *title,
         append_curve(&script, i, &curves[i]);
     buf_printf(&script,
                "set logscale xy\nset xrange [%g:%g]\nset yrange [0.0005:1]\nset xtics " LATENCY_TICS
-               "\nset ytics ('all' 1, '10 %%' 0.1, '1 %%' 0.01, '0.1 %%' 0.001)\n"
+               "\nset ytics ('all' 1, '10 %%%%' 0.1, '1 %%%%' 0.01, '0.1 %%%%' 0.001)\n"
                "set grid xtics ytics lt 1 lw 0.5 lc rgb '" PLOT_GRID "'\nset border 3\n"
                "set tics nomirror\nunset key\nset lmargin 7\nset rmargin 3\nset tmargin 0.6\n"
                "set bmargin 2\nplot ",

@@ -223,6 +223,16 @@ int crew_begin_load(struct crew *crew, int64_t at_us, struct errctx *err)
                     NULL, err);
 }
 
+int crew_check_load(struct crew *crew, struct errctx *err)
+{
+    char why[256];
+
+    if (crew->load_finished)
+        return 0;
+    roles_why(&crew->roles, "load", why, sizeof why);
+    return err_set(err, EIO, ERR_FATAL, "the load broke off: %s", why);
+}
+
 /* --- ending ----------------------------------------------------------------------------------- */
 
 void crew_exited(struct crew *crew, const char *name)
@@ -236,14 +246,22 @@ void crew_exited(struct crew *crew, const char *name)
     roles_exited(&crew->roles, name);
 }
 
-/* The doors' data have been read as evidence; `--keep` leaves them where the keeper has them. */
-static int remove_data(struct crew *crew, struct errctx *err)
+/* The doors' data have been read as evidence. */
+static int put_data_away(struct crew *crew, struct errctx *err)
 {
     int rc = 0;
 
     for (unsigned i = 0; !rc && i < crew->topology->n_roles; i++) {
-        if (crew->topology->role[i].data[0])
-            rc = files_remove(crew->topology->role[i].data, err);
+        const struct topology_role *role = &crew->topology->role[i];
+        char copy[PATH_MAX + ROLE_NAME_SIZE + 8];
+
+        if (!role->data[0])
+            continue;
+        (void)snprintf(copy, sizeof copy, "%s/data/%s", crew->folder, role->name);
+        if (crew->session->keep)
+            rc = files_copy_folder(role->data, copy, err);
+        if (!rc)
+            rc = files_remove(role->data, err);
     }
     return rc;
 }
@@ -259,8 +277,10 @@ int crew_stop(struct crew *crew, struct errctx *err)
     if (!rc && crew->topology->topic[0])
         rc = log_admin_delete(crew->session->log, crew->topology->topic, SESSION_LOG_TIMEOUT_MS,
                               err);
-    if (!rc && !crew->session->keep)
-        rc = remove_data(crew, err);
+    if (!rc)
+        rc = put_data_away(crew, err);
+    if (!rc && crew->session->keep)
+        rc = session_keep_logs(crew->session, crew->folder, err);
     return rc;
 }
 

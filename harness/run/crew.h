@@ -43,6 +43,9 @@ __attribute__((warn_unused_result)) int crew_start(struct crew *crew, struct ses
 __attribute__((warn_unused_result)) int crew_begin_load(struct crew *crew, int64_t at_us,
                                                         struct errctx *err);
 
+/* The load is over: 0 when it finished, -EIO when its process ended before. */
+__attribute__((warn_unused_result)) int crew_check_load(struct crew *crew, struct errctx *err);
+
 /* The keeper says that `name` ended, and no fault wanted it. */
 void crew_exited(struct crew *crew, const char *name);
 

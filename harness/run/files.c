@@ -172,3 +172,36 @@ int files_write(const char *path, const struct buf *text, struct errctx *err)
         return complain(path, err);
     return 0;
 }
+
+int files_copy(const char *from, const char *to, struct errctx *err)
+{
+    struct buf text = {0};
+    int rc = files_read(from, &text, err);
+
+    if (!rc)
+        rc = files_write(to, &text, err);
+    buf_done(&text);
+    return rc;
+}
+
+int files_copy_folder(const char *from, const char *to, struct errctx *err)
+{
+    DIR *dir = opendir(from);
+    const struct dirent *entry;
+    int rc;
+
+    if (!dir)
+        return complain(from, err);
+    rc = files_make_folder(to, err);
+    while (!rc && (entry = readdir(dir))) {
+        char source[PATH_MAX + NAME_MAX], target[PATH_MAX + NAME_MAX];
+
+        if (entry->d_type != DT_REG)
+            continue;
+        (void)snprintf(source, sizeof source, "%s/%s", from, entry->d_name);
+        (void)snprintf(target, sizeof target, "%s/%s", to, entry->d_name);
+        rc = files_copy(source, target, err);
+    }
+    (void)closedir(dir); /* only read */
+    return rc;
+}

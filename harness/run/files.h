@@ -25,4 +25,10 @@ __attribute__((warn_unused_result)) int files_read(const char *path, struct buf 
 __attribute__((warn_unused_result)) int files_write(const char *path, const struct buf *text,
                                                     struct errctx *err);
 
+/* Copy a file, or the regular files of a folder (made anew; folders in it are left out). */
+__attribute__((warn_unused_result)) int files_copy(const char *from, const char *to,
+                                                   struct errctx *err);
+__attribute__((warn_unused_result)) int files_copy_folder(const char *from, const char *to,
+                                                          struct errctx *err);
+
 #endif

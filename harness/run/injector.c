@@ -6,6 +6,7 @@
 #include "harness/run/exposure.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,9 +68,9 @@ static void fail(struct injected *f, const char *what, const char *error)
 {
     struct injector *injector = f->injector;
 
-    if (!injector->error[0])
-        (void)snprintf(injector->error, sizeof injector->error, "%s of %s: %s", what,
-                       f->fault->target, error);
+    if (!injector->failure.message[0])
+        (void)err_set(&injector->failure, EIO, ERR_FATAL, "%s of %s: %s", what, f->fault->target,
+                      error);
     note(f, "%s of %s failed", what, f->fault->target);
 }
 

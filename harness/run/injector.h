@@ -65,7 +65,7 @@ struct injector {
     unsigned n;
     struct injected fault[SCHEDULE_FAULTS_MAX];
     bool stopped;
-    char error[256]; /* a target could not be brought back; "" */
+    struct errctx failure; /* a target could not be hit or brought back; else message is "" */
 };
 
 /* Arm the timers; `load_at_us` is time 0 of the schedule. Must not be moved afterwards. */

@@ -117,7 +117,7 @@ static bool load_over(void *arg)
 {
     const struct live *live = arg;
 
-    return live->crew.load_finished || live->injector.error[0] ||
+    return live->crew.load_finished || live->injector.failure.message[0] ||
            !roles_running(&live->crew.roles, "load");
 }
 
@@ -125,7 +125,7 @@ static bool faults_over(void *arg)
 {
     const struct live *live = arg;
 
-    return live->injector.error[0] || injector_over(&live->injector);
+    return live->injector.failure.message[0] || injector_over(&live->injector);
 }
 
 static int wait_for(struct live *live, bool (*over)(void *arg), int64_t timeout_us,
@@ -137,8 +137,8 @@ static int wait_for(struct live *live, bool (*over)(void *arg), int64_t timeout_
         return err_set(err, EINTR, ERR_ABORT, "interrupted");
     if (rc)
         return err_set(err, -rc, ERR_FATAL, "%s did not end in time", what);
-    if (live->injector.error[0])
-        return err_set(err, EIO, ERR_FATAL, "%s", live->injector.error);
+    if (live->injector.failure.message[0])
+        return err_set(err, EIO, ERR_FATAL, "%s", live->injector.failure.message);
     return 0;
 }
 
@@ -204,10 +204,12 @@ static int look_at_what_did_not_settle(struct live *live, struct errctx *err)
 static void name_the_ended(struct live *live)
 {
     struct settling *s = &live->settling;
+    char why[160];
 
-    if (!s->settled && live->crew.ended[0])
-        (void)snprintf(s->why, sizeof s->why, "%s ended by itself (logs/%s.log)", live->crew.ended,
-                       live->crew.ended);
+    if (s->settled || !live->crew.ended[0])
+        return;
+    roles_why(&live->crew.roles, live->crew.ended, why, sizeof why);
+    (void)snprintf(s->why, sizeof s->why, "%s ended by itself: %s", live->crew.ended, why);
 }
 
 static int settle(struct live *live, struct errctx *err)

@@ -109,6 +109,25 @@ int roles_restarted(struct roles *roles, const char *name, struct errctx *err)
     return connect_control(roles, role, err);
 }
 
+void roles_why(struct roles *roles, const char *name, char *ret_why, size_t size)
+{
+    json_t *list;
+    const json_t *p;
+    size_t i;
+
+    (void)snprintf(ret_why, size, "nobody knows why");
+    if (keeper_list(roles->keeper, &list, NULL))
+        return;
+    json_array_foreach (list, i, p) {
+        const char *why = json_string_value(json_object_get(p, "why"));
+        const char *of = json_string_value(json_object_get(p, "name"));
+
+        if (why && *why && of && strcmp(of, name) == 0)
+            (void)snprintf(ret_why, size, "%s", why);
+    }
+    json_decref(list);
+}
+
 int roles_stop(struct roles *roles, enum role_kind kind, struct errctx *err)
 {
     for (unsigned i = 0; i < roles->n; i++) {

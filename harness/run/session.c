@@ -5,13 +5,17 @@
 #include "base/loop.h"
 #include "base/mem.h"
 #include "harness/run/await.h"
+#include "harness/run/files.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 /* --- signals and events ----------------------------------------------------------------------- */
 
@@ -58,13 +62,31 @@ static int servers_up(struct session *session, struct errctx *err)
     return keeper_servers_up(session->keeper, names, n, err);
 }
 
+/* Every run empties the stores: two sessions at the keeper of `up` would spoil each other's. */
+static int take_turn(struct session *session, struct errctx *err)
+{
+    char path[PATH_MAX];
+    int rc = keeper_folder(session->keeper, "turn", path, err);
+
+    if (rc)
+        return rc;
+    session->turn = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (session->turn < 0)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    if (flock(session->turn, LOCK_EX | LOCK_NB))
+        return err_set(err, EBUSY, ERR_ABORT,
+                       "another syncbed is using the servers that \"syncbed up\" started");
+    return 0;
+}
+
 static int find_keeper(struct session *session, struct errctx *err)
 {
     int rc = keeper_attach(session->base, on_keeper, session, &session->keeper, err);
 
-    if (rc != -ENOENT)
-        return rc;
-    return keeper_start(session->base, KEEPER_OF_CALLER, on_keeper, session, &session->keeper, err);
+    if (rc == -ENOENT)
+        rc = keeper_start(session->base, KEEPER_OF_CALLER, on_keeper, session, &session->keeper,
+                          err);
+    return rc ? rc : take_turn(session, err);
 }
 
 /* Of what the keeper has up, the stores of this experiment. */
@@ -113,7 +135,7 @@ int session_open(struct session *session, const struct experiment *experiment, c
     int64_t began_us = clock_now_us();
     int rc;
 
-    *session = (struct session){.experiment = experiment};
+    *session = (struct session){.experiment = experiment, .turn = -1};
     (void)snprintf(session->out, sizeof session->out, "%s", out);
     progress_init(&session->progress);
     phases_add_text(&session->phases, getenv("SYNCBED_PHASES"));
@@ -144,6 +166,8 @@ void session_close(struct session *session)
     log_admin_free(session->log);
     if (session->keeper)
         keeper_free(session->keeper);
+    if (session->turn >= 0)
+        (void)close(session->turn); /* nothing was written through it */
     free(session->broken_off);
     event_free(session->on_sigint);
     event_free(session->on_sigterm);
@@ -194,5 +218,31 @@ int session_reset(struct session *session, struct errctx *err)
     rc = await_all(session->base, &all.await, err);
     if (!rc && all.failed)
         rc = err_set(err, EIO, ERR_FATAL, "%s cannot be emptied: %s", all.failed, all.why);
+    return rc;
+}
+
+/* --- what is kept ----------------------------------------------------------------------------- */
+
+int session_keep_logs(struct session *session, const char *folder, struct errctx *err)
+{
+    json_t *list;
+    const json_t *p;
+    size_t i;
+    int rc = keeper_list(session->keeper, &list, err);
+
+    if (rc)
+        return rc;
+    json_array_foreach (list, i, p) {
+        const char *name = json_string_value(json_object_get(p, "name"));
+        const char *log = json_string_value(json_object_get(p, "log"));
+        const char *kind = json_string_value(json_object_get(p, "kind"));
+        char copy[PATH_MAX + ROLE_NAME_SIZE];
+
+        if (rc || !name || !log || !kind || strcmp(kind, "role") == 0)
+            continue;
+        (void)snprintf(copy, sizeof copy, "%s/logs/%s.log", folder, name);
+        rc = files_copy(log, copy, err);
+    }
+    json_decref(list);
     return rc;
 }

@@ -24,7 +24,7 @@
 struct session {
     const struct experiment *experiment;
     char out[PATH_MAX];
-    bool keep; /* leave the front doors' data in the run folders */
+    bool keep; /* leave the front doors' data and the servers' output in the run folders */
 
     struct event_base *base;
     struct event *on_sigint;
@@ -32,6 +32,7 @@ struct session {
     int signal; /* the one that came; 0: none */
 
     struct keeper *keeper;
+    int turn; /* the lock that makes two sessions at one keeper impossible; -1: none */
     /* Whom to tell that a child of the keeper ended: the run that goes on. */
     void (*exited)(void *arg, const char *name);
     void *exited_arg;
@@ -60,6 +61,10 @@ __attribute__((warn_unused_result)) int session_open(struct session *session,
 
 /* Ends everything that this session started. */
 void session_close(struct session *session);
+
+/* Copy what the servers have said so far into FOLDER/logs. */
+__attribute__((warn_unused_result)) int session_keep_logs(struct session *session,
+                                                          const char *folder, struct errctx *err);
 
 /* Every server up, also those that a fault left dead, and every store empty. */
 __attribute__((warn_unused_result)) int session_reset(struct session *session, struct errctx *err);

@@ -63,9 +63,10 @@ static int work(struct warming *w, const struct experiment_run *run, const char 
     rc = loop_until(w->session->base, is_over, w, timeout_us);
     if (rc == -EINTR)
         return err_set(err, EINTR, ERR_ABORT, "interrupted");
-    if (rc || !w->crew.load_finished)
-        return err_set(err, EIO, ERR_FATAL, "the warm-up's load broke off: see %s/logs", folder);
-    return crew_stop(&w->crew, err);
+    if (rc)
+        return err_set(err, -rc, ERR_FATAL, "the warm-up's load did not end in time");
+    rc = crew_check_load(&w->crew, err);
+    return rc ? rc : crew_stop(&w->crew, err);
 }
 
 int warm_up(struct session *session, const struct experiment_run *run, const char *folder,

@@ -1,0 +1,43 @@
+#!/bin/bash
+# Each approach × each kind of kill and pause, on real servers with a short load: what is promised is
+# kept, every fault begins and ends, every run comes to rest.
+. "$(dirname "$0")/lib.sh"
+
+cat >"$work/kills.yaml" <<'YAML'
+question: Are promises kept whatever is killed?
+stores: [pg1, pg2, redis]
+workload: {name: fanout, rate_per_s: 150, duration_s: 2.5, keys: 100, clients: 8, read_share: 0.1, pairs: 0.1}
+approaches: [dual, xa, log]
+schedules:
+  - name: door_at_worst
+    faults: [{at_s: 0.8, kill: serve1, at: worst, gather: 4, restart_after_s: 0.5}]
+  - name: door_before_worst
+    faults: [{at_s: 0.8, kill: serve2, at: before-worst, gather: 2, restart_after_s: 0.5}]
+  - name: stores_killed
+    faults: [{at_s: 0.5, kill: redis, restart_after_s: 0.3}, {at_s: 1.2, kill: pg1, restart_after_s: 0.3}]
+  - name: store_paused
+    faults: [{at_s: 0.8, pause: pg2, for_s: 1}]
+  - name: sink_killed
+    faults: [{at_s: 0.8, kill: sink-pg1, at: worst, restart_after_s: 0.3}, {at_s: 1, kill: sink-redis, restart_after_s: 0.3}]
+  - name: log_killed
+    faults: [{at_s: 0.8, kill: kafka, restart_after_s: 0.2}]
+warm_up_s: 1
+YAML
+
+expect_status 0 "$syncbed" run "$work/kills.yaml" --out "$work/out"
+results=$work/out/results.json
+expect_result "$results" 'len(r["runs"]) == 18 and all(x["finished"] and x["settled"] for x in r["runs"])'
+expect_result "$results" 'run["dual/door_at_worst"]["verdicts"]["atomicity"]["verdict"] == "invalid"'
+expect_result "$results" 'run["xa/door_at_worst"]["in_doubt_s"] > 0.4'
+
+# At its worst moment exactly as many stood there as were to be gathered.
+for approach in dual xa log; do
+    grep -hq '"t":"begin".*"gathered":4' "$work"/out/runs/*-$approach-*door_at_worst*/faults.ndjson ||
+        die "$approach was not killed at its worst moment"
+done
+for faults in "$work"/out/runs/*/faults.ndjson; do
+    begun=$(grep -c '"t":"begin"' "$faults" || true)
+    [ "$begun" -eq "$(grep -c '"t":"end"' "$faults" || true)" ] || die "$faults: a fault did not end"
+    [ "$begun" -gt 0 ] || grep -q '"t":"skipped"' "$faults" || die "$faults: no fault at all"
+done
+expect_nothing_left "after the runs"
