@@ -313,7 +313,9 @@ void session_lost(struct session *s, const char *why)
 {
     struct job *job = s->job;
     struct job *following = s->following;
+    struct store_reply reply = {.status = STORE_OK};
 
+    reply_fail(&reply, STORE_UNKNOWN, why); /* `why` may be the connection's own */
     s->store->driver->disconnect(s);
     (void)event_del(&s->timer); /* cannot fail: it was assigned */
     s->job = NULL;
@@ -324,13 +326,10 @@ void session_lost(struct session *s, const char *why)
     memset(&s->identity, 0, sizeof s->identity);
     arm(&s->timer, STORE_RECONNECT_US);
     set_state(s, SESSION_DOWN);
-    if (job) {
-        s->reply.status = STORE_OK;
-        reply_fail(&s->reply, STORE_UNKNOWN, why);
-        end_job(job, &s->reply);
-    }
+    if (job)
+        end_job(job, &reply);
     if (following)
-        end_unsent(following, why);
+        end_unsent(following, reply.detail);
 }
 
 void session_unbind(struct session *s)
