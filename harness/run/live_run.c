@@ -204,7 +204,7 @@ static int look_at_what_did_not_settle(struct live *live, struct errctx *err)
 static void name_the_ended(struct live *live)
 {
     struct settling *s = &live->settling;
-    char why[160];
+    char why[140];
 
     if (s->settled || !live->crew.ended[0])
         return;

@@ -1,0 +1,51 @@
+# Sourced by the integration tests: the binary is $1, everything goes below $work, and nothing may be
+# left of it. A failure says in which line of which test.
+set -euo pipefail
+
+syncbed=$(realpath "$1")
+work=$(mktemp -d /var/tmp/syncbed-test-XXXXXX)
+export SYNCBED_DIR=$work/servers # so that what is ours can be told from what others run
+mkdir "$SYNCBED_DIR"
+trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; rm -rf "$work"' EXIT
+
+die() {
+    echo "$0: $*" >&2
+    exit 1
+}
+
+# The pids of processes that a keeper of this test started: they carry its folder as a mark.
+ours() {
+    grep -lzs "^SYNCBED_PROCESS=$SYNCBED_DIR/" /proc/[0-9]*/environ | cut -d/ -f3 || true
+}
+
+# Within five seconds no process, no folder and no lock of this test is left.
+expect_nothing_left() {
+    for _ in $(seq 50); do
+        [ -z "$(ours)" ] && [ -z "$(find "$SYNCBED_DIR" -mindepth 1 -not -name syncbed-ports)" ] && return
+        sleep 0.1
+    done
+    ps -o pid,args -p "$(ours | paste -sd, -)" >&2 || true
+    find "$SYNCBED_DIR" -mindepth 1 | head >&2
+    die "something is left ($*)"
+}
+
+# expect_status WANT COMMAND …: its output goes to $work/said.
+expect_status() {
+    local want=$1 status=0
+    shift
+    "$@" >"$work/said" 2>&1 || status=$?
+    [ "$status" -eq "$want" ] && return
+    tail -40 "$work/said" >&2
+    die "status $status, not $want: $*"
+}
+
+# result FILE PYTHON: evaluate an expression over `r`, the results, and `run`, its runs by
+# "approach/schedule"; it must be true.
+expect_result() {
+    python3 - "$1" "$2" <<'PYTHON' || die "not so: $2"
+import json, sys
+r = json.load(open(sys.argv[1]))
+run = {x["approach"] + "/" + x["schedule"]: x for x in r["runs"]}
+sys.exit(0 if eval(sys.argv[2]) else 1)
+PYTHON
+}
