@@ -49,6 +49,7 @@ struct work {
     unsigned n_parts;
     unsigned n_sent;
     unsigned n_answered;
+    bool some_wrote;
     struct part part[STORES_MAX];
     struct dual_answer answer[STORES_MAX];
     struct reply reply; /* its reads are gathered here */
@@ -209,6 +210,13 @@ static void take_answer(struct part *part, const struct store_reply *reply)
     }
 }
 
+/* The moment that makes dual writes what they are: one store has it, another does not. */
+static bool first_to_write(const struct work *work, const struct dual_answer *answer)
+{
+    return answer->status == STORE_OK && answer->writes && !work->some_wrote &&
+           work->n_answered < work->n_parts;
+}
+
 static void on_answer(void *arg, const struct store_reply *reply)
 {
     struct part *part = arg;
@@ -216,9 +224,11 @@ static void on_answer(void *arg, const struct store_reply *reply)
 
     take_answer(part, reply);
     work->n_answered++;
-    if (work->n_answered == 1 &&
-        crash_point_reach(&work->stand, CRASH_DUAL_FIRST_ANSWERED, go_on, work))
-        return;
+    if (first_to_write(work, &work->answer[part - work->part])) {
+        work->some_wrote = true;
+        if (crash_point_reach(&work->stand, CRASH_DUAL_FIRST_ANSWERED, go_on, work))
+            return;
+    }
     if (!work->stand.held) /* in parallel, the others' answers come while this stands held */
         go_on(work);
 }
