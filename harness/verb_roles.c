@@ -39,8 +39,5 @@ int verb_load(const struct cli_args *args)
 
 int verb_keeper(const struct cli_args *args)
 {
-    char verb[] = KEEPER_VERB, until[] = KEEPER_UNTIL_FLAG;
-    char *argv[] = {verb, cli_given(args, "until-down") ? until : NULL, NULL};
-
-    return keeper_main(argv[1] ? 2 : 1, argv);
+    return keeper_main(cli_given(args, "until-down"));
 }

@@ -78,7 +78,10 @@ static int find_jars(char ret_folder[PATH_MAX], struct errctx *err)
                    jar);
 }
 
-/* Warnings of all, and what the broker says of its own state. */
+/*
+ * Warnings, and when the broker has started. Exceptions on one line: what a message quotes of the
+ * log has to hold the reason, not the end of a stack trace.
+ */
 static int write_logging(const struct server *server, struct errctx *err)
 {
     return text_file_write(server->folder, "log4j2.properties",
@@ -86,10 +89,11 @@ static int write_logging(const struct server *server, struct errctx *err)
                            "appender.out.type = Console\n"
                            "appender.out.name = out\n"
                            "appender.out.layout.type = PatternLayout\n"
-                           "appender.out.layout.pattern = [%%d] %%p %%m (%%c)%%n\n"
+                           "appender.out.layout.pattern = "
+                           "[%%d] %%p %%m (%%c)%%notEmpty{ %%ex{short.message}}%%n\n"
                            "rootLogger.level = warn\n"
                            "rootLogger.appenderRef.out.ref = out\n"
-                           "logger.server.name = kafka.server\n"
+                           "logger.server.name = kafka.server.KafkaRaftServer\n"
                            "logger.server.level = info\n",
                            err);
 }

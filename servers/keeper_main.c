@@ -163,7 +163,7 @@ static int open_all(struct keeper_daemon *k, bool until_down, struct errctx *err
         return r;
     k->env = (struct process_env){
         .base = k->base, .folder = k->folder.path, .event = on_process_event, .arg = k};
-    k->ports = ports_new(folder_place());
+    k->ports = ports_new(PORTS_PLACE);
     if (until_down)
         log_to_folder(k);
     return listen_at(k, err);
@@ -219,19 +219,11 @@ static void ignore_terminal(void)
     (void)setsid(); /* fails when we lead a session already */
 }
 
-int keeper_main(int argc, char **argv)
+int keeper_main(bool until_down)
 {
     struct keeper_daemon keeper = {.folder = {.lock = -1}};
-    bool until_down = argc == 2 && strcmp(argv[1], KEEPER_UNTIL_FLAG) == 0;
     int status;
 
-    if (argc > 1 && !until_down) {
-        (void)fprintf(stderr,
-                      "syncbed " KEEPER_VERB ": takes nothing but " KEEPER_UNTIL_FLAG
-                      ", not \"%s\"\n",
-                      argv[1]);
-        return 2;
-    }
     ignore_terminal();
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 || chdir("/") < 0) {
         (void)fprintf(stderr, "syncbed " KEEPER_VERB ": %s\n", strerror(errno));

@@ -11,10 +11,12 @@
 #ifndef SYNCBED_SERVERS_KEEPER_MAIN_H
 #define SYNCBED_SERVERS_KEEPER_MAIN_H
 
+#include <stdbool.h>
+
 #define KEEPER_VERB       "keeper"
 #define KEEPER_UNTIL_FLAG "--until-down"
 
-/* argv[0] is the verb; returns the exit status. */
-int keeper_main(int argc, char **argv);
+/* Returns the exit status. */
+int keeper_main(bool until_down);
 
 #endif

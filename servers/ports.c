@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 #include <assert.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -41,20 +43,38 @@ struct ports {
     size_t n_named, named_capacity;
 };
 
-struct ports *ports_new(const char *folder)
-{
-    struct ports *ports = mem_alloc(sizeof *ports);
-
-    assert(strlen(folder) + sizeof LOCK_FOLDER + 16 < sizeof ports->folder);
-    (void)snprintf(ports->folder, sizeof ports->folder, "%s/" LOCK_FOLDER, folder);
-    return ports;
-}
-
 static void lock_path(const struct ports *ports, uint16_t first, char ret_path[PATH_MAX])
 {
     int n = snprintf(ret_path, PATH_MAX, "%s/%u", ports->folder, (unsigned)first);
 
     assert(n > 0 && n < PATH_MAX);
+}
+
+/* Remove the lock files of keepers that were killed. */
+static void sweep(const struct ports *ports)
+{
+    DIR *dir = opendir(ports->folder);
+    const struct dirent *entry;
+    char path[PATH_MAX];
+
+    while (dir && (entry = readdir(dir))) {
+        if (!isdigit((unsigned char)entry->d_name[0]))
+            continue;
+        lock_path(ports, (uint16_t)atoi(entry->d_name), path);
+        file_unlock(path, file_lock_existing(path));
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+struct ports *ports_new(const char *place)
+{
+    struct ports *ports = mem_alloc(sizeof *ports);
+
+    assert(strlen(place) + sizeof LOCK_FOLDER + 16 < sizeof ports->folder);
+    (void)snprintf(ports->folder, sizeof ports->folder, "%s/" LOCK_FOLDER, place);
+    sweep(ports);
+    return ports;
 }
 
 void ports_free(struct ports *ports)

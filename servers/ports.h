@@ -1,7 +1,7 @@
 /*
  * ports.h - loopback ports that are ours while we live, each kept by the name it was given to.
  *
- * Ports come from blocks, each held by a lock on <folder>/syncbed-ports/<first>, below 32768 and
+ * Ports come from blocks, each held by a lock on /var/tmp/syncbed-ports/<first>, below 32768 and
  * outside the range from which the kernel takes ports for outgoing connections, so that neither
  * another keeper nor a client's own end can take one between a kill and a restart.
  */
@@ -15,10 +15,16 @@
 #define PORTS_BLOCK     32U
 #define PORTS_NAME_SIZE 64
 
+/* Ports are the machine's, so all its keepers have to meet here, wherever their folders are. */
+#define PORTS_PLACE "/var/tmp"
+
 struct ports;
 
-/* `folder` is where the folder of locks lives, as /var/tmp. Nothing is taken yet. */
-struct ports *ports_new(const char *folder);
+/*
+ * `place` is where the folder of locks lives: PORTS_PLACE, but in tests. Takes nothing yet; removes
+ * what killed keepers left there.
+ */
+struct ports *ports_new(const char *place);
 void ports_free(struct ports *ports); /* gives all back, removes the lock files */
 
 /*

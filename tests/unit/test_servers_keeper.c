@@ -398,7 +398,7 @@ int main(int argc, char **argv)
     };
 
     if (argc > 1 && strcmp(argv[1], KEEPER_VERB) == 0)
-        return keeper_main(argc - 1, argv + 1);
+        return keeper_main(argc > 2);
     if (argc > 2 && strcmp(argv[1], "role") == 0)
         return be_role(argv[2]);
     if (argc > 1 && strcmp(argv[1], "owner") == 0)
