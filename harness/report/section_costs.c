@@ -29,7 +29,7 @@ static const struct column latency_columns[] = {
     {"service p99", "latency_ms.service.p99", UNIT_MS},
 };
 
-static const struct column cost_columns[] = {
+static const struct column answer_columns[] = {
     {"ok", "ops.ok", UNIT_COUNT},
     {"ok, decided only", "ops.ok_decided", UNIT_COUNT},
     {"failed", "ops.fail", UNIT_COUNT},
@@ -37,6 +37,9 @@ static const struct column cost_columns[] = {
     {"… happened", "ops.info_happened", UNIT_COUNT},
     {"… did not", "ops.info_did_not", UNIT_COUNT},
     {"ok per second", "ok_per_s", UNIT_RATE},
+};
+
+static const struct column waiting_columns[] = {
     {"longest gap", "longest_gap_s", UNIT_S},
     {"longest in doubt", "in_doubt_s", UNIT_S},
     {"in doubt, txn·s", "in_doubt_txn_s", UNIT_RATE},
@@ -46,7 +49,8 @@ static const struct column cost_columns[] = {
 };
 
 #define N_LATENCY (sizeof latency_columns / sizeof latency_columns[0])
-#define N_COST    (sizeof cost_columns / sizeof cost_columns[0])
+#define N_ANSWER  (sizeof answer_columns / sizeof answer_columns[0])
+#define N_WAITING (sizeof waiting_columns / sizeof waiting_columns[0])
 
 static void number_cell(struct buf *out, const json_t *run, const struct column *column)
 {
@@ -144,8 +148,10 @@ void section_costs(struct buf *out, const struct report *r)
         buf_printf(out, "<h3>%s</h3>", levels[i].title);
         table(out, r, levels[i].level, latency_columns, N_LATENCY);
     }
-    buf_append_str(out, "<h3>Answers, gaps and waiting</h3>");
-    table(out, r, LEVELS, cost_columns, N_COST);
+    buf_append_str(out, "<h3>What clients were told</h3>");
+    table(out, r, LEVELS, answer_columns, N_ANSWER);
+    buf_append_str(out, "<h3>Gaps, waiting and catching up</h3>");
+    table(out, r, LEVELS, waiting_columns, N_WAITING);
     buf_append_str(out, "</section>\n");
 }
 

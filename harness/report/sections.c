@@ -46,6 +46,40 @@ static void approach_cell(struct buf *out, const char *approach)
     buf_append_str(out, "</th>");
 }
 
+/* One sentence an approach: in how many of its settings which mark was earned. */
+static void answer_of(struct buf *out, const struct report *r, const char *approach)
+{
+    static const char *const words[STORY_MARKS] = {
+        [STORY_AGREE] = "kept every promise, and the stores agree in the end",
+        [STORY_ANOMALIES] = "left anomalies that do not go away",
+        [STORY_UNKNOWN] = "cannot be told",
+        [STORY_BROKEN] = "broke a promise",
+    };
+    unsigned n[STORY_MARKS] = {0}, total = 0;
+    const char *before = " ";
+
+    for (unsigned s = 0; s < r->n_schedules; s++) {
+        unsigned runs;
+        const json_t *run = report_cell(r, approach, r->schedule[s], &runs);
+
+        if (run) {
+            n[story_mark_of(run)]++;
+            total++;
+        }
+    }
+    buf_printf(out, "<li><span class=\"approach %s\">%s</span>", approach, approach);
+    for (int mark = STORY_BROKEN; mark >= STORY_AGREE; mark--) {
+        if (n[mark] == 0)
+            continue;
+        buf_printf(out, "%s<span class=\"t-%s\">%s</span>", before, mark_class[mark], words[mark]);
+        if (total > 1)
+            buf_printf(out, n[mark] == total ? " in all %u settings" : " in %u of %u settings",
+                       n[mark], total);
+        before = "; ";
+    }
+    buf_append_str(out, ".</li>\n");
+}
+
 void section_head(struct buf *out, const struct report *r)
 {
     const char *question = story_text(r->results, "question");
@@ -55,9 +89,13 @@ void section_head(struct buf *out, const struct report *r)
     buf_append_str(out, "</p><h1>");
     html_text(out, *question ? question : story_text(r->results, "experiment"));
     buf_append_str(out,
-                   "</h1><p class=\"answer\">The same writes, at the same planned times, through "
-                   "each approach, on the same real servers, with the same faults. What follows "
-                   "was read from the stores after everything had come to rest.</p></header>\n");
+                   "</h1><p class=\"lead\">The same writes, at the same planned times, through "
+                   "each approach, to the same real servers, with the same faults. Then "
+                   "everything came to rest, and the stores were read.</p>"
+                   "<ul class=\"answers\">\n");
+    for (unsigned a = 0; a < r->n_approaches; a++)
+        answer_of(out, r, r->approach[a]);
+    buf_append_str(out, "</ul></header>\n");
 }
 
 static void verdict_cell(struct buf *out, const struct report *r, const char *approach,

@@ -4,6 +4,7 @@
 #include "harness/checkers/checkers.h"
 #include "harness/report/html.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A gap or a blocked key shorter than this is noise, not a story. */
@@ -112,38 +113,47 @@ static void anomalies(struct buf *out, const json_t *run)
     }
 }
 
+static void count_phrase(struct buf *out, const char *before, double count, const char *after)
+{
+    buf_printf(out, "<li>%s", before);
+    html_count(out, (long long)count);
+    buf_printf(out, "%s</li>", after);
+}
+
+/* Who waited behind a key in doubt, and whether anybody else did: the claim about two-phase commit.
+ */
+static void blocked(struct buf *out, const json_t *run)
+{
+    double keys, others, longest_s;
+
+    if (!story_number(run, "blocked.in_doubt.keys", &keys) ||
+        !story_number(run, "blocked.other.keys", &others))
+        return;
+    if (keys >= 1 && story_number(run, "blocked.in_doubt.longest_s", &longest_s))
+        buf_printf(out, "<li>%.0f key%s in doubt blocked, up to %.1f s%s</li>", keys,
+                   keys > 1 ? "s" : "", longest_s, others < 1 ? "; no other key" : "");
+    if (others >= 1 && story_number(run, "blocked.other.longest_s", &longest_s))
+        buf_printf(out, "<li>%.0f key%s blocked without being in doubt, up to %.1f s</li>", others,
+                   others > 1 ? "s" : "", longest_s);
+}
+
 static void availability(struct buf *out, const json_t *run)
 {
-    double keys, seconds, count, of;
+    double seconds, count, of;
+    char of_text[48];
 
     if (story_number(run, "longest_gap_s", &seconds) && seconds >= WORTH_TELLING_S)
         buf_printf(out, "<li>nothing acknowledged for %.1f s</li>", seconds);
-    if (story_number(run, "blocked.in_doubt.keys", &keys) && keys >= 1 &&
-        story_number(run, "blocked.in_doubt.longest_s", &seconds))
-        buf_printf(out, "<li>%.0f key%s in doubt blocked, up to %.1f s</li>", keys,
-                   keys > 1 ? "s" : "", seconds);
-    if (story_number(run, "blocked.other.keys", &keys) &&
-        story_number(run, "blocked.other.longest_s", &seconds))
-        buf_printf(out,
-                   keys >= 1 ? "<li>%.0f other key%s blocked, up to %.1f s</li>"
-                             : "<li>no other key blocked</li>",
-                   keys, keys > 1 ? "s" : "", seconds);
+    blocked(out, run);
     if (story_number(run, "ops.fail", &count) && count >= 1 &&
         story_number(run, "ops.invoked", &of)) {
-        buf_append_str(out, "<li>");
-        html_count(out, (long long)count);
-        buf_append_str(out, " of ");
-        html_count(out, (long long)of);
-        buf_append_str(out, " refused</li>");
+        (void)snprintf(of_text, sizeof of_text, " of %.0f writes refused", of);
+        count_phrase(out, "", count, of_text);
     }
     if (story_number(run, "ops.info", &count) && count >= 1)
-        buf_printf(out, "<li>%.0f answer%s unknown to the client</li>", count,
-                   count > 1 ? "s" : "");
-    if (story_number(run, "sink_lag_max", &count) && count >= 1) {
-        buf_append_str(out, "<li>a sink fell ");
-        html_count(out, (long long)count);
-        buf_append_str(out, " records behind</li>");
-    }
+        count_phrase(out, "", count, count > 1 ? " answers never came" : " answer never came");
+    if (story_number(run, "sink_lag_max", &count) && count >= 1)
+        count_phrase(out, "a sink fell ", count, " records behind, and caught up");
 }
 
 void story_phrases(struct buf *out, const json_t *run)
