@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "servers/spawn.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 #define STOP_MAX_US      (2 * US_PER_S)
 #define STOP_PAUSE_NS    500000
-#define ENVIRONMENT_SIZE 65536
+#define ENVIRONMENT_SIZE (256 * 1024)
 #define TITLE            "postgres: "
 
 struct task {
@@ -56,6 +57,7 @@ static bool mark_matches(const char *text, const char *mark)
 {
     size_t size = strlen(mark);
 
+    assert(size > 1); /* "/" would be everybody's */
     if (strncmp(text, mark, size) != 0)
         return false;
     return mark[size - 1] == '/' || text[size] == '\0' || text[size] == ':';

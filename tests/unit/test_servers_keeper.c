@@ -269,6 +269,7 @@ static void up_is_found_again_and_only_once(void **state)
 {
     struct fixture *f = *state;
     struct keeper *first, *second, *third;
+    const char *const argv[] = {"syncbed", "role", "willing", NULL};
     uint16_t port, port_again;
     char mark[PATH_MAX];
 
@@ -280,9 +281,11 @@ static void up_is_found_again_and_only_once(void **state)
     must(keeper_attach(f->base, NULL, NULL, &second, &err));
     must(keeper_port(second, "pg1", &port_again, &err));
     assert_int_equal(port, port_again);
+    must(keeper_start_role(second, "serve1", argv, f->log, &port, &err));
     assert_int_equal(keeper_start(f->base, KEEPER_UNTIL_DOWN, NULL, NULL, &third, &err),
                      -EREMOTEIO);
     assert_non_null(strstr(err.message, "up already"));
+    assert_string_equal(fixture_field(second, "serve1", "state"), "ready"); /* undisturbed */
     must(keeper_down(second, &err));
     assert_true(fixture_is_gone(mark));
     keeper_free(second);
