@@ -6,6 +6,7 @@
 #include "servers/keeper_daemon.h"
 #include "servers/process_tree.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -77,6 +78,7 @@ static void end_all(struct keeper_daemon *k)
     char mark[PATH_MAX + 1];
     struct tree all = {.root = getpid(), .mark = mark};
 
+    assert(k->folder.path[0]);
     (void)snprintf(mark, sizeof mark, "%s/", k->folder.path);
     (void)tree_stop(&all); /* the rest is repeated until none is left */
     for (unsigned tries = 0; tries < END_TRIES; tries++) {
@@ -172,15 +174,15 @@ static int open_all(struct keeper_daemon *k, bool until_down, struct errctx *err
 /* The socket goes last: whoever waits at it for the end then finds nothing left. */
 static void close_all(struct keeper_daemon *k)
 {
+    if (!k->folder.path[0])
+        return; /* it never began: another one may be up, and nothing of that is ours to end */
     end_all(k);
     for (size_t i = 0; i < k->n_processes; i++)
         process_free(k->process[i]);
     free(k->process);
     ports_free(k->ports);
-    if (k->folder.path[0]) {
-        server_kinds_release(k->folder.path);
-        folder_remove(&k->folder);
-    }
+    server_kinds_release(k->folder.path);
+    folder_remove(&k->folder);
     rpc_server_free(k->rpc);
 }
 
