@@ -6,6 +6,7 @@ syncbed=$(realpath "$1")
 work=$(mktemp -d /var/tmp/syncbed-test-XXXXXX)
 export SYNCBED_DIR=$work/servers # so that what is ours can be told from what others run
 mkdir "$SYNCBED_DIR"
+chmod 755 "$work" # the servers' user has to get through
 trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; rm -rf "$work"' EXIT
 
 die() {
@@ -21,7 +22,7 @@ ours() {
 # Within five seconds no process, no folder and no lock of this test is left.
 expect_nothing_left() {
     for _ in $(seq 50); do
-        [ -z "$(ours)" ] && [ -z "$(find "$SYNCBED_DIR" -mindepth 1 -not -name syncbed-ports)" ] && return
+        [ -z "$(ours)" ] && [ -z "$(find "$SYNCBED_DIR" -mindepth 1)" ] && return
         sleep 0.1
     done
     ps -o pid,args -p "$(ours | paste -sd, -)" >&2 || true
