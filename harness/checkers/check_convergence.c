@@ -2,6 +2,7 @@
  * convergence: when everything has come to rest, the stores agree, and each store's value is what
  * its own journal makes of it.
  */
+#include "base/buf.h"
 #include "harness/checkers/checkers.h"
 
 #include <stdio.h>
@@ -78,22 +79,55 @@ static bool state_is_fold(const struct run_data *run, uint32_t state)
 static void mark_last(const struct run_data *run, uint32_t state, struct example *e)
 {
     const struct run_state *s = &run->state[state];
-    const struct run_entry *last = &run->entry[s->first + s->n_entries - 1];
+    const struct run_entry *last;
 
     if (s->n_entries == 0)
         return;
+    last = &run->entry[s->first + s->n_entries - 1];
     example_op(e, last->op);
     example_mark_all(run, e, last->request);
 }
 
-/* `bits[i]`: the stores that hold the i-th different value. */
+/* The different values of a key, and which stores hold each. */
+struct values {
+    unsigned n;
+    uint32_t word[STORES_MAX]; /* RUN_NONE: the key is missing there */
+    uint32_t stores[STORES_MAX];
+};
+
+static void add_value(struct values *values, uint32_t word, unsigned store)
+{
+    unsigned i = 0;
+
+    while (i < values->n && values->word[i] != word)
+        i++;
+    if (i == values->n)
+        values->word[values->n++] = word;
+    values->stores[i] |= UINT32_C(1) << store;
+}
+
+/* "ends as x in pg1 but as y in pg2", "is missing in pg1 but ends as x in pg2 and redis" */
+static void say_values(const struct run_data *run, const struct values *values, struct buf *out)
+{
+    bool ends = false;
+
+    for (unsigned i = 0; i < values->n; i++) {
+        const char *glue = i == 0 ? "" : i + 1 == values->n ? " but " : ", ";
+
+        if (values->word[i] == RUN_NONE)
+            buf_printf(out, "%sis missing", glue);
+        else
+            buf_printf(out, "%s%sas %s", glue, ends ? "" : "ends ", run_word(run, values->word[i]));
+        ends = ends || values->word[i] != RUN_NONE;
+        buf_printf(out, " in %s", phrase_stores(run, values->stores[i]));
+    }
+}
+
 static void report_values(const struct run_data *run, uint32_t key, struct verdict *ret)
 {
-    uint32_t value[STORES_MAX] = {0}, bits[STORES_MAX] = {0};
     struct example *e = verdict_add(ret, key);
-    unsigned n = 0, i;
-    char text[EXAMPLE_SENTENCE_MAX];
-    size_t used = 0;
+    struct values values = {0};
+    struct buf text = {0};
 
     if (!e)
         return;
@@ -102,23 +136,12 @@ static void report_values(const struct run_data *run, uint32_t key, struct verdi
 
         if (!run->state[state].asked && run->state[state].value == RUN_NONE)
             continue;
-        for (i = 0; i < n && value[i] != run->state[state].value; i++)
-            continue;
-        if (i == n) {
-            value[n++] = run->state[state].value;
-            mark_last(run, state, e);
-        }
-        bits[i] |= UINT32_C(1) << store;
+        add_value(&values, run->state[state].value, store);
+        mark_last(run, state, e);
     }
-    for (i = 0; i < n && used < sizeof text - 1; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s%s in %s",
-                                 i == 0       ? ""
-                                 : i + 1 == n ? " but "
-                                              : ", ",
-                                 value[i] == RUN_NONE ? "is missing" : "ends as ",
-                                 value[i] == RUN_NONE ? "" : run_word(run, value[i]),
-                                 phrase_stores(run, bits[i]));
-    example_say(e, "%s %s.", intern_text(&run->keys, key), text);
+    say_values(run, &values, &text);
+    example_say(e, "%s %s.", intern_text(&run->keys, key), buf_str(&text));
+    buf_done(&text);
 }
 
 /* One violation a key at most. */

@@ -33,6 +33,7 @@
 struct run_micro {
     uint32_t state;
     uint32_t value; /* word: what it writes, or what it read; RUN_NONE for neither */
+    uint8_t kind;   /* enum op_kind, once more: joining journals is bound by cache misses */
 };
 
 /* Of one operation, beside what history_op says; op[i] belongs to history.op[i]. */

@@ -61,7 +61,8 @@ static int index_op(struct run_data *run, size_t i, uint32_t first, struct errct
                            "does not name",
                            run->dir, i, micro->store);
         state = run_add_state(run, micro->key, store);
-        run->micro[first + m] = (struct run_micro){state, value_of(run, op, m)};
+        run->micro[first + m] =
+            (struct run_micro){state, value_of(run, op, m), (uint8_t)micro->kind};
         if (micro->kind == OP_READ)
             continue;
         o->writes = (uint16_t)(o->writes | 1U << m);
@@ -119,26 +120,31 @@ static void set_argument(struct run_data *run, struct run_entry *entry, const st
         entry->value = intern_add(&run->words, op->value);
 }
 
+static bool was_asked(const struct run_data *run, const struct run_entry *entry)
+{
+    const struct run_op *op = &run->op[entry->op];
+    const struct run_micro *micro = &run->micro[op->first + entry->index];
+
+    if (!((unsigned)op->writes >> entry->index & 1U) || micro->state != entry->state ||
+        micro->kind != entry->kind)
+        return false;
+    if (entry->kind == OP_INCR)
+        return run->history.op[entry->op].txn->op[entry->index].delta == entry->delta;
+    return micro->value == entry->value;
+}
+
 /* Which operation of the history this entry is, if any; and whether it has been here before. */
 static void join(struct run_data *run, struct run_entry *entry)
 {
-    const struct history_txn *txn;
-    const struct run_micro *micro;
     struct run_op *op;
 
     if (entry->request >= run->n_op_of_word)
         return;
     entry->op = run->op_of_word[entry->request];
-    op = &run->op[entry->op];
-    txn = run->history.op[entry->op].txn;
-    if (entry->index >= txn->n_ops)
-        return;
-    micro = &run->micro[op->first + entry->index];
-    entry->asked = micro->state == entry->state && txn->op[entry->index].kind == entry->kind &&
-                   (entry->kind == OP_INCR ? txn->op[entry->index].delta == entry->delta
-                                           : micro->value == entry->value);
+    entry->asked = was_asked(run, entry);
     if (!entry->asked)
         return;
+    op = &run->op[entry->op];
     entry->again = ((unsigned)op->applied >> entry->index & 1U) != 0;
     op->applied = (uint16_t)(op->applied | 1U << entry->index);
 }

@@ -82,6 +82,10 @@ uint32_t journal_find(const struct run_data *run, uint32_t state, uint32_t reque
 
 void example_mark_all(const struct run_data *run, struct example *e, uint32_t request)
 {
+    for (unsigned i = 0; i < e->n_marks; i++) {
+        if (e->mark[i].request == request)
+            return;
+    }
     for (unsigned i = 0; i < run->n_stores; i++)
         example_mark(e, i, request, journal_find(run, e->key * run->n_stores + i, request));
 }

@@ -13,7 +13,7 @@
 
 #define VERDICT_EXAMPLES_MAX 10
 #define EXAMPLE_OPS_MAX      4
-#define EXAMPLE_MARKS_MAX    STORES_MAX * 2
+#define EXAMPLE_MARKS_MAX    (STORES_MAX * 2)
 #define EXAMPLE_SENTENCE_MAX 600
 
 enum verdict_word {
@@ -70,7 +70,7 @@ __attribute__((format(printf, 2, 3))) void example_say(struct example *e, const 
 void example_op(struct example *e, uint32_t op); /* once each; RUN_NONE is skipped */
 void example_mark(struct example *e, unsigned store, uint32_t request, uint32_t n);
 
-/* Mark where `request` stands in the journals of the example's key, at every store. */
+/* Mark where `request` stands in the journals of the example's key, at every store; once each. */
 void example_mark_all(const struct run_data *run, struct example *e, uint32_t request);
 
 /* The n of the first entry of `request` in a journal, or 0. Linear: for examples. */

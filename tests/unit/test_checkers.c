@@ -284,7 +284,7 @@ static void stores_that_end_with_different_values_diverge(void **state)
     built_apply(&b, x, 4U);
     built_apply(&b, built_write(&b, "c2-2", 1, 200, 205, HISTORY_OK), BUILT_ALL);
     expect("convergence",
-           "invalid, 1 of 2: user:0 ends as c1-1 in pg1 and pg2 but ends as c0-0 in redis.");
+           "invalid, 1 of 2: user:0 ends as c1-1 in pg1 and pg2 but as c0-0 in redis.");
 }
 
 static void a_key_that_a_store_lacks_diverges(void **state)
