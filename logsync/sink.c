@@ -49,7 +49,7 @@ struct sink {
         record[SINK_BATCH_RECORDS_MAX]; /* of the batch under way, as the store wants it */
     struct store_batch request;
     enum store_status answer;
-    char detail[STORE_DETAIL_SIZE];
+    char detail[STORE_DETAIL_SIZE]; /* of the store's last answer */
 };
 
 static void step(struct sink *s, const struct sink_event *ev);
@@ -182,18 +182,17 @@ static enum sink_failure failure_of(enum store_status status)
     return SINK_REFUSED;
 }
 
-static void failed(struct sink *s, enum store_status status, const char *detail)
+static void failed(struct sink *s, enum store_status status)
 {
     char text[STORE_DETAIL_SIZE + 128];
     enum sink_failure failure = failure_of(status);
 
     if (failure == SINK_LOST && !s->lost) {
         (void)snprintf(text, sizeof text, "%s: %s: %s; asking where it stands",
-                       store_name(s->store), store_status_name(status), detail);
+                       store_name(s->store), store_status_name(status), s->detail);
         on_notice(s, text);
     }
     s->lost = true;
-    (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
     step(s, &(struct sink_event){.type = SINK_EV_FAILED, .failure = failure});
 }
 
@@ -202,8 +201,9 @@ static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
 {
     struct sink *s = arg;
 
+    (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
     if (reply->status != STORE_OK) {
-        failed(s, reply->status, reply->detail);
+        failed(s, reply->status);
         return;
     }
     s->lost = false;
@@ -235,7 +235,7 @@ static void answered(struct sink *s)
         when_released(s->under_way, applied);
         return;
     }
-    failed(s, s->answer, s->detail);
+    failed(s, s->answer);
     empty(s->under_way);
 }
 
