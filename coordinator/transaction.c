@@ -237,13 +237,20 @@ void transaction_over(struct transaction *t, enum outcome outcome)
     coordinator_soon(co);
 }
 
+void transaction_drop_waiters(struct transaction *t)
+{
+    while (t->waiters) {
+        struct waiter *w = t->waiters;
+
+        t->waiters = w->next;
+        free(w);
+    }
+}
+
 void transaction_free(struct transaction *t)
 {
-    struct waiter *w, *tmp;
-
     (void)evtimer_del(&t->timer);
     crash_point_leave(&t->stand);
-    LL_FOREACH_SAFE(t->waiters, w, tmp)
-    free(w);
+    transaction_drop_waiters(t);
     free(t);
 }
