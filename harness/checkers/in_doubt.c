@@ -1,9 +1,19 @@
-/* What was in doubt, from the samples of every store: see metrics.h. */
+/*
+ * What was in doubt, from the samples of every store: see metrics.h.
+ *
+ * A store that is down cannot be asked, but what it holds can be inferred: when a commit decision
+ * is durable, every store of the transaction has prepared it. So a transaction with a decision that
+ * was sent before the store went, and whose client did not hear `everywhere` before it was back, is
+ * in doubt there all that time; and so is one that was acknowledged as `decided` meanwhile, if sent
+ * a moment later (a fault begins when it is ordered). The inference is added to the samples as two
+ * more of them, at the beginning and the end of the store's absence.
+ */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "harness/checkers/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * A transaction that passes through its prepared state for a few milliseconds is now and then met
@@ -11,6 +21,101 @@
  * less).
  */
 #define HELD_MIN_US INT64_C(300000)
+
+/* --- samples and what is inferred ---------------------------------------------------------------
+ */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct run_in_doubt *x = a, *y = b;
+
+    return (x->at_us > y->at_us) - (x->at_us < y->at_us);
+}
+
+static bool writes_to(const struct run_data *run, size_t op, unsigned store)
+{
+    for (unsigned m = 0; run->op[op].writes >> m; m++) {
+        if ((run->op[op].writes >> m & 1) &&
+            run_store_of(run, run->micro[run->op[op].first + m].state) == store)
+            return true;
+    }
+    return false;
+}
+
+static bool held_by_absent(const struct run_data *run, size_t op, unsigned store, int64_t from_us,
+                           int64_t to_us)
+{
+    const struct history_op *h = &run->history.op[op];
+    bool heard = h->end == HISTORY_OK && h->ended_us < to_us;
+
+    if (!run->op[op].decided || !writes_to(run, op, store))
+        return false;
+    if (heard && h->ended_us > from_us && h->level < LEVEL_EVERYWHERE)
+        return true;
+    return h->invoked_us < from_us && !heard;
+}
+
+static void add_sample(struct in_doubt_list *list, unsigned store, int64_t at_us, int64_t age_us,
+                       const uint32_t *op, uint32_t n)
+{
+    struct run_in_doubt sample = {
+        .at_us = at_us, .store = store, .first = (uint32_t)list->n_gids, .n = n};
+
+    list->gid = mem_realloc(list->gid, (list->n_gids + n) * sizeof *list->gid);
+    for (uint32_t i = 0; i < n; i++)
+        list->gid[list->n_gids++] = (struct run_gid){op[i], age_us};
+    list->sample = mem_realloc(list->sample, (list->n + 1) * sizeof *list->sample);
+    list->sample[list->n++] = sample;
+}
+
+static void add_absence(const struct run_data *run, unsigned store, int64_t from_us, int64_t to_us,
+                        struct in_doubt_list *list)
+{
+    uint32_t *op = NULL, n = 0;
+    size_t capacity = 0;
+
+    for (size_t i = 0; i < run->history.n; i++) {
+        if (!held_by_absent(run, i, store, from_us, to_us))
+            continue;
+        op = mem_grow(op, n, &capacity, sizeof *op);
+        op[n++] = (uint32_t)i;
+    }
+    if (n > 0) {
+        add_sample(list, store, from_us, 0, op, n);
+        add_sample(list, store, to_us, to_us - from_us, op, n);
+    }
+    free(op);
+}
+
+void in_doubt_list_make(const struct run_data *run, struct in_doubt_list *ret_list)
+{
+    *ret_list = (struct in_doubt_list){.n = run->n_in_doubt, .n_gids = run->n_gids};
+    ret_list->sample = mem_alloc_array(run->n_in_doubt, sizeof *ret_list->sample);
+    ret_list->gid = mem_alloc_array(run->n_gids, sizeof *ret_list->gid);
+    if (run->n_in_doubt == 0) /* nobody looked */
+        return;
+    memcpy(ret_list->sample, run->in_doubt, run->n_in_doubt * sizeof *ret_list->sample);
+    if (run->n_gids > 0)
+        memcpy(ret_list->gid, run->gid, run->n_gids * sizeof *ret_list->gid);
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        const struct run_fault *fault = &run->fault[i];
+        unsigned store = run_find_store(run, fault->target);
+
+        if (store < STORES_MAX && fault->begin_us && fault->end_us)
+            add_absence(run, store, fault->begin_us, fault->end_us, ret_list);
+    }
+    qsort(ret_list->sample, ret_list->n, sizeof *ret_list->sample, by_time);
+}
+
+void in_doubt_list_done(struct in_doubt_list *list)
+{
+    free(list->sample);
+    free(list->gid);
+    *list = (struct in_doubt_list){0};
+}
+
+/* --- for how long each was -----------------------------------------------------------------------
+ */
 
 /* The time in which one operation's transaction was seen in doubt, over all stores. */
 struct seen {
@@ -32,16 +137,16 @@ static int by_key(const void *a, const void *b)
     return (x->key > y->key) - (x->key < y->key);
 }
 
-static size_t list_seen(const struct run_data *run, struct seen *seen)
+static size_t list_seen(const struct in_doubt_list *list, struct seen *seen)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < run->n_in_doubt; i++) {
-        const struct run_in_doubt *sample = &run->in_doubt[i];
+    for (size_t i = 0; i < list->n; i++) {
+        const struct run_in_doubt *sample = &list->sample[i];
 
         for (uint32_t g = sample->first; g < sample->first + sample->n; g++) {
-            if (run->gid[g].op != RUN_NONE)
-                seen[n++] = (struct seen){run->gid[g].op, sample->at_us - run->gid[g].age_us,
+            if (list->gid[g].op != RUN_NONE)
+                seen[n++] = (struct seen){list->gid[g].op, sample->at_us - list->gid[g].age_us,
                                           sample->at_us};
         }
     }
@@ -67,10 +172,11 @@ static size_t merge_seen(struct seen *seen, size_t n)
     return out;
 }
 
-void held_list_make(const struct run_data *run, struct held_list *ret_list)
+void held_list_make(const struct run_data *run, const struct in_doubt_list *list,
+                    struct held_list *ret_list)
 {
-    struct seen *seen = mem_alloc_array(run->n_gids, sizeof *seen);
-    size_t n = merge_seen(seen, list_seen(run, seen)), capacity = 0;
+    struct seen *seen = mem_alloc_array(list->n_gids, sizeof *seen);
+    size_t n = merge_seen(seen, list_seen(list, seen)), capacity = 0;
 
     *ret_list = (struct held_list){0};
     for (size_t i = 0; i < n; i++) {
@@ -97,6 +203,7 @@ void held_list_make(const struct run_data *run, struct held_list *ret_list)
 /* The newest sample of every store; what a dead store held, it holds until it is asked again. */
 struct now {
     const struct run_data *run;
+    const struct in_doubt_list *list;
     const struct run_in_doubt *store[STORES_MAX];
     uint32_t *key_round, *op_round; /* when a key or operation was last counted */
     uint32_t round;
@@ -139,15 +246,15 @@ static void count_all(struct now *now)
         const struct run_in_doubt *sample = now->store[i];
 
         for (uint32_t g = 0; sample && g < sample->n; g++)
-            count_gid(now, now->run->gid[sample->first + g].op);
+            count_gid(now, now->list->gid[sample->first + g].op);
     }
 }
 
-static void take_maxima(const struct run_data *run, const struct run_in_doubt *sample,
+static void take_maxima(const struct in_doubt_list *list, const struct run_in_doubt *sample,
                         struct metrics *m)
 {
     for (uint32_t g = sample->first; g < sample->first + sample->n; g++) {
-        double age_s = (double)run->gid[g].age_us / (double)US_PER_S;
+        double age_s = (double)list->gid[g].age_us / (double)US_PER_S;
 
         if (age_s > m->in_doubt_s)
             m->in_doubt_s = age_s;
@@ -156,19 +263,20 @@ static void take_maxima(const struct run_data *run, const struct run_in_doubt *s
         m->waiters_max = sample->waiters;
 }
 
-void in_doubt_measure(const struct run_data *run, struct metrics *ret_metrics)
+void in_doubt_measure(const struct run_data *run, const struct in_doubt_list *list,
+                      struct metrics *ret_metrics)
 {
-    struct now now = {.run = run};
+    struct now now = {.run = run, .list = list};
     int64_t last_us = 0;
 
-    if (run->n_in_doubt == 0) /* nobody looked: all stay NAN */
+    if (list->n == 0) /* nobody looked: all stay NAN */
         return;
     now.key_round = mem_alloc_array(run->keys.n, sizeof *now.key_round);
     now.op_round = mem_alloc_array(run->history.n, sizeof *now.op_round);
     ret_metrics->in_doubt_s = ret_metrics->in_doubt_txn_s = 0;
     ret_metrics->keys_held = ret_metrics->waiters_max = 0;
-    for (size_t i = 0; i < run->n_in_doubt; i++) {
-        const struct run_in_doubt *sample = &run->in_doubt[i];
+    for (size_t i = 0; i < list->n; i++) {
+        const struct run_in_doubt *sample = &list->sample[i];
 
         ret_metrics->in_doubt_txn_s +=
             (double)now.n_txns * (double)(sample->at_us - last_us) / (double)US_PER_S;
@@ -177,7 +285,7 @@ void in_doubt_measure(const struct run_data *run, struct metrics *ret_metrics)
         count_all(&now);
         if ((double)now.n_keys > ret_metrics->keys_held)
             ret_metrics->keys_held = (double)now.n_keys;
-        take_maxima(run, sample, ret_metrics);
+        take_maxima(list, sample, ret_metrics);
     }
     free(now.key_round);
     free(now.op_round);

@@ -237,6 +237,7 @@ static void measure_rest(const struct run_data *run, struct metrics *m)
 
 void metrics_compute(const struct run_data *run, enum level native, struct metrics *ret_metrics)
 {
+    struct in_doubt_list in_doubt;
     struct held_list held;
 
     *ret_metrics = (struct metrics){.ok_per_s = NAN,
@@ -254,8 +255,10 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
     measure_flow(run, ret_metrics);
     measure_lag(run, ret_metrics);
     measure_rest(run, ret_metrics);
-    in_doubt_measure(run, ret_metrics);
-    held_list_make(run, &held);
+    in_doubt_list_make(run, &in_doubt);
+    in_doubt_measure(run, &in_doubt, ret_metrics);
+    held_list_make(run, &in_doubt, &held);
     blocked_measure(run, &held, ret_metrics);
     free(held.item);
+    in_doubt_list_done(&in_doubt);
 }

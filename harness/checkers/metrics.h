@@ -72,7 +72,22 @@ void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t
 /* `values_ms` is sorted in place. */
 struct latency latency_of(double *values_ms, size_t n);
 
-/* A transaction in doubt, seen for long enough to be more than one that was just passing. */
+/* The samples of what was in doubt, and what stores that were down must have held meanwhile. */
+struct in_doubt_list {
+    size_t n;                    /* 0: nobody looked */
+    struct run_in_doubt *sample; /* in the order of time; of `gid`, not of run_data's */
+    size_t n_gids;
+    struct run_gid *gid;
+};
+
+void in_doubt_list_make(const struct run_data *run, struct in_doubt_list *ret_list);
+void in_doubt_list_done(struct in_doubt_list *list);
+
+/* in_doubt_s, in_doubt_txn_s, keys_held, waiters_max. */
+void in_doubt_measure(const struct run_data *run, const struct in_doubt_list *list,
+                      struct metrics *ret_metrics);
+
+/* A key held by a transaction in doubt, for long enough to be more than one that was passing. */
 struct held {
     uint32_t key;
     int64_t from_us, to_us;
@@ -83,10 +98,8 @@ struct held_list {
     struct held *item; /* sorted by key; owned */
 };
 
-void held_list_make(const struct run_data *run, struct held_list *ret_list);
-
-/* in_doubt_s, in_doubt_txn_s, keys_held, waiters_max. */
-void in_doubt_measure(const struct run_data *run, struct metrics *ret_metrics);
+void held_list_make(const struct run_data *run, const struct in_doubt_list *list,
+                    struct held_list *ret_list);
 
 /*
  * Keys without an ok for BLOCKED_MIN_US while one of their writes was outstanding at a living door:

@@ -207,6 +207,31 @@ static void a_key_behind_a_transaction_in_doubt_is_blocked(void **state)
            m.blocked_in_doubt.key_s, m.blocked_in_doubt.longest_s, m.blocked_other.keys);
 }
 
+/* Nobody can ask pg2, but a durable decision means that it had prepared. */
+static void what_a_dead_store_holds_is_inferred(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    buf_printf(&b.faults,
+               "{\"t\":\"begin\",\"fault\":0,\"at\":%lld,\"target\":\"pg2\",\"action\":\"kill\"}\n"
+               "{\"t\":\"end\",\"fault\":0,\"at\":%lld,\"target\":\"pg2\"}\n",
+               (long long)built_us(1000), (long long)built_us(3000));
+    buf_append_str(
+        &b.evidence,
+        "{\"t\":\"decision\",\"server\":\"serve1\",\"gid\":\"g\",\"request\":\"c0-0\"}\n"
+        "{\"t\":\"decision\",\"server\":\"serve1\",\"gid\":\"g\",\"request\":\"c1-1\"}\n");
+    built_write(&b, "c0-0", 0, 1001, 2001, HISTORY_OK)->level = "decided";
+    write_at("serve1", "c1-1", 1, 980, 990, HISTORY_OK);
+    write_at("serve2", "c2-2", 0, 1300, 3210, HISTORY_OK);
+    in_doubt(900, "pg1", NULL, 0);
+    in_doubt(3100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("longest 2.0 s, 1 key held, blocked in doubt 1 key 2.2 s, other 0",
+           "longest %.1f s, %g key held, blocked in doubt %u key %.1f s, other %u", m.in_doubt_s,
+           m.keys_held, m.blocked_in_doubt.keys, m.blocked_in_doubt.key_s, m.blocked_other.keys);
+}
+
 static void waiting_at_a_dead_door_is_no_blocking(void **state)
 {
     struct metrics m;
@@ -307,6 +332,7 @@ int main(void)
         TEST(what_nobody_measured_is_not_zero),
         TEST(transactions_in_doubt_are_counted_once_over_stores),
         TEST(a_key_behind_a_transaction_in_doubt_is_blocked),
+        TEST(what_a_dead_store_holds_is_inferred),
         TEST(waiting_at_a_dead_door_is_no_blocking),
         TEST(attempts_between_two_oks_sum_up),
         TEST(an_ok_begins_anew),
