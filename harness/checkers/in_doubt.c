@@ -22,8 +22,7 @@
  */
 #define HELD_MIN_US INT64_C(300000)
 
-/* --- samples and what is inferred ---------------------------------------------------------------
- */
+/* --- samples and what is inferred ------------------------------------------------------------- */
 
 static int by_time(const void *a, const void *b)
 {
@@ -114,8 +113,7 @@ void in_doubt_list_done(struct in_doubt_list *list)
     *list = (struct in_doubt_list){0};
 }
 
-/* --- for how long each was -----------------------------------------------------------------------
- */
+/* --- for how long each was -------------------------------------------------------------------- */
 
 /* The time in which one operation's transaction was seen in doubt, over all stores. */
 struct seen {

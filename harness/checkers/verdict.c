@@ -112,6 +112,17 @@ const char *phrase_write(const struct run_data *run, uint32_t op, uint32_t key)
     return text;
 }
 
+/* How a client that got no definite answer came to know that it would not. */
+static void say_unknown(const struct history_op *h, double at_s, char *text)
+{
+    if (h->code == CODE_TIMEOUT)
+        (void)snprintf(text, PHRASE_SIZE, "had no answer by %.3f s", at_s);
+    else if (h->code == CODE_PARTIAL)
+        (void)snprintf(text, PHRASE_SIZE, "was answered \"partial\" at %.3f s", at_s);
+    else
+        (void)snprintf(text, PHRASE_SIZE, "lost its answer at %.3f s", at_s);
+}
+
 const char *phrase_end(const struct run_data *run, uint32_t op)
 {
     const struct history_op *h = &run->history.op[op];
@@ -126,8 +137,7 @@ const char *phrase_end(const struct run_data *run, uint32_t op)
         (void)snprintf(text, PHRASE_SIZE, "failed at %.3f s (%s)", at_s, code_name(h->code));
         break;
     case HISTORY_INFO:
-        (void)snprintf(text, PHRASE_SIZE, "was left unknown at %.3f s (%s)", at_s,
-                       code_name(h->code));
+        say_unknown(h, at_s, text);
         break;
     case HISTORY_OPEN:
         (void)snprintf(text, PHRASE_SIZE, "was never answered");

@@ -85,7 +85,7 @@ json_t *verdict_to_json(const struct run_data *run, const struct verdict *v);
  * several; they are valid until the eighth call after.
  */
 const char *phrase_write(const struct run_data *run, uint32_t op, uint32_t key);
-/* "acknowledged at 3.214 s", "refused at 3.214 s (conflict)", "never answered" … */
+/* "was acknowledged at 3.214 s", "failed at 3.214 s (conflict)", "lost its answer at 3.214 s" … */
 const char *phrase_end(const struct run_data *run, uint32_t op);
 /* "pg1 and redis" of the stores whose bits are set; "no store". */
 const char *phrase_stores(const struct run_data *run, uint32_t bits);

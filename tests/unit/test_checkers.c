@@ -116,8 +116,8 @@ static void an_unknown_write_in_some_stores_is_half_done(void **state)
 {
     (void)state;
     built_apply(&b, built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO), 5U);
-    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and was left "
-                        "unknown at 3.300 s (timeout): pg1 and redis have it, pg2 never got it.");
+    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
+                        "answer by 3.300 s: pg1 and redis have it, pg2 never got it.");
 }
 
 static void a_write_that_was_never_answered_may_be_half_done(void **state)
@@ -158,8 +158,8 @@ static void two_keys_are_one_transaction(void **state)
     built_micro(op, OP_INCR, 0, 0, "")->delta = -30;
     built_micro(op, OP_INCR, 1, 1, "")->delta = 30;
     built_apply(&b, op, 1U);
-    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:1 at 0.100 s (serve1) and was left "
-                        "unknown at 0.105 s (timeout): its change of user:0 is at pg1, its change "
+    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:1 at 0.100 s (serve1) and had no "
+                        "answer by 0.105 s: its change of user:0 is at pg1, its change "
                         "of user:1 never got to pg2.");
 }
 

@@ -476,8 +476,9 @@ static void the_table_tells_what_happened(void **state)
         "\n"
         "dual, no fault: user:0 ends as c1-1 in pg1 and pg2 but as\n"
         "  c0-0 in redis.\n"
-        "p50, p99: from the planned time to the acknowledgement. It\n"
-        "means: dual: everywhere; xa: everywhere.\n";
+        "\n"
+        "p50, p99: from the planned time to the acknowledgement\n"
+        "(dual: everywhere, xa: everywhere).\n";
     json_t *results;
 
     (void)state;
