@@ -17,6 +17,11 @@
  *   - a decision is kept until every participant has acknowledged it;
  *   - nothing is decided by time alone.
  *
+ * Not here: the operator's view (list, settle by hand), and the proof that a branch which has
+ * vanished had committed: "no such gid" in answer to a COMMIT counts as committed by an earlier
+ * COMMIT; at the first try it is counted (`not_there`) and logged. A request is known to one
+ * coordinator only: sent again to another it would be executed again.
+ *
  * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
  * are called from the loop, never from inside a function of this header.
  */
@@ -89,15 +94,15 @@ unsigned coordinator_in_flight(const struct coordinator *co);
 
 struct coordinator_counters {
     uint64_t committed;
-    uint64_t aborted;   /* all that follow, but `refused` and `unavailable`, are among them */
-    uint64_t conflicts; /* a lock, here or at a store, was not to be had */
+    uint64_t aborted;
+    uint64_t conflicts; /* of the aborted: a lock, here or at a store, was not to be had */
     uint64_t constraints;
-    uint64_t refused;     /* too many in flight */
-    uint64_t unavailable; /* a store was not there, nothing was sent */
+    uint64_t refused;     /* not begun: too many in flight */
+    uint64_t unavailable; /* nothing sent: a store was not there */
     uint64_t answered_decided;
     uint64_t answered_unknown;
     uint64_t retries;             /* decisions sent again */
-    uint64_t not_there;           /* commit: no such gid, at the first try; somebody else's doing */
+    uint64_t not_there;           /* "no such gid" at the first COMMIT: somebody else's doing */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
     unsigned open_decisions; /* of earlier incarnations, now */

@@ -2,7 +2,6 @@
 #include "coordinator/recovery.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/gid.h"
 
@@ -225,8 +224,6 @@ static void settle_answered(void *arg, const struct store_reply *reply)
         if (!s->commit)
             store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
     } else if (reply->status != STORE_NOTA) { /* NOTA: an earlier answer was lost */
-        log_warn("recovery: %s at %s: %s %s", s->gid, store_name(p->store),
-                 store_status_name(reply->status), reply->detail);
         p->unsettled = true;
     }
     free(s);

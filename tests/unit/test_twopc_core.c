@@ -327,6 +327,7 @@ struct world {
     enum branch branch[TWOPC_PARTICIPANTS_MAX];
     bool voted_yes[TWOPC_PARTICIPANTS_MAX];
     bool acked[TWOPC_PARTICIPANTS_MAX];
+    bool released[TWOPC_PARTICIPANTS_MAX];
     bool first_locked;
     bool forced, durable;
     unsigned n_replies;
@@ -400,6 +401,14 @@ static void check_commit(struct world *w)
     }
 }
 
+static void check_readers_held(const struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        if (reader(w, i) && !w->released[i])
+            violated(w, "decided before a reader was known to have held its locks");
+    }
+}
+
 static void carry_out(struct world *w, const struct twopc_action *a)
 {
     unsigned i = a->participant;
@@ -423,6 +432,7 @@ static void carry_out(struct world *w, const struct twopc_action *a)
         participant_works(w, TWOPC_EV_RELEASED, i, ROLLED_BACK);
         break;
     case TWOPC_ACT_LOG_COMMIT:
+        check_readers_held(w);
         w->forced = true;
         deliver_later(w, TWOPC_EV_LOGGED, 0, TWOPC_YES);
         break;
@@ -464,6 +474,8 @@ static void note(struct world *w, const struct twopc_event *ev)
     if ((ev->type == TWOPC_EV_PREPARED && yes) ||
         (ev->type == TWOPC_EV_EXECUTED && yes && reader(w, ev->participant)))
         w->voted_yes[ev->participant] = true;
+    if (ev->type == TWOPC_EV_RELEASED && yes)
+        w->released[ev->participant] = true;
     if (ev->type == TWOPC_EV_LOGGED)
         w->durable = true;
     if (ev->type == TWOPC_EV_ACK && yes)
@@ -564,6 +576,10 @@ static void run_schedule(uint64_t seed)
             violated(&w, "ended without a reply");
         if (w.n_ends != w.durable)
             violated(&w, "an END record for each commit, and only for one");
+        for (unsigned i = 0; i < w.n; i++) {
+            if (w.branch[i] == PREPARED)
+                violated(&w, "ended with a branch in doubt");
+        }
     }
     check_outcome(&w);
 }
