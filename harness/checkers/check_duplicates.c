@@ -30,12 +30,12 @@ static int compare_entries(const void *a, const void *b)
 static void report(const struct run_data *run, const struct run_entry *entry, struct verdict *ret)
 {
     uint32_t first = run->state[entry->state].first;
-    uint32_t n = (uint32_t)(entry - run->entry) - first + 1;
-    uint32_t before = journal_find(run, entry->state, entry->request);
+    uint32_t n = (uint32_t)(entry - run->entry) - first + 1, before;
     struct example *e = verdict_add(ret, run_key_of(run, entry->state));
 
     if (!e)
         return;
+    before = journal_find(run, entry->state, entry->request);
     example_op(e, entry->op);
     example_mark(e, run_store_of(run, entry->state), entry->request, before);
     example_mark(e, run_store_of(run, entry->state), entry->request, n);

@@ -293,6 +293,7 @@ int check_main(const char *out_dir, bool json)
         return 2;
     }
     results_show(stdout, results);
+    (void)printf("\nresults: %s/results.json\n", out_dir);
     if (json)
         results_print_json(stdout, out_dir, results);
     status = results_exit_status(results);
