@@ -182,6 +182,10 @@ void job_submit(struct job *job)
     struct store *store = job->store;
     struct session *s = free_session(store, job->lane);
 
+    if (job->deadline_us && job->deadline_us <= clock_now_us()) {
+        job_answer(job, STORE_UNAVAILABLE, "the deadline had passed already");
+        return;
+    }
     if (store->n_queued[job->lane] >= STORE_QUEUE_MAX) {
         job_answer(job, STORE_UNAVAILABLE, "the queue is full");
         return;

@@ -206,7 +206,10 @@ static void segment_done(struct pg_session *s, enum pg_purpose purpose)
     if (purpose != PG_SYNC_NEXT)
         return;
     if (s->base.state == SESSION_CONNECTING) {
-        session_up(&s->base);
+        if (s->base.identity.number) /* without it no lost session could be seen to be gone */
+            session_up(&s->base);
+        else
+            session_lost(&s->base, "it does not see itself in pg_stat_activity");
         return;
     }
     verb = &pg_verbs[s->base.job->verb];

@@ -54,7 +54,10 @@ void pg_sink_open_rows(struct pg_session *s, const PGresult *res)
     for (int i = 0; i < PQntuples(res); i++) {
         unsigned long part = strtoul(PQgetvalue(res, i, 0), NULL, 10);
 
-        assert(part < job->n_partitions);
+        if (part >= PARTITIONS_MAX) {
+            reply_fail(&s->base.reply, STORE_FATAL, "a partition that was not asked for");
+            return;
+        }
         job->position.offset[part] = strtoll(PQgetvalue(res, i, 1), NULL, 10);
         job->epoch = strtoll(PQgetvalue(res, i, 2), NULL, 10);
     }

@@ -58,10 +58,12 @@ static void journalled_arg(struct redis_session *s)
 static void take_reads(struct redis_session *s, const redisReply *reply)
 {
     for (size_t i = 2; i + 2 < reply->elements; i += 3) {
-        size_t op = (size_t)redis_number_at(reply, i);
-        struct read_result *read = &s->base.reply.read[op];
+        int64_t op = redis_number_at(reply, i);
+        struct read_result *read;
 
-        assert(op < TXN_OPS_MAX);
+        if (op < 0 || op >= TXN_OPS_MAX)
+            continue;
+        read = &s->base.reply.read[op];
         read->found = reply->element[i + 1]->type == REDIS_REPLY_STRING;
         (void)snprintf(read->value, sizeof read->value, "%s", redis_text_at(reply, i + 1));
         read->n = redis_number_at(reply, i + 2);
