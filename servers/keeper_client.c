@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,7 +149,7 @@ static int connect_as_told(struct keeper *keeper, const char *line, struct errct
     return r;
 }
 
-static struct keeper *new (struct event_base *base, keeper_event event, void *arg)
+static struct keeper *client_new(struct event_base *base, keeper_event event, void *arg)
 {
     struct keeper *keeper = mem_alloc(sizeof *keeper);
 
@@ -206,7 +207,7 @@ out:
 int keeper_start(struct event_base *base, enum keeper_lifetime lifetime, keeper_event event,
                  void *arg, struct keeper **ret_keeper, struct errctx *err)
 {
-    struct keeper *keeper = new (base, event, arg);
+    struct keeper *keeper = client_new(base, event, arg);
     char text[LINE_SIZE];
     int line = -1;
     int r = fork_keeper(keeper, lifetime, &line, err);
@@ -227,15 +228,22 @@ int keeper_start(struct event_base *base, enum keeper_lifetime lifetime, keeper_
 int keeper_attach(struct event_base *base, keeper_event event, void *arg,
                   struct keeper **ret_keeper, struct errctx *err)
 {
-    struct keeper *keeper = new (base, event, arg);
+    struct keeper *keeper = client_new(base, event, arg);
     char folder[PATH_MAX], socket[PATH_MAX + 16];
+    struct stat st;
     int r;
 
     folder_of_up(folder);
+    if (lstat(folder, &st) == 0 && st.st_uid != geteuid()) {
+        r = err_set(err, EPERM, ERR_FATAL, "%s is not ours, but of user %u", folder,
+                    (unsigned)st.st_uid);
+        goto out;
+    }
     (void)snprintf(socket, sizeof socket, "%s/" FOLDER_SOCKET, folder);
     r = connect_to(keeper, socket, err);
     if (r == -ENOENT || r == -ECONNREFUSED)
         r = err_set(err, ENOENT, ERR_ABORT, "no servers are up: `syncbed up` starts them");
+out:
     if (r < 0)
         keeper_free(keeper);
     else

@@ -28,7 +28,7 @@ struct ports *ports_new(const char *place);
 void ports_free(struct ports *ports); /* gives all back, removes the lock files */
 
 /*
- * The port of this name, 0 errors: the same one each time. A new one was free when it was given
+ * The port of this name, the same one each time. A new one was free when it was given
  * out. -EADDRINUSE when all blocks are held by others.
  */
 __attribute__((warn_unused_result)) int ports_get(struct ports *ports, const char *name,

@@ -118,8 +118,9 @@ static enum probe postgres_probe(const struct server *server, struct spawn_plan 
 }
 
 /*
- * A killed postmaster leaves a System V segment (its interlock), and lock files that name a process
- * id, which by now may be somebody else's. Line 7 of postmaster.pid is "key id" of the segment.
+ * A killed postmaster leaves a System V segment (its interlock), and a lock file that names a
+ * process id, which by now may be somebody else's. Line 7 of postmaster.pid is "key id" of the
+ * segment.
  */
 static void postgres_release(const char *folder)
 {

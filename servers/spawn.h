@@ -3,8 +3,8 @@
  *
  * A child gets a session of its own, default signals, no descriptor of ours, SIGKILL when the
  * keeper ends (PR_SET_PDEATHSIG), and in its environment the *mark* by which it and what it forks
- * are found again (process_tree.h). Servers refuse root: `unprivileged` makes them run as `nobody`
- * then.
+ * are found again (process_tree.h). Servers refuse root, so as root's children they run as
+ * `nobody`, and with an environment of their own, so that none differs by who started it.
  */
 #ifndef SYNCBED_SERVERS_SPAWN_H
 #define SYNCBED_SERVERS_SPAWN_H

@@ -292,6 +292,22 @@ static void up_is_found_again_and_only_once(void **state)
     assert_int_equal(keeper_attach(f->base, NULL, NULL, &first, &err), -ENOENT);
 }
 
+/* The place is open to all, so somebody else may have made what we would trust. */
+static void up_of_somebody_else_is_not_trusted(void **state)
+{
+    struct fixture *f = *state;
+    struct keeper *keeper;
+    char folder[PATH_MAX];
+
+    if (geteuid() != 0)
+        skip(); /* nobody else's folder can be made */
+    folder_of_up(folder);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    assert_int_equal(chown(folder, 65534, 65534), 0);
+    assert_int_equal(keeper_attach(f->base, NULL, NULL, &keeper, &err), -EPERM);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 /* `line` in one go, so that no reader sees half of it. */
 static void say(const char *line)
 {
@@ -397,6 +413,7 @@ int main(int argc, char **argv)
         keeper_test(its_end_leaves_nothing),
         keeper_test(a_killed_keeper_leaves_nothing),
         keeper_test(up_is_found_again_and_only_once),
+        keeper_test(up_of_somebody_else_is_not_trusted),
         keeper_test(a_killed_owner_leaves_nothing),
     };
 
