@@ -288,6 +288,48 @@ static const char *level_of(const struct table *t, const char *approach)
     return "";
 }
 
+/* An approach's promises for which there is no checker: they are not among those that were kept. */
+static void add_not_judged(const struct table *t, const char *approach, struct buf *text)
+{
+    const char *name;
+    json_t *run, *verdict;
+    size_t i;
+
+    json_array_foreach (t->runs, i, run) {
+        bool first = true;
+
+        if (strcmp(text_of(run, "approach"), approach) != 0 ||
+            !json_is_true(json_object_get(run, "finished")))
+            continue;
+        json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
+            if (strcmp(text_of(verdict, "verdict"), verdict_word_name(VERDICT_NOT_JUDGED)) != 0)
+                continue;
+            if (first)
+                buf_printf(text, "; %s: %s", approach, name);
+            else
+                buf_printf(text, ", %s", name);
+            first = false;
+        }
+        return;
+    }
+}
+
+static void print_not_judged(const struct table *t)
+{
+    struct buf text = {0};
+
+    for (unsigned a = 0; a < t->approaches.n; a++)
+        add_not_judged(t, t->approaches.name[a], &text);
+    if (text.size > 0) {
+        struct buf line = {0};
+
+        buf_printf(&line, "promised, but not judged yet: %s.", buf_str(&text) + strlen("; "));
+        print_wrapped(t, buf_str(&line), 0, 0);
+        buf_done(&line);
+    }
+    buf_done(&text);
+}
+
 /* What an acknowledgement means, without which no latency should be read; and who is blocked. */
 static void print_legend(const struct table *t)
 {
@@ -301,6 +343,7 @@ static void print_legend(const struct table *t)
                       0, 0);
     if (any_blocked(t, "other"))
         print_wrapped(t, "stuck: other keys, without an ok while a write of them waited.", 0, 0);
+    print_not_judged(t);
     buf_append_str(&text, "p50, p99: from the planned time to the acknowledgement (");
     for (unsigned a = 0; a < t->approaches.n; a++)
         buf_printf(&text, "%s%s: %s", a > 0 ? ", " : "", t->approaches.name[a],

@@ -149,7 +149,7 @@ static void say_verdicts(const json_t *runs, struct cell *cell)
         say(cell, TONE_UNKNOWN, "? did not come to rest");
     say_anomalies(runs, cell);
     if (cell->n == 0 && promises > 0)
-        say(cell, TONE_GOOD, "✓ kept all %u promises", promises);
+        say(cell, TONE_GOOD, "✓ kept %u promise%s", promises, promises > 1 ? "s" : "");
     else if (cell->n == 0)
         say(cell, TONE_GOOD, "✓ nothing amiss");
 }
