@@ -202,23 +202,22 @@ int verb_run(const struct cli_args *args)
 
 /* --- quickstart ------------------------------------------------------------------------------- */
 
-/* In a folder above the executable (build/release/syncbed), whose root is the clone's. */
+/* In a folder above the executable (build/release/syncbed in a clone), else below this one. */
 static bool find_quickstart(char *ret_path)
 {
     char exe[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", exe, sizeof exe - 1);
     char *slash;
 
-    if (size < 0)
-        return false;
-    exe[size] = '\0';
+    exe[size > 0 ? size : 0] = '\0';
     while ((slash = strrchr(exe, '/'))) {
         *slash = '\0';
         if (snprintf(ret_path, PATH_MAX, "%s/" QUICKSTART, exe) < PATH_MAX &&
             access(ret_path, R_OK) == 0)
             return true;
     }
-    return false;
+    (void)snprintf(ret_path, PATH_MAX, QUICKSTART);
+    return access(ret_path, R_OK) == 0;
 }
 
 int verb_quickstart(const struct cli_args *args)
@@ -226,7 +225,7 @@ int verb_quickstart(const struct cli_args *args)
     char path[PATH_MAX];
 
     if (!find_quickstart(path)) {
-        (void)fprintf(stderr, "syncbed: no " QUICKSTART " above the executable\n");
+        (void)fprintf(stderr, "syncbed: no " QUICKSTART " here or above the executable\n");
         return CLI_EXIT_BAD_INPUT;
     }
     return run_file(path, "out/quickstart", args);
