@@ -2,13 +2,13 @@
 #include "coordinator/coordinator.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/coordinator_private.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,8 +89,6 @@ static void answer_soon(struct coordinator *co, struct answer answer)
     struct answer *a = mem_alloc(sizeof *a);
 
     *a = answer;
-    if (!a->detail)
-        a->detail = "";
     *co->answers_last = a;
     co->answers_last = &a->next;
     coordinator_soon(co);
@@ -116,66 +114,65 @@ uint32_t coordinator_participants(const struct coordinator *co, const struct txn
     return participants;
 }
 
-bool coordinator_all_there(const struct coordinator *co, uint32_t participants)
+const struct store *coordinator_missing(const struct coordinator *co, uint32_t participants)
 {
     for (unsigned i = 0; i < co->n_stores; i++) {
         if ((participants >> i & 1U) &&
             !(store_alive(co->store[i]) && recovery_fenced(co->recovery, i)))
-            return false;
+            return co->store[i];
     }
-    return true;
+    return NULL;
 }
 
+__attribute__((format(printf, 5, 6))) static void refuse(struct coordinator *co,
+                                                         coordinator_done done, void *arg,
+                                                         enum code code, const char *fmt, ...)
+{
+    struct answer answer = {.done = done, .arg = arg, .code = code};
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(answer.detail, sizeof answer.detail, fmt, ap);
+    va_end(ap);
+    answer_soon(co, answer);
+}
+
+/* A request that came before: it is not executed again. */
 static void submit_again(struct coordinator *co, const struct known_request *known,
                          coordinator_done done, void *arg)
 {
-    struct answer answer = {.done = done,
-                            .arg = arg,
-                            .code = known->code,
-                            .level = known->level,
-                            .detail = known->code == CODE_NONE ? "" : "as answered before"};
+    bool answered = !known->running || !known->running->waiters;
 
-    if (!known->running || !known->running->waiters) {
-        answer_soon(co, answer);
-        return;
-    }
-    if (co->n_joined < COORDINATOR_INFLIGHT_MAX) {
+    if (!answered && co->n_joined < COORDINATOR_INFLIGHT_MAX)
         transaction_join(known->running, done, arg);
-        return;
-    }
-    answer.code = CODE_UNKNOWN; /* not `refused`: it is being executed */
-    answer.detail = "in flight; ask for its status";
-    answer_soon(co, answer);
+    else if (!answered) /* not `refused`, since it may happen */
+        refuse(co, done, arg, CODE_UNKNOWN, "in flight; ask for its status");
+    else if (known->code != CODE_NONE)
+        refuse(co, done, arg, known->code, "as answered before");
+    else
+        answer_soon(co, (struct answer){.done = done, .arg = arg, .level = known->level});
 }
 
 void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
                         coordinator_done done, void *arg)
 {
     const struct known_request *known = requests_find(&co->requests, txn->request);
-    struct answer refusal = {.done = done, .arg = arg};
     bool all;
-    uint32_t participants = coordinator_participants(co, txn, &all);
+    const struct store *missing = coordinator_missing(co, coordinator_participants(co, txn, &all));
 
     if (known) {
         submit_again(co, known, done, arg);
-        return;
-    }
-    if (!all) {
-        refusal.code = CODE_BAD_REQUEST;
-        refusal.detail = "an operation on a store that is not there";
+    } else if (!all) {
+        refuse(co, done, arg, CODE_BAD_REQUEST, "an operation on a store that is not there");
     } else if (co->failed || co->n_in_flight >= COORDINATOR_INFLIGHT_MAX) {
         co->counters.refused++;
-        refusal.code = CODE_REFUSED;
-        refusal.detail = co->failed ? "the coordinator has failed" : "too many in flight";
-    } else if (!coordinator_all_there(co, participants)) {
+        refuse(co, done, arg, CODE_REFUSED, "%u in flight", co->n_in_flight);
+    } else if (missing) {
         co->counters.unavailable++;
-        refusal.code = CODE_UNAVAILABLE;
-        refusal.detail = "a store has no live session";
+        refuse(co, done, arg, CODE_UNAVAILABLE, "%s has no live session", store_name(missing));
     } else {
         transaction_new(co, txn, deadline_us, done, arg);
-        return;
     }
-    answer_soon(co, refusal);
 }
 
 void coordinator_status(struct coordinator *co, const char *request, coordinator_done done,

@@ -20,7 +20,7 @@ struct answer {
     enum level level;
     bool is_status;
     enum outcome outcome;
-    const char *detail; /* a literal */
+    char detail[64];
     struct answer *next;
 };
 
@@ -63,7 +63,7 @@ void coordinator_soon(struct coordinator *co);
 uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,
                                   bool *ret_all);
 
-/* Each of them has a session, and has been fenced. */
-bool coordinator_all_there(const struct coordinator *co, uint32_t participants);
+/* The first of them that has no session or has not been fenced; NULL: all are there. */
+const struct store *coordinator_missing(const struct coordinator *co, uint32_t participants);
 
 #endif

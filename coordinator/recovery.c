@@ -15,7 +15,7 @@
 #define RETRY_FIRST_US   INT64_C(50000)
 #define RETRY_MAX_US     INT64_C(1000000)
 #define VERB_DEADLINE_US INT64_C(2000000)
-#define FENCE_TRY_BITS   20
+#define FENCE_TRIES_MAX  ((1 << 20) - 1) /* 12 days of them; Redis compares up to 2^53 */
 
 /* A COMMIT without an END. */
 struct open_decision {
@@ -182,14 +182,15 @@ static void fence_answered(void *arg, const struct store_reply *reply)
 
 /*
  * Each try raises the fence a little more: when the answer to one was lost, an equal value would
- * look like somebody else's.
+ * look like somebody else's. After FENCE_TRIES_MAX tries it does, and the coordinator ends.
  */
 static void fence(struct participant *p)
 {
     int64_t epoch = decision_log_epoch(p->recovery->log);
 
-    assert(p->n_tries < 1U << FENCE_TRY_BITS);
-    store_fence(p->store, p->recovery->name, epoch << FENCE_TRY_BITS | p->n_tries++,
+    if (p->n_tries < FENCE_TRIES_MAX)
+        p->n_tries++;
+    store_fence(p->store, p->recovery->name, epoch * (FENCE_TRIES_MAX + 1) + p->n_tries,
                 clock_now_us() + VERB_DEADLINE_US, fence_answered, p);
 }
 

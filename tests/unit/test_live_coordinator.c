@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -671,6 +672,47 @@ static void a_door_killed_at_any_step_leaves_all_or_nothing(void **state)
     }
 }
 
+/* In a child: recover, and be killed in the middle of it. */
+_Noreturn static void die_recovering(int64_t after_us)
+{
+    static struct door d;
+    struct itimerval after = {.it_value = {.tv_usec = (suseconds_t)after_us}};
+
+    (void)signal(SIGALRM, SIG_DFL);
+    (void)setitimer(ITIMER_REAL, &after, NULL); /* SIGALRM ends the process just as suddenly */
+    open_door(&d, "serve1", TWOPC_SORTED);
+    _exit(0);
+}
+
+static void a_door_killed_while_it_recovers_recovers_the_next_time(void **state)
+{
+    static struct picture p;
+    static struct door d;
+    unsigned n_happened = 0;
+    char request[16];
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0)
+        die_at(CRASH_XA_DECIDED, TWOPC_SORTED);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    for (int64_t after_us = 2000; after_us < 60000; after_us += 4000) {
+        child = fork();
+        if (child == 0)
+            die_recovering(after_us);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+    }
+    open_door(&d, "serve1", TWOPC_SORTED);
+    close_door(&d);
+    take_picture(&p);
+    for (unsigned i = 0; i < 8; i++) {
+        (void)snprintf(request, sizeof request, "r%u", i);
+        n_happened += happened(&p, request);
+    }
+    assert_true(n_happened >= GATHER);
+    assert_int_equal(p.n_in_doubt, 0);
+}
+
 /* --- a store dies, or stops --------------------------------------------------------------------
  */
 
@@ -748,6 +790,29 @@ static void a_store_that_dies_after_the_decision_commits_when_it_is_back(void **
     assert_int_equal(p.n_in_doubt, 0);
 }
 
+static void waiting_for_a_key_in_doubt_counts_against_the_deadline(void **state)
+{
+    static struct door d;
+    struct txn first = fan_out(OP_WRITE, "r1", "a");
+    struct txn second = fan_out(OP_WRITE, "r2", "a");
+    struct txn other = fan_out(OP_WRITE, "r3", "b");
+    struct answer *a;
+
+    (void)state;
+    open_door(&d, "serve1", TWOPC_SORTED);
+    crash_point_arm(CRASH_XA_DECIDED, 1000);
+    (void)send_txn(&d, &first, 10 * US_PER_S);
+    assert_int_equal(loop_until(d.base, one_stands_decided, NULL, WAIT_US), 0);
+    assert_string_equal(status_of(&d, "r1"), "committed");
+    a = send_txn(&d, &second, 50 * US_PER_MS);
+    await_answer(&d, a);
+    assert_int_equal(a->reply.code, CODE_CONFLICT);
+    crash_point_disarm();
+    assert_string_equal(execute(&d, &other), "ok everywhere");
+    await_idle(&d);
+    close_door(&d);
+}
+
 static void a_store_paused_before_it_voted_leaves_no_orphan(void **state)
 {
     static struct picture p;
@@ -784,6 +849,8 @@ int main(void)
         CASE(the_same_coordinator_twice_is_refused),
         CASE(a_coordinator_that_lost_its_log_is_refused),
         CASE(a_door_killed_at_any_step_leaves_all_or_nothing),
+        CASE(a_door_killed_while_it_recovers_recovers_the_next_time),
+        CASE(waiting_for_a_key_in_doubt_counts_against_the_deadline),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
         CASE(a_store_that_dies_after_the_decision_commits_when_it_is_back),
