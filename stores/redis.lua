@@ -287,18 +287,21 @@ function verbs.promote(gid)
     return ok()
 end
 
-local function apply_intent(gid)
-    local intent = redis.call('HMGET', 'x:' .. gid, 'request', 'operations', 'journalled')
+-- Stage what the intent writes. Returns how many operations that is, or nil and why not.
+local function stage_intent(gid)
+    local intent = redis.call('HMGET', 'x:' .. gid, 'request', 'operations')
     local operations = cmsgpack.unpack(intent[2])
+    local writes = 0
     for i = 1, #operations, 3 do
         if operations[i + 1]:sub(1, 1) ~= 'r' then
             local why = change(operations[i], intent[1], operations[i + 1], operations[i + 2])
             if why then
-                return why
+                return nil, why
             end
+            writes = writes + 1
         end
     end
-    write_all(intent[3] == '1')
+    return writes
 end
 
 local function decide(gid, state)
@@ -307,19 +310,23 @@ local function decide(gid, state)
     redis.call('HSET', 'x:' .. gid, 'state', state)
 end
 
+-- commit gid. A branch that only reads is never prepared, but may be found after a crash.
 function verbs.commit(gid)
     local state = state_of(gid)
     if state == 'committed' then
         return ok()
     elseif not state then
         return {'nota', 'no such intent'}
-    elseif state ~= 'prepared' then
-        return {'fatal', 'commit of an intent that is ' .. state}
+    elseif state == 'aborted' then
+        return {'fatal', 'commit of an intent that is aborted'}
     end
-    local why = apply_intent(gid)
-    if why then -- the lock was to prevent it
+    local writes, why = stage_intent(gid)
+    if not writes then -- the locks were to prevent it
         return {'fatal', why}
+    elseif writes > 0 and state ~= 'prepared' then
+        return {'fatal', 'commit of an intent that never voted'}
     end
+    write_all(redis.call('HGET', 'x:' .. gid, 'journalled') == '1')
     decide(gid, 'committed')
     return ok()
 end

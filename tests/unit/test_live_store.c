@@ -385,6 +385,30 @@ static void an_intent_rolled_back_first_is_barred(void **state)
     assert_string_equal(live_peek("a"), "none");
 }
 
+/* What recovery may find of a transaction that was decided: readers never vote. */
+static void an_executed_intent_commits_only_if_it_wrote_nothing(void **state)
+{
+    struct txn reads = live_txn("r1", "r a", NULL);
+    struct txn writes = live_txn("r2", "w b v", NULL);
+    struct txn next = live_txn("r3", "w a v", NULL);
+    struct answer answer;
+    struct store_branch *reader;
+    struct store_branch *writer;
+
+    (void)state;
+    if (!live_is_redis())
+        skip();
+    reader = live_begin(live.store, &reads, "sb1:t:1:1:r1", STORE_UNTIL_EXECUTED, &answer);
+    writer = live_begin(live.store, &writes, "sb1:t:1:2:r2", STORE_UNTIL_EXECUTED, &answer);
+    assert_int_equal(live_resolve("sb1:t:1:1:r1", true), STORE_OK);
+    assert_int_equal(live_resolve("sb1:t:1:2:r2", true), STORE_FATAL);
+    assert_int_equal(live_execute(live.store, &next), STORE_OK);
+    assert_int_equal(live_branch(writer, store_branch_rollback), STORE_OK);
+    assert_string_equal(live_peek("b"), "none");
+    store_branch_free(reader);
+    store_branch_free(writer);
+}
+
 static void a_script_that_redis_has_lost_is_sent_again(void **state)
 {
     struct txn txn = live_txn("r1", "w a v1", NULL);
@@ -471,6 +495,7 @@ int main(void)
         CASE(resolves_by_gid_from_another_session),
         CASE(what_is_over_is_said_again_or_unknown),
         CASE(an_intent_rolled_back_first_is_barred),
+        CASE(an_executed_intent_commits_only_if_it_wrote_nothing),
         CASE(a_script_that_redis_has_lost_is_sent_again),
         CASE(an_epoch_only_rises),
         CASE(ends_the_sessions_of_an_earlier_incarnation),
