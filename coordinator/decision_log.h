@@ -3,7 +3,7 @@
  *
  * A folder with `lock` and segments `decisions-0000000001.log` … Each segment is filled with zeros
  * when it is made, so that an fdatasync later has no metadata to write (81 µs against 113 µs on a
- * growing file); making the next one holds commits up for some 10 ms every 30,000. A thread of its
+ * growing file); making the next one holds commits up for 3 to 5 ms every 30,000. A thread of its
  * own writes: whatever waits goes out in one write and one fdatasync (group commit), then an
  * eventfd wakes the event loop.
  *
