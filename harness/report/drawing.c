@@ -59,7 +59,7 @@ static void draw_op(struct buf *out, const json_t *op, const struct span *span, 
     buf_append_str(out, " → ");
     html_text(out, story_text(op, "server"));
     buf_printf(out,
-               "</text><line x1=\"%.1f\" x2=\"%.1f\" y1=\"%u\" y2=\"%u\" stroke=\"var(--c-xa)\" "
+               "</text><line x1=\"%.1f\" x2=\"%.1f\" y1=\"%u\" y2=\"%u\" stroke=\"var(--soft)\" "
                "stroke-width=\"4\"%s/>",
                x_of(span, from), x_of(span, to) + 2, y, y,
                ended ? "" : " stroke-dasharray=\"5 4\"");

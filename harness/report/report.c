@@ -75,10 +75,10 @@ static int append_page(struct buf *page, const struct report *r, struct errctx *
     buf_printf(page, " – syncbed</title>\n<style>\n%s</style>\n</head>\n<body>\n", report_page_css);
     section_head(page, r);
     section_verdicts(page, r);
-    section_sentences(page, r);
     rc = section_figures(page, r, err);
     if (rc < 0)
         return rc;
+    section_sentences(page, r);
     section_costs(page, r);
     section_matrix(page, r);
     section_setup(page, r);

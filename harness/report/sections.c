@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SENTENCES_A_VERDICT 2
-
 static const char *const mark_class[STORY_MARKS] = {
     [STORY_AGREE] = "valid",
     [STORY_ANOMALIES] = "invalid",
@@ -143,27 +141,23 @@ void section_verdicts(struct buf *out, const struct report *r)
 
 /* --- sentences ------------------------------------------------------------------------------- */
 
-static void examples(struct buf *out, const json_t *run, const struct checker *checker,
-                     unsigned *drawn)
+/* A card: the verdict, what happened in words, the same drawn. */
+static void example_card(struct buf *out, const json_t *run, const struct checker *checker,
+                         unsigned *drawn)
 {
     const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker->name);
-    const json_t *list = json_object_get(verdict, "examples");
+    const json_t *example = json_array_get(json_object_get(verdict, "examples"), 0);
+    char id[32];
 
-    for (size_t i = 0; i < json_array_size(list) && i < SENTENCES_A_VERDICT; i++) {
-        const json_t *example = json_array_get(list, i);
-
-        buf_append_str(out, "<li><b>");
-        html_text(out, checker->name);
-        buf_append_str(out, "</b> ");
-        html_text(out, story_text(example, "sentence"));
-        if (i == 0) {
-            char id[32];
-
-            (void)snprintf(id, sizeof id, "drawing-%u", (*drawn)++);
-            drawing_of(out, id, example);
-        }
-        buf_append_str(out, "</li>\n");
-    }
+    if (!example)
+        return;
+    buf_printf(out, "<div class=\"card\"><p><b>%s</b> <span class=\"soft\">%s</span></p><p>",
+               checker->name, checker->means);
+    html_text(out, story_text(example, "sentence"));
+    buf_append_str(out, "</p>");
+    (void)snprintf(id, sizeof id, "drawing-%u", (*drawn)++);
+    drawing_of(out, id, example);
+    buf_append_str(out, "</div>\n");
 }
 
 static void cell_sentences(struct buf *out, const struct report *r, const char *approach,
@@ -181,10 +175,10 @@ static void cell_sentences(struct buf *out, const struct report *r, const char *
     html_text(out, approach);
     buf_append_str(out, "</span>, ");
     schedule_words(out, schedule);
-    buf_append_str(out, "</h3><ul class=\"sentences\">\n");
+    buf_append_str(out, "</h3><div class=\"cards\">\n");
     for (unsigned c = 0; c < CHECKERS; c++)
-        examples(out, run, &checker_table[c], drawn);
-    buf_append_str(out, "</ul>\n");
+        example_card(out, run, &checker_table[c], drawn);
+    buf_append_str(out, "</div>\n");
 }
 
 void section_sentences(struct buf *out, const struct report *r)
@@ -192,7 +186,9 @@ void section_sentences(struct buf *out, const struct report *r)
     size_t before;
     unsigned drawn = 0;
 
-    buf_append_str(out, "<section><h2>For example</h2>\n");
+    buf_append_str(out, "<section><h2>For example</h2><p>One anomaly of each kind: what was asked "
+                        "when (bars), and in which order each store's journal has it (boxes, with "
+                        "their place in the journal).</p>\n");
     before = out->size;
     for (unsigned a = 0; a < r->n_approaches; a++) {
         for (unsigned s = 0; s < r->n_schedules; s++)
