@@ -43,9 +43,8 @@ static const char *level_means(enum level level)
     return "acknowledged";
 }
 
-static void caption(struct buf *out, const struct report *r, const json_t *run, enum level level)
+static void caption(struct buf *out, const json_t *run, enum level level)
 {
-    (void)r;
     buf_append_str(out, "<figcaption><span class=\"approach ");
     html_text(out, story_text(run, "approach"));
     buf_append_str(out, "\">");
@@ -79,7 +78,7 @@ static int panel(struct buf *out, const struct report *r, const json_t *run, str
         keep->level = row ? row->native : LEVEL_EVERYWHERE;
         buf_append_str(out, "<figure>");
         rc = figure_latency(out, buf_str(&id), data, err);
-        caption(out, r, run, keep->level);
+        caption(out, run, keep->level);
         buf_append_str(out, "</figure>\n");
         figure_curve_of(data, keep->level, &keep->curve);
         keep->curve.approach = story_text(run, "approach"); /* outlives `data` */
@@ -99,7 +98,7 @@ static int latency_grid(struct buf *out, const struct report *r, struct curves *
                    "<section><h2>How long each write took</h2><p>Every dot is a write, placed at "
                    "the time at which it was <em>planned</em>; its height is how long the client "
                    "waited from then on. The shaded time is the fault.</p><p class=\"key\">"
-                   "<span><i style=\"background:var(--c-bad)\"></i>failed, or its answer was lost"
+                   "<span><i style=\"background:var(--c-bad)\"></i>failed or unknown"
                    "</span><span><i style=\"background:var(--c-fault)\"></i>fault</span></p>\n");
     buf_printf(out, "<div class=\"grid\" style=\"--columns:%u\">\n",
                r->n_schedules < 4 ? r->n_schedules : 3);

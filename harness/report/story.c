@@ -142,8 +142,12 @@ static void availability(struct buf *out, const json_t *run)
     double seconds, count, of;
     char of_text[48];
 
-    if (story_number(run, "longest_gap_s", &seconds) && seconds >= WORTH_TELLING_S)
-        buf_printf(out, "<li>nothing acknowledged for %.1f s</li>", seconds);
+    if (story_number(run, "longest_gap_s", &seconds)) {
+        if (seconds >= WORTH_TELLING_S)
+            buf_printf(out, "<li>nothing acknowledged for %.1f s</li>", seconds);
+        else if (json_array_size(json_object_get(run, "faults")) > 0)
+            buf_append_str(out, "<li>writes were acknowledged throughout</li>");
+    }
     blocked(out, run);
     if (story_number(run, "ops.fail", &count) && count >= 1 &&
         story_number(run, "ops.invoked", &of)) {
