@@ -80,7 +80,10 @@ __attribute__((warn_unused_result)) int store_open(struct event_base *base,
                                                    const struct store_options *options,
                                                    struct store **ret_store, struct errctx *err);
 
-/* Closes the sessions; what is outstanding gets its `done` with STORE_UNKNOWN or _UNAVAILABLE. */
+/*
+ * Closes the sessions; what is outstanding gets its `done`, from inside, with STORE_UNKNOWN or
+ * _UNAVAILABLE. Free the branches first. Not to be called from inside a callback of this store.
+ */
 void store_free(struct store *store);
 
 const char *store_name(const struct store *store);
@@ -173,16 +176,16 @@ void store_resolve(struct store *store, const char *gid, bool commit, int64_t de
                    store_done done, void *arg);
 
 /*
- * Let the participant forget the outcome of a gid (the Redis intent keeps it until then). A no-op
- * with OK where there is nothing to forget.
+ * Let the participant forget the outcome of a gid (the Redis intent keeps it until then; what was
+ * rolled back stays barred for ten minutes more). A no-op with OK where there is nothing to forget.
  */
 void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
                   void *arg);
 
 /*
- * End every session whose application name begins with `application_prefix` (never this store's
- * own) and wait until they are seen to be gone: what they had sent has then taken effect or never
- * will. OK, or UNAVAILABLE / UNKNOWN at the deadline.
+ * End every session whose application name begins with `application_prefix` (never those of exactly
+ * this store's own name) and wait until they are seen to be gone: what they had sent has then taken
+ * effect or never will. OK, or UNAVAILABLE / UNKNOWN at the deadline.
  */
 void store_end_sessions(struct store *store, const char *application_prefix, int64_t deadline_us,
                         store_done done, void *arg);
