@@ -194,7 +194,7 @@ static void answer_at_once(struct work *work, enum code code, const char *detail
 {
     work->at_once.set = true;
     work->at_once.code = code;
-    (void)snprintf(work->detail, sizeof work->detail, "%s", detail);
+    (void)snprintf(work->detail, sizeof work->detail, "%.*s", (int)sizeof work->detail - 1, detail);
     set_timer(work, 0);
 }
 

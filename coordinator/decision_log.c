@@ -102,6 +102,15 @@ static struct segment_open *segment_find(struct decision_log *log, uint64_t numb
     return &log->segment[number - first];
 }
 
+/* The same, of a segment that cannot have been dropped yet. */
+static struct segment_open *segment_kept(struct decision_log *log, uint64_t number)
+{
+    struct segment_open *s = segment_find(log, number);
+
+    assert(s);
+    return s;
+}
+
 /* The entries up to segment `number`; the first call names the oldest. */
 static void segments_reach(struct decision_log *log, uint64_t number)
 {
@@ -161,7 +170,7 @@ static void publish(struct decision_log *log, const struct batch *b)
         ticket->next = NULL;
         *log->durable_last = ticket;
         log->durable_last = &ticket->next;
-        segment_find(log, log->writer.number)->n_open++;
+        segment_kept(log, log->writer.number)->n_open++;
     }
     log->stats.records += b->n;
     log->stats.fsyncs++;
@@ -233,7 +242,7 @@ static void visit_and_count(void *arg, const struct decision *decision)
 
     segments_reach(log, decision->segment);
     if (decision->kind == DECISION_COMMIT) {
-        segment_find(log, decision->segment)->n_open++;
+        segment_kept(log, decision->segment)->n_open++;
     } else if (decision->kind == DECISION_END) {
         s = segment_find(log, decision->commit_segment);
         if (s && s->n_open > 0)
