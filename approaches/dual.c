@@ -336,7 +336,7 @@ static int open_store(struct dual *dual, const struct topology_store *where, str
     int r = store_open(env->base, where, address, &options, &dual->store[dual->n_stores], err);
 
     if (r < 0)
-        return err_prefix(err, -r, "%s", where->name);
+        return err_prefix(err, r, "%s", where->name);
     store_on_alive(dual->store[dual->n_stores], on_alive, dual);
     dual->n_stores++;
     return 0;

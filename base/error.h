@@ -24,8 +24,8 @@ struct errctx {
 __attribute__((format(printf, 4, 5))) int err_set(struct errctx *err, int code,
                                                   enum err_class class, const char *fmt, ...);
 
-/* Put "prefix: " before the message of `err`; returns -code unchanged, for `return err_prefix(…)`.
- */
+/* Put "prefix: " before the message of `err`. `code` is the negative errno that came with it, which
+ * is returned, for `return err_prefix(…)`. */
 __attribute__((format(printf, 3, 4))) int err_prefix(struct errctx *err, int code, const char *fmt,
                                                      ...);
 

@@ -336,7 +336,7 @@ static int read_record(struct reading *read, const rd_kafka_message_t *m, struct
         return 0; /* written since */
     r = envelope_decode(m->payload ? m->payload : "", m->len, read->envelope, err);
     if (r != 0)
-        return err_prefix(err, -r, "record %" PRId32 "@%" PRId64 " of %s", m->partition, m->offset,
+        return err_prefix(err, r, "record %" PRId32 "@%" PRId64 " of %s", m->partition, m->offset,
                           read->topic);
     read->record(read->arg, (unsigned)m->partition, m->offset, read->envelope);
     return 0;

@@ -126,7 +126,7 @@ static int take(struct sink *s, const struct log_record *record, struct errctx *
     assert(s->gathering->n < SINK_BATCH_RECORDS_MAX);
     r = envelope_decode(record->data ? record->data : "", record->size, &place->envelope, err);
     if (r != 0)
-        return err_prefix(err, -r, "record %u@%" PRId64 " of %s", record->partition, record->offset,
+        return err_prefix(err, r, "record %u@%" PRId64 " of %s", record->partition, record->offset,
                           s->topic);
     place->partition = record->partition;
     place->offset = record->offset;

@@ -192,9 +192,20 @@ static void report_restless(const struct run_data *run, struct verdict *ret)
                     run->settling.why[0] ? run->settling.why : "no reason was noted");
 }
 
+/* What never came back may keep a run from settling: nothing is promised before faults end. */
+static bool faults_ended(const struct run_data *run)
+{
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        if (run->fault[i].begin_us && !run->fault[i].end_us)
+            return false;
+    }
+    return true;
+}
+
 void check_convergence(const struct run_data *run, struct verdict *ret)
 {
-    bool stuck = !run->settling.settled && run->settling.progress == PROGRESS_NONE;
+    bool stuck =
+        !run->settling.settled && run->settling.progress == PROGRESS_NONE && faults_ended(run);
 
     for (uint32_t key = 0; key < run->keys.n; key++)
         ret->of += key_counts(run, key);

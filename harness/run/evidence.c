@@ -51,7 +51,7 @@ static int tell_decisions(struct lines *evidence, const struct topology *topolog
             continue;
         rc = decision_log_read(role->data, on_decision, &door, err);
         if (rc)
-            return err_prefix(err, -rc, "decisions of %s", role->name);
+            return err_prefix(err, rc, "decisions of %s", role->name);
     }
     return 0;
 }

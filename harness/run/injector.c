@@ -118,7 +118,8 @@ static void on_ended(void *arg, const char *error)
         fail(f, f->fault->action == FAULT_KILL ? "restart" : "continuing", error);
         return;
     }
-    tell(f, line(f, "end", clock_now_us()));
+    if (!f->released)
+        tell(f, line(f, "end", clock_now_us()));
     note(f, "%s is back", f->fault->target);
     if (f->fault->action == FAULT_KILL &&
         roles_restarted(f->injector->options.roles, f->fault->target, &err))
@@ -373,19 +374,14 @@ bool injector_over(const struct injector *injector)
     return true;
 }
 
-const char *injector_holds(const struct injector *injector)
-{
-    for (unsigned i = 0; i < injector->n; i++) {
-        if (injector->fault[i].state == INJECTED_LASTS)
-            return injector->fault[i].fault->target;
-    }
-    return NULL;
-}
-
 void injector_release(struct injector *injector)
 {
     for (unsigned i = 0; i < injector->n; i++) {
-        if (injector->fault[i].state == INJECTED_LASTS)
-            end(&injector->fault[i]);
+        struct injected *f = &injector->fault[i];
+
+        if (f->state != INJECTED_LASTS)
+            continue;
+        f->released = true;
+        end(f);
     }
 }

@@ -43,6 +43,7 @@ struct injected {
     const struct fault *fault;
     enum injected_state state;
     enum crash_point point; /* CRASH_NONE: a plain kill, or a pause */
+    bool released;          /* ended by injector_release(), not by its schedule */
     struct event *timer;
     json_t *standing; /* the role's last word on where its transactions stand; NULL: not known */
     int64_t hit_us;
@@ -83,10 +84,10 @@ bool injector_exited(struct injector *injector, const char *name);
 /* No fault is still to come, and none goes on but those that last for ever. */
 bool injector_over(const struct injector *injector);
 
-/* A target that a fault holds down (killed, or paused) right now; NULL when there is none. */
-const char *injector_holds(const struct injector *injector);
-
-/* End what still lasts, for ever or not, so that all can be looked at; then injector_over(). */
+/*
+ * End what lasts for ever, so that all can be looked at; then injector_over(). Such a fault has no
+ * "end" in faults.ndjson: it lasted to the end of what is judged.
+ */
 void injector_release(struct injector *injector);
 
 #endif

@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define POLL_US        (20 * US_PER_MS)
-#define LOG_TIMEOUT_MS 1000 /* log_admin blocks: short, so that Ctrl-C is heard */
+#define LOG_TIMEOUT_MS 1000           /* log_admin blocks: short, so that Ctrl-C is heard */
+#define LOOK_US        (1 * US_PER_S) /* of the first look, which nothing depends on */
 
 void settling_init(struct settling *s, struct crew *crew, int64_t timeout_us)
 {
@@ -56,21 +57,26 @@ static int retry(struct settling *s, int (*step)(struct settling *s, struct errc
 
 /* --- scans ------------------------------------------------------------------------------------ */
 
-int settle_look(struct settling *s, struct errctx *err)
+static int look(struct settling *s, int64_t timeout_us, struct errctx *err)
 {
     struct session *session = s->crew->session;
     char folder[PATH_MAX + 16];
     int rc;
 
     (void)snprintf(folder, sizeof folder, "%s/final", s->crew->folder);
-    rc = scan_take(session->base, session->store, session->n_stores, folder,
-                   SESSION_STORE_TIMEOUT_US, &s->last, err);
+    rc = scan_take(session->base, session->store, session->n_stores, folder, timeout_us, &s->last,
+                   err);
     if (rc)
         return rc;
     s->scan = mem_grow(s->scan, s->n_scans, &s->capacity, sizeof *s->scan);
     s->scan[s->n_scans++] = (struct settle_scan){
         .from_us = s->last.from_us, .to_us = s->last.to_us, .equal = scan_equal(&s->last)};
     return 0;
+}
+
+int settle_look(struct settling *s, struct errctx *err)
+{
+    return look(s, SESSION_STORE_TIMEOUT_US, err);
 }
 
 /* --- drain ------------------------------------------------------------------------------------ */
@@ -91,7 +97,7 @@ static int drain_doors(struct settling *s, struct errctx *err)
         if (rc == -ETIMEDOUT)
             return err_set(err, ETIMEDOUT, ERR_RETRY, "%s still has transactions in flight", name);
         if (rc)
-            return err_prefix(err, -rc, "draining %s", name);
+            return err_prefix(err, rc, "draining %s", name);
     }
     return 0;
 }
@@ -149,7 +155,7 @@ static int sessions_gone(struct settling *s, struct errctx *err)
 
 static int drain(struct settling *s, struct errctx *err)
 {
-    int rc = settle_look(s, err); /* what readers saw before: the begin of convergence */
+    int rc = look(s, LOOK_US, err); /* what readers saw before: the begin of convergence */
 
     if (!rc)
         rc = drain_doors(s, err);
@@ -209,7 +215,7 @@ static int mark(struct settling *s, struct errctx *err)
     int rc = log_admin_mark(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
                             "settle", LOG_TIMEOUT_MS, &s->past, err);
 
-    return rc ? err_prefix(err, EAGAIN, "no marker in the log") : 0;
+    return rc ? err_prefix(err, -EAGAIN, "no marker in the log") : 0;
 }
 
 /* Where the topic ends; n = 0 where there is none. */
@@ -222,7 +228,7 @@ static int ends(struct settling *s, struct position *ret_ends, struct errctx *er
         return 0;
     rc = log_admin_ends(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
                         LOG_TIMEOUT_MS, ret_ends, err);
-    return rc ? err_prefix(err, EAGAIN, "the log's end") : 0;
+    return rc ? err_prefix(err, -EAGAIN, "the log's end") : 0;
 }
 
 static bool same_position(const struct position *a, const struct position *b)

@@ -39,7 +39,7 @@ int load_reads_new(struct event_base *base, const struct topology *topology, con
 
         if (r < 0) {
             load_reads_free(reads);
-            return err_prefix(err, -r, "%s", where->name);
+            return err_prefix(err, r, "%s", where->name);
         }
         reads->n_stores++;
     }

@@ -40,4 +40,25 @@ for faults in "$work"/out/runs/*/faults.ndjson; do
     [ "$begun" -eq "$(grep -c '"t":"end"' "$faults" || true)" ] || die "$faults: a fault did not end"
     [ "$begun" -gt 0 ] || grep -q '"t":"skipped"' "$faults" || die "$faults: no fault at all"
 done
+
+# What never comes back keeps a run from settling: promises stay unknown, nothing is called broken.
+cat >"$work/gone.yaml" <<'YAML'
+question: What if it never comes back?
+stores: [pg1, pg2, redis]
+workload: {name: fanout, rate_per_s: 100, duration_s: 1.5, keys: 100, clients: 8}
+approaches: [dual, xa, log]
+schedules:
+  - name: door_gone
+    faults: [{at_s: 0.5, kill: serve1, at: worst, gather: 2}]
+  - name: store_gone
+    faults: [{at_s: 0.5, kill: pg2}]
+warm_up_s: 0
+settle_deadline_s: 2
+YAML
+for gone in xa/door_gone log/store_gone; do
+    expect_status 3 "$syncbed" run "$work/gone.yaml" --out "$work/gone" --only "$gone"
+    expect_result "$work/gone/results.json" "not run['$gone']['settled'] and run['$gone']['settled_why'] != ''"
+done
+# A door of dual or log that is gone has left nothing that somebody would have to finish.
+expect_status 0 "$syncbed" run "$work/gone.yaml" --out "$work/gone" --only log/door_gone
 expect_nothing_left "after the runs"
