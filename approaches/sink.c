@@ -105,7 +105,7 @@ static void on_stopped(void *arg, const struct errctx *err)
 static void on_notice(void *arg, const char *text)
 {
     (void)arg;
-    log_warn("%s", text);
+    log_info("%s", text);
 }
 
 static int open_store(struct sink_role *self, struct errctx *err)

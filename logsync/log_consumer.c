@@ -138,7 +138,7 @@ static int lost_topic(const struct log_consumer *c, struct errctx *err)
                    rd_kafka_err2str(rd_kafka_last_error()));
 }
 
-static int open(struct log_consumer *c, struct errctx *err)
+static int make_handle(struct log_consumer *c, struct errctx *err)
 {
     int r =
         kafka_new(RD_KAFKA_CONSUMER, &c->bootstrap, settings, RD_KAFKA_EVENT_ERROR, &c->kafka, err);
@@ -163,7 +163,7 @@ int log_consumer_start(struct log_consumer *c, const struct position *position, 
 
     assert(position->n == c->n_partitions);
     stop(c);
-    r = open(c, err);
+    r = make_handle(c, err);
     for (unsigned i = 0; i < c->n_partitions && r == 0; i++) {
         assert(position->offset[i] >= 0);
         if (rd_kafka_consume_start_queue(c->topic, (int32_t)i, position->offset[i], c->records) !=

@@ -96,8 +96,16 @@ static void deliver(struct log_producer *p, struct log_message *m, const struct 
 
 static void deliver_all_unknown(struct log_producer *p, const char *detail)
 {
-    while (p->open)
-        deliver(p, p->open, &(struct log_delivery){LOG_UNKNOWN, 0, -1, detail});
+    const struct log_delivery unknown = {.result = LOG_UNKNOWN, .offset = -1, .detail = detail};
+    struct log_message *lost = p->open;
+    struct log_message *m;
+
+    p->open = NULL; /* what is sent from inside is another producer's */
+    p->n_open = 0;
+    while ((m = lost)) {
+        DL_DELETE(lost, m);
+        m->delivered(m->arg, &unknown);
+    }
 }
 
 static enum log_result result_of(const rd_kafka_message_t *report)
@@ -129,8 +137,10 @@ static void on_reports(struct log_producer *p, rd_kafka_event_t *event)
     }
 }
 
-/* Looked at before any report is believed: the reports of what a fatal error swept away come before
- * its own event, and call "not persisted" what we have to call unknown. */
+/*
+ * Looked at before any report is believed: the reports of what a fatal error swept away come before
+ * its own event, and call "not persisted" what we have to call unknown.
+ */
 static bool fatal(struct log_producer *p)
 {
     char why[256];
@@ -156,21 +166,28 @@ static void replace(struct log_producer *p)
     deliver_all_unknown(p, "the producer met a fatal error");
 }
 
+static void take_event(struct log_producer *p, rd_kafka_event_t *event)
+{
+    if (fatal(p))
+        return;
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
+        on_reports(p, event);
+    else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+        notice(p, "log: %s", rd_kafka_event_error_string(event));
+}
+
 static void on_woken(void *arg)
 {
     struct log_producer *p = arg;
     rd_kafka_event_t *event;
 
-    while (p->queue && (event = rd_kafka_queue_poll(p->queue, 0))) {
-        if (fatal(p))
-            ; /* neither reports nor complaints count any more */
-        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
-            on_reports(p, event);
-        else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
-            notice(p, "log: %s", rd_kafka_event_error_string(event));
+    if (!p->kafka)
+        return;
+    while ((event = rd_kafka_queue_poll(p->queue, 0))) {
+        take_event(p, event);
         rd_kafka_event_destroy(event);
     }
-    if (p->kafka && fatal(p))
+    if (fatal(p))
         replace(p);
 }
 
@@ -205,7 +222,7 @@ void log_producer_free(struct log_producer *p)
         return;
     stop(p);
     kafka_waker_done(&p->waker);
-    deliver_all_unknown(p, "the front door ends");
+    deliver_all_unknown(p, "the producer was closed");
     free(p->topic_name);
     free(p);
 }

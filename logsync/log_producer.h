@@ -9,8 +9,9 @@
  *
  *   ACKNOWLEDGED    the log has it, durably.
  *   NOT_PERSISTED   it is not in the log and never will be. Only said on librdkafka's
- *                   RD_KAFKA_MSG_STATUS_NOT_PERSISTED, which sticks to "possibly" once any attempt
- *                   was written to a socket and not answered; and never once the producer is fatal.
+ *                   RD_KAFKA_MSG_STATUS_NOT_PERSISTED, which no message gets any more once an
+ *                   attempt of it was written to a socket and not answered; and never once the
+ *                   producer is fatal.
  *   UNKNOWN         everything else: it may be in the log, or may still get there.
  *
  * After a fatal error (librdkafka 2.0.2 can meet one after a disconnect) the sequence numbers are
@@ -66,7 +67,7 @@ __attribute__((warn_unused_result)) int log_producer_new(struct event_base *base
                                                          struct log_producer **ret_producer,
                                                          struct errctx *err);
 
-/* What is open is delivered as UNKNOWN, from inside. NULL is fine. */
+/* What is open is delivered as UNKNOWN, from inside; nothing may be sent then. NULL is fine. */
 void log_producer_free(struct log_producer *producer);
 
 /*

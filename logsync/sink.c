@@ -1,6 +1,7 @@
 /* The driver of one sink; see the header. */
 #include "logsync/sink.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/mem.h"
@@ -41,12 +42,12 @@ struct sink {
     void *arg;
     struct sink_counters counters;
     bool is_stopped;
-    bool lost; /* told once, not every 50 ms while a store is down */
+    bool in_trouble; /* told once, not every 50 ms while a store is down */
 
     struct batch *gathering;
     struct batch *under_way; /* n = 0: none */
-    struct store_record
-        record[SINK_BATCH_RECORDS_MAX]; /* of the batch under way, as the store wants it */
+    /* The batch under way, as the store wants it. */
+    struct store_record record[SINK_BATCH_RECORDS_MAX];
     struct store_batch request;
     enum store_status answer;
     char detail[STORE_DETAIL_SIZE]; /* of the store's last answer */
@@ -66,7 +67,7 @@ static void record_released(void *arg)
 {
     struct held *record = arg;
     struct batch *batch = record->batch;
-    void (*go_on)(struct sink * s) = batch->go_on;
+    void (*go_on)(struct sink *) = batch->go_on;
 
     batch->n_stopped--;
     if (batch->n_stopped > 0 || !go_on)
@@ -185,15 +186,26 @@ static enum sink_failure failure_of(enum store_status status)
 static void failed(struct sink *s, enum store_status status)
 {
     char text[STORE_DETAIL_SIZE + 128];
-    enum sink_failure failure = failure_of(status);
 
-    if (failure == SINK_LOST && !s->lost) {
-        (void)snprintf(text, sizeof text, "%s: %s: %s; asking where it stands",
-                       store_name(s->store), store_status_name(status), s->detail);
+    if (!s->in_trouble) {
+        (void)snprintf(text, sizeof text, "%s: %s: %s", store_name(s->store),
+                       store_status_name(status), s->detail);
         on_notice(s, text);
     }
-    s->lost = true;
-    step(s, &(struct sink_event){.type = SINK_EV_FAILED, .failure = failure});
+    s->in_trouble = true;
+    step(s, &(struct sink_event){.type = SINK_EV_FAILED, .failure = failure_of(status)});
+}
+
+static void tell_start(struct sink *s, int64_t epoch, const struct position *position)
+{
+    struct buf text = {0};
+
+    buf_printf(&text, "%s follows %s as epoch %" PRId64 " from", store_name(s->store), s->topic,
+               epoch);
+    for (unsigned i = 0; i < position->n; i++)
+        buf_printf(&text, " %u@%" PRId64, i, position->offset[i]);
+    on_notice(s, buf_str(&text));
+    buf_done(&text);
 }
 
 static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
@@ -206,8 +218,9 @@ static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
         failed(s, reply->status);
         return;
     }
-    s->lost = false;
+    s->in_trouble = false;
     s->request.epoch = epoch;
+    tell_start(s, epoch, position);
     step(s, &(struct sink_event){.type = SINK_EV_OPENED, .position = *position});
     pump(s);
 }

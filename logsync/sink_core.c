@@ -41,7 +41,7 @@ bool sink_core_wants(const struct sink_core *s)
     return (s->state == SINK_READING || s->state == SINK_APPLYING) && !full(s);
 }
 
-static void open(struct sink_core *s, struct sink_actions *out)
+static void ask_position(struct sink_core *s, struct sink_actions *out)
 {
     set_state(s, SINK_OPENING);
     emit(out, s->owned ? SINK_ACT_RESUME : SINK_ACT_TAKE_OVER);
@@ -112,7 +112,7 @@ static void stop(struct sink_core *s, enum sink_failure failure, struct sink_act
     emit(out, SINK_ACT_STOP)->failure = failure;
 }
 
-static void wait(struct sink_core *s, struct sink_actions *out)
+static void back_off(struct sink_core *s, struct sink_actions *out)
 {
     set_state(s, SINK_WAITING);
     emit(out, SINK_ACT_SET_TIMER)->delay_us = s->limits.backoff_us;
@@ -122,7 +122,7 @@ static void on_failed(struct sink_core *s, enum sink_failure failure, struct sin
 {
     switch (failure) {
     case SINK_LOST:
-        wait(s, out);
+        back_off(s, out);
         break;
     case SINK_FENCED:
         stop(s, failure, out);
@@ -133,7 +133,7 @@ static void on_failed(struct sink_core *s, enum sink_failure failure, struct sin
             break;
         }
         s->n_singly = s->n_applying;
-        wait(s, out);
+        back_off(s, out);
         break;
     }
 }
@@ -159,7 +159,7 @@ int sink_core_step(struct sink_core *s, const struct sink_event *ev,
     case SINK_EV_START:
         if (s->state != SINK_NEW)
             return -EPROTO;
-        open(s, ret_actions);
+        ask_position(s, ret_actions);
         return 0;
     case SINK_EV_OPENED:
         if (s->state != SINK_OPENING)
@@ -184,7 +184,7 @@ int sink_core_step(struct sink_core *s, const struct sink_event *ev,
         return 0;
     case SINK_EV_TIMEOUT:
         if (s->state == SINK_WAITING)
-            open(s, ret_actions);
+            ask_position(s, ret_actions);
         return 0;
     }
     return -EPROTO;
