@@ -26,6 +26,7 @@ struct running {
     struct experiment experiment;
     struct experiment_runs runs;
     struct session session;
+    struct buf text;    /* the file as given */
     char out[PATH_MAX]; /* absolute: roles work in a folder of their own */
     int lock;           /* of `out` */
 };
@@ -47,22 +48,14 @@ static int read_experiment(struct running *r, const char *path, const struct cli
     return experiment_expand(&r->experiment, cli_text(args, "only", NULL), &r->runs, err);
 }
 
-/* The file is read before the folder is emptied: it may lie in it. */
 static int claim_out(struct running *r, const char *path, const char *out, struct errctx *err)
 {
-    char copy[PATH_MAX + 32];
-    struct buf text = {0};
-    int rc = files_read(path, &text, err);
+    int rc = files_read(path, &r->text, err); /* now: it may lie in what will be emptied */
 
     if (!rc)
         rc = files_claim(out, &r->lock, err);
     if (!rc && !realpath(out, r->out))
         rc = err_set(err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
-    if (!rc) {
-        (void)snprintf(copy, sizeof copy, "%s/experiment.yaml", r->out);
-        rc = files_write(copy, &text, err);
-    }
-    buf_done(&text);
     return rc;
 }
 
@@ -111,12 +104,29 @@ static int run_one(struct running *r, size_t i, struct errctx *err)
     return 0;
 }
 
+/* An earlier result goes only now: servers that do not start leave it as it was. */
+static int begin_out(struct running *r, struct errctx *err)
+{
+    char copy[PATH_MAX + 32];
+    json_t *versions;
+    int rc = files_empty(r->out, err);
+
+    if (rc)
+        return rc;
+    (void)snprintf(copy, sizeof copy, "%s/experiment.yaml", r->out);
+    rc = files_write(copy, &r->text, err);
+    if (rc)
+        return rc;
+    versions = versions_to_json();
+    rc = results_begin(r->out, r->experiment.name, r->experiment.question, versions, err);
+    json_decref(versions);
+    return rc;
+}
+
 static int run_all(struct running *r, struct errctx *err)
 {
-    json_t *versions = versions_to_json();
-    int rc = results_begin(r->out, r->experiment.name, r->experiment.question, versions, err);
+    int rc = begin_out(r, err);
 
-    json_decref(versions);
     for (size_t i = 0; !rc && i < r->runs.n; i++)
         rc = run_one(r, i, err);
     return rc;
@@ -165,8 +175,12 @@ static int carry_out(struct running *r, const struct cli_args *args, struct errc
         rc = run_all(r, err);
     began_us = clock_now_us();
     session_close(session);
-    if (session->signal)
+    if (session->signal) {
+        (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended\n");
         return EXIT_BY_SIGNAL + session->signal;
+    }
+    if (rc && session->keeper_lost)
+        (void)err_set(err, ECONNRESET, ERR_FATAL, "the keeper ended, and everything with it");
     if (rc)
         return cli_fail(err);
     phases_add(&session->phases, "stopping", clock_now_us() - began_us);
@@ -188,6 +202,7 @@ static int run_file(const char *path, const char *out, const struct cli_args *ar
         rc = claim_out(r, path, cli_text(args, "out", out ? out : usual), &err);
     }
     status = rc ? cli_fail(&err) : carry_out(r, args, &err);
+    buf_done(&r->text);
     experiment_runs_done(&r->runs);
     if (r->lock >= 0)
         (void)close(r->lock); /* nothing was written through it */

@@ -13,10 +13,12 @@
 
 static const char *const usual_servers[] = {"pg1", "pg2", "redis", "kafka"};
 
-static int attach_or_start(struct event_base *base, struct keeper **ret_keeper, struct errctx *err)
+static int attach_or_start(struct event_base *base, struct keeper **ret_keeper, bool *ret_started,
+                           struct errctx *err)
 {
     int rc = keeper_attach(base, NULL, NULL, ret_keeper, err);
 
+    *ret_started = rc == -ENOENT;
     if (rc != -ENOENT)
         return rc;
     return keeper_start(base, KEEPER_UNTIL_DOWN, NULL, NULL, ret_keeper, err);
@@ -86,10 +88,13 @@ int verb_up(const struct cli_args *args)
     struct event_base *base = loop_new();
     struct keeper *keeper = NULL;
     struct errctx err;
-    int rc = attach_or_start(base, &keeper, &err);
+    bool started;
+    int rc = attach_or_start(base, &keeper, &started, &err);
 
     if (!rc)
         rc = keeper_servers_up(keeper, names, n, &err);
+    if (rc && started && keeper && keeper_down(keeper, NULL))
+        (void)fputs("syncbed: and what did start does not stop\n", stderr);
     if (!rc)
         rc = show(keeper, false, &err);
     keeper_free(keeper);

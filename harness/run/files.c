@@ -69,7 +69,7 @@ static bool is_ours(const char *entry)
 }
 
 /* A result has its experiment in it, and nothing that we do not know. */
-static int check_ours(const char *out, bool *ret_empty, struct errctx *err)
+static int check_ours(const char *out, struct errctx *err)
 {
     DIR *dir = opendir(out);
     const struct dirent *entry;
@@ -92,12 +92,11 @@ static int check_ours(const char *out, bool *ret_empty, struct errctx *err)
                      "%s has no experiment.yaml, so it is not a result of syncbed: choose another "
                      "--out",
                      out);
-    *ret_empty = empty;
     return rc;
 }
 
 /* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
-static int empty_folder(const char *out, struct errctx *err)
+int files_empty(const char *out, struct errctx *err)
 {
     static const char *const parts[] = {"runs", "about.json", "results.json", "report.html",
                                         "experiment.yaml"};
@@ -116,7 +115,6 @@ static int empty_folder(const char *out, struct errctx *err)
 
 int files_claim(const char *out, int *ret_lock, struct errctx *err)
 {
-    bool empty = true;
     int rc = files_make_folder(out, err);
     int lock;
 
@@ -129,9 +127,7 @@ int files_claim(const char *out, int *ret_lock, struct errctx *err)
         rc = err_set(err, EBUSY, ERR_ABORT, "another syncbed is writing to %s", out);
         goto fail;
     }
-    rc = check_ours(out, &empty, err);
-    if (!rc && !empty)
-        rc = empty_folder(out, err);
+    rc = check_ours(out, err);
     if (rc)
         goto fail;
     *ret_lock = lock;

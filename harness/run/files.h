@@ -5,12 +5,14 @@
 #include "base/error.h"
 
 /*
- * Make `out` ready for a new experiment: an earlier result in it is removed, and anything that is
- * not ours makes it -ENOTEMPTY. The folder stays locked (-EBUSY: another syncbed writes there)
- * until *ret_lock is closed.
+ * Make `out`, or make sure that what is in it is an earlier result: anything that is not ours makes
+ * it -ENOTEMPTY. It stays locked (-EBUSY: another syncbed writes there) until *ret_lock is closed.
  */
 __attribute__((warn_unused_result)) int files_claim(const char *out, int *ret_lock,
                                                     struct errctx *err);
+
+/* Remove the earlier result from a claimed folder. */
+__attribute__((warn_unused_result)) int files_empty(const char *out, struct errctx *err);
 
 /* mkdir -p. */
 __attribute__((warn_unused_result)) int files_make_folder(const char *path, struct errctx *err);

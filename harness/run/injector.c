@@ -220,7 +220,8 @@ static void arm(struct injected *f)
         return;
     }
     set_state(f, INJECTED_ARMED);
-    what = line(f, "armed", clock_now_us());
+    f->armed_us = clock_now_us();
+    what = line(f, "armed", f->armed_us);
     json_object_set_new(what, "action", json_string("kill"));
     json_object_set_new(what, "point", json_string(name));
     json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
@@ -270,7 +271,7 @@ static void died_at_point(struct injected *f)
 
     (void)evtimer_del(f->timer);
     f->hit_us = clock_now_us();
-    if (exposure_read(o->roles->folder, f->fault->target, &f->hit_us, &standing)) {
+    if (exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &standing)) {
         json_decref(f->standing);
         f->standing = standing;
     }

@@ -46,6 +46,7 @@ struct injected {
     bool released;          /* ended by injector_release(), not by its schedule */
     struct event *timer;
     json_t *standing; /* the role's last word on where its transactions stand; NULL: not known */
+    int64_t armed_us;
     int64_t hit_us;
 };
 

@@ -38,7 +38,7 @@ void phases_add_text(struct phases *phases, const char *text)
             double s = strtod(equals + 1, &end);
 
             (void)snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-            if (end == text + size && s >= 0 && s < 1e6)
+            if (end == text + size && end > equals + 1 && s >= 0 && s < 1e6)
                 phases_add(phases, name, (int64_t)(s * (double)US_PER_S));
         }
         text += size + (text[size] == ',');

@@ -43,6 +43,10 @@ static void on_keeper(void *arg, const char *what, const char *name)
 
     if (strcmp(what, "exited") == 0 && session->exited)
         session->exited(session->exited_arg, name);
+    if (strcmp(what, "lost") == 0) {
+        session->keeper_lost = true;
+        loop_interrupt(session->base);
+    }
 }
 
 /* --- servers ---------------------------------------------------------------------------------- */

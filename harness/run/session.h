@@ -32,7 +32,8 @@ struct session {
     int signal; /* the one that came; 0: none */
 
     struct keeper *keeper;
-    int turn; /* the lock that makes two sessions at one keeper impossible; -1: none */
+    bool keeper_lost; /* it was killed, and all servers and roles with it */
+    int turn;         /* the lock that makes two sessions at one keeper impossible; -1: none */
     /* Whom to tell that a child of the keeper ended: the run that goes on. */
     void (*exited)(void *arg, const char *name);
     void *exited_arg;
