@@ -50,3 +50,21 @@ run = {x["approach"] + "/" + x["schedule"]: x for x in r["runs"]}
 sys.exit(0 if eval(sys.argv[2]) else 1)
 PYTHON
 }
+
+# expect_page FILE N: headless Chromium shows it without a word on the console, with N figures that
+# have something drawn in them, and no id twice.
+expect_page() {
+    chromium --headless --no-sandbox --user-data-dir="$work/chromium" --enable-logging=stderr \
+        --virtual-time-budget=2000 --dump-dom "file://$1" >"$work/dom" 2>"$work/console"
+    grep -q ':CONSOLE:' "$work/console" && die "$1 complains: $(grep ':CONSOLE:' "$work/console")"
+    python3 - "$work/dom" "$2" <<'PYTHON' || die "$1 is not as it should be"
+import re, sys
+dom = open(sys.argv[1]).read()
+figures = re.findall(r"<figure>.*?</figure>", dom, re.S)
+ids = re.findall(r'\sid="([^"]*)"', dom)
+twice = {i for i in ids if ids.count(i) > 1}
+empty = [f[:120] for f in figures if not re.search(r"<(use|path)[^>]+(gpPt|d=\"M)", f.split("</defs>")[-1])]
+print(len(figures), "figures", "twice:", twice, "empty:", empty)
+sys.exit(0 if len(figures) == int(sys.argv[2]) and not twice and not empty else 1)
+PYTHON
+}

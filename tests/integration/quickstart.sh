@@ -20,6 +20,7 @@ cp "$results" "$work/before.json"
 expect_status 0 "$syncbed" check "$work/out"
 cmp "$results" "$work/before.json"
 expect_status 0 "$syncbed" report "$work/out"
+expect_page "$work/out/report.html" 5 # a latency panel a run, a frame for each level
 
 # A folder that is not ours is left alone.
 mkdir "$work/precious" && echo keep >"$work/precious/thesis.tex"
