@@ -100,19 +100,22 @@ static void on_prepared(void *arg, const char *store, const char *gid)
                 json_pack("{s:s, s:s, s:s}", "t", "prepared", "store", store, "gid", gid));
 }
 
+int evidence_prepared(struct lines *evidence, struct session *session, struct errctx *err)
+{
+    struct in_doubt in_doubt; /* a store that cannot be asked has said nothing */
+
+    return in_doubt_each(session->base, session->store, session->n_stores, on_prepared, evidence,
+                         &in_doubt, err);
+}
+
+/* --- all of it -------------------------------------------------------------------------------- */
+
 int evidence_collect(struct lines *evidence, struct crew *crew, const struct settling *settling,
                      struct errctx *err)
 {
-    struct session *session = crew->session;
-    struct in_doubt in_doubt;
     int rc;
 
     tell_settling(evidence, settling);
     rc = tell_decisions(evidence, crew->topology, err);
-    if (!rc)
-        rc = tell_log(evidence, crew, err);
-    if (!rc)
-        rc = in_doubt_each(session->base, session->store, session->n_stores, on_prepared, evidence,
-                           &in_doubt, err);
-    return rc;
+    return rc ? rc : tell_log(evidence, crew, err);
 }

@@ -11,7 +11,11 @@
 #include "harness/run/lines.h"
 #include "harness/run/settle.h"
 
-/* The front doors must have stopped. -errno when a source of evidence cannot be read. */
+/* What is prepared at the stores now: to be called when settling has ended, whatever its end. */
+__attribute__((warn_unused_result)) int
+evidence_prepared(struct lines *evidence, struct session *session, struct errctx *err);
+
+/* All the rest. The front doors must have stopped. -errno when something cannot be read. */
 __attribute__((warn_unused_result)) int evidence_collect(struct lines *evidence, struct crew *crew,
                                                          const struct settling *settling,
                                                          struct errctx *err);

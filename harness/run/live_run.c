@@ -240,6 +240,8 @@ static int collect(struct live *live, struct errctx *err)
 
     begin_phase(live, "collect");
     rc = sampler_stop(&live->sampler, err);
+    if (!rc)
+        rc = evidence_prepared(&live->evidence, live->session, err);
     if (!rc && !live->settling.settled)
         rc = look_at_what_did_not_settle(live, err);
     if (!rc)
