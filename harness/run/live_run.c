@@ -1,6 +1,7 @@
 /* One run of an experiment: see the header. */
 #include "harness/run/live_run.h"
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
@@ -74,23 +75,21 @@ static void on_tick(void *arg)
     const struct sampler *s = &live->sampler;
     uint64_t in_doubt = 0;
     int64_t lag = 0;
-    char text[128];
-    int size;
+    struct buf text = {0};
 
     for (unsigned i = 0; i < live->session->n_stores; i++)
         in_doubt += s->in_doubt[i];
     for (unsigned i = 0; i < live->crew.roles.n; i++)
         lag += s->lag[i];
-    size = snprintf(text, sizeof text, "%llu operations", (unsigned long long)s->invoked);
+    buf_printf(&text, "%llu operations", (unsigned long long)s->invoked);
     if (s->failed + s->unknown > 0)
-        size += snprintf(text + size, sizeof text - (size_t)size, ", %llu not ok",
-                         (unsigned long long)(s->failed + s->unknown));
+        buf_printf(&text, ", %llu not ok", (unsigned long long)(s->failed + s->unknown));
     if (in_doubt > 0)
-        size += snprintf(text + size, sizeof text - (size_t)size, ", %llu in doubt",
-                         (unsigned long long)in_doubt);
+        buf_printf(&text, ", %llu in doubt", (unsigned long long)in_doubt);
     if (lag > 0)
-        (void)snprintf(text + size, sizeof text - (size_t)size, ", lag %lld", (long long)lag);
-    progress_tick(&live->session->progress, text);
+        buf_printf(&text, ", lag %lld", (long long)lag);
+    progress_tick(&live->session->progress, buf_str(&text));
+    buf_done(&text);
 }
 
 static void on_fault(void *arg, const char *text)

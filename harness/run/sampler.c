@@ -100,7 +100,6 @@ static void on_reply(void *arg, json_t *reply)
         sampler->invoked = count(reply, "invoked");
         sampler->failed = count(reply, "fail");
         sampler->unknown = count(reply, "info");
-        sampler->in_flight = count(reply, "in_flight");
         break;
     case ROLE_KINDS:
         break;

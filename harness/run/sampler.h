@@ -47,8 +47,8 @@ struct sampler {
     struct sampled role[ROLES_MAX];
     /* The newest answers. */
     unsigned in_doubt[STORES_MAX];
-    int64_t lag[ROLES_MAX];                       /* of a sink, in records */
-    uint64_t invoked, failed, unknown, in_flight; /* the load's operations */
+    int64_t lag[ROLES_MAX];            /* of a sink, in records */
+    uint64_t invoked, failed, unknown; /* the load's operations */
 };
 
 /* Must not be moved afterwards. */

@@ -81,25 +81,33 @@ int settle_look(struct settling *s, struct errctx *err)
 
 /* --- drain ------------------------------------------------------------------------------------ */
 
+static int drain_door(struct settling *s, const char *name, struct rpc_client *control,
+                      struct errctx *err)
+{
+    int rc = rpc_call(control, "drain", NULL, left_us(s), NULL, err);
+
+    if (rc == -ETIMEDOUT)
+        return err_set(err, ETIMEDOUT, ERR_RETRY, "%s still has transactions in flight", name);
+    if (rc && rc != -EINTR) /* it died, or is not open yet */
+        return err_prefix(err, -EAGAIN, "%s does not drain", name);
+    return rc;
+}
+
 /* A door that does not run has nothing in flight; what it left in doubt is seen at the stores. */
 static int drain_doors(struct settling *s, struct errctx *err)
 {
-    for (unsigned i = 0; i < EXPERIMENT_DOORS; i++) {
+    int rc = 0;
+
+    for (unsigned i = 0; !rc && i < EXPERIMENT_DOORS; i++) {
         char name[ROLE_NAME_SIZE];
         struct rpc_client *control;
-        int rc;
 
         crew_door(i, name);
         control = roles_control(&s->crew->roles, name);
-        if (!control)
-            continue;
-        rc = rpc_call(control, "drain", NULL, left_us(s), NULL, err);
-        if (rc == -ETIMEDOUT)
-            return err_set(err, ETIMEDOUT, ERR_RETRY, "%s still has transactions in flight", name);
-        if (rc)
-            return err_prefix(err, rc, "draining %s", name);
+        if (control)
+            rc = drain_door(s, name, control, err);
     }
-    return 0;
+    return rc;
 }
 
 static int nothing_in_doubt(struct settling *s, struct errctx *err)
@@ -158,7 +166,7 @@ static int drain(struct settling *s, struct errctx *err)
     int rc = look(s, LOOK_US, err); /* what readers saw before: the begin of convergence */
 
     if (!rc)
-        rc = drain_doors(s, err);
+        rc = retry(s, drain_doors, err);
     if (!rc)
         rc = retry(s, nothing_in_doubt, err);
     if (!rc)
