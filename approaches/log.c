@@ -71,8 +71,7 @@ struct work {
     UT_hash_handle hh;
 };
 
-/* --- what a log can carry ------------------------------------------------------------------------
- */
+/* --- what a log can carry -------------------------------------------------------------------- */
 
 static bool commutes(const struct txn *txn)
 {
@@ -126,11 +125,9 @@ static void answer_acknowledged(struct work *work)
 {
     struct reply reply = {.code = CODE_NONE, .level = LEVEL_LOGGED};
 
-    if (work->offset >= 0) {
-        reply.position.n = work->front->env.topology->n_partitions;
-        for (unsigned i = 0; i < reply.position.n; i++)
-            reply.position.offset[i] = i == work->partition ? work->offset + 1 : -1;
-    }
+    reply.position.n = work->front->env.topology->n_partitions;
+    for (unsigned i = 0; i < reply.position.n; i++)
+        reply.position.offset[i] = i == work->partition ? work->offset + 1 : -1;
     answer(work, &reply);
 }
 
@@ -198,8 +195,7 @@ static void answer_at_once(struct work *work, enum code code, const char *detail
     set_timer(work, 0);
 }
 
-/* --- one transaction ---------------------------------------------------------------------------
- */
+/* --- one transaction ------------------------------------------------------------------------- */
 
 static void remember(struct front *front, const char *request)
 {
@@ -327,8 +323,7 @@ static void log_status(void *self, const char *request, approach_done done, void
         work->at_once.outcome = pending ? OUTCOME_PENDING : OUTCOME_UNKNOWN;
 }
 
-/* --- the door's life ---------------------------------------------------------------------------
- */
+/* --- the door's life ------------------------------------------------------------------------- */
 
 static void on_notice(void *arg, const char *text)
 {

@@ -20,8 +20,7 @@ struct sink_role {
     struct sink *sink;
 };
 
-/* --- control socket ----------------------------------------------------------------------------
- */
+/* --- control socket -------------------------------------------------------------------------- */
 
 static json_t *json_position(const struct position *position)
 {
@@ -91,8 +90,7 @@ static void on_counters(void *arg, json_t *into)
     json_object_set_new(into, "opened", json_integer((json_int_t)n.opened));
 }
 
-/* --- the process ---------------------------------------------------------------------------------
- */
+/* --- the process ----------------------------------------------------------------------------- */
 
 static void on_stopped(void *arg, const struct errctx *err)
 {

@@ -49,8 +49,10 @@ static int refused(struct errctx *err, const char *what, const char *topic,
 
 int log_admin_new(const struct address *bootstrap, struct log_admin **ret_admin, struct errctx *err)
 {
-    static const struct kafka_setting settings[] = {
-        {"enable.idempotence", "true"}, {"linger.ms", "0"}, {NULL, NULL}};
+    static const struct kafka_setting settings[] = {{"enable.idempotence", "true"},
+                                                    {"max.in.flight", "1"}, /* log_producer.h */
+                                                    {"linger.ms", "0"},
+                                                    {NULL, NULL}};
     struct log_admin *a = mem_alloc(sizeof *a);
     int r;
 
@@ -75,8 +77,7 @@ void log_admin_free(struct log_admin *a)
     free(a);
 }
 
-/* --- topics ------------------------------------------------------------------------------------
- */
+/* --- topics ---------------------------------------------------------------------------------- */
 
 static rd_kafka_AdminOptions_t *admin_options(struct log_admin *a, rd_kafka_admin_op_t operation,
                                               int timeout_ms)
@@ -237,8 +238,7 @@ int log_admin_ends(struct log_admin *a, const char *topic, unsigned n_partitions
     return 0;
 }
 
-/* --- markers -----------------------------------------------------------------------------------
- */
+/* --- markers --------------------------------------------------------------------------------- */
 
 static int send_marker(struct log_admin *a, const char *topic, unsigned partition, const char *name,
                        struct errctx *err)
@@ -270,6 +270,8 @@ static rd_kafka_resp_err_t take_reports(const struct log_admin *a, rd_kafka_even
         (*n_reported)++;
         if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             code = report->err;
+        else if (report->offset < 0)
+            code = RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER; /* log_producer.h: it may be lost */
         else if ((unsigned)report->partition < past->n)
             past->offset[report->partition] = report->offset + 1;
     }
@@ -305,8 +307,7 @@ int log_admin_mark(struct log_admin *a, const char *topic, unsigned n_partitions
     return 0;
 }
 
-/* --- reading it all ----------------------------------------------------------------------------
- */
+/* --- reading it all -------------------------------------------------------------------------- */
 
 struct reading {
     const char *topic;

@@ -47,6 +47,7 @@ static int start(struct log_producer *p, struct errctx *err)
     char inflight_max[16], timeout_ms[16];
     const struct kafka_setting settings[] = {
         {"enable.idempotence", "true"}, /* and with it acks=all, and retries without reordering */
+        {"max.in.flight", "1"},         /* see the header */
         {"linger.ms", "0"},
         {"message.timeout.ms", timeout_ms},
         {"queue.buffering.max.messages", inflight_max},
@@ -112,13 +113,20 @@ static enum log_result result_of(const rd_kafka_message_t *report)
 {
     switch (rd_kafka_message_status(report)) {
     case RD_KAFKA_MSG_STATUS_PERSISTED:
-        return LOG_ACKNOWLEDGED;
+        return report->offset >= 0 ? LOG_ACKNOWLEDGED : LOG_UNKNOWN;
     case RD_KAFKA_MSG_STATUS_NOT_PERSISTED:
         return LOG_NOT_PERSISTED;
     case RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED:
         break;
     }
     return LOG_UNKNOWN;
+}
+
+static const char *detail_of(const rd_kafka_message_t *report)
+{
+    if (report->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return rd_kafka_err2str(report->err);
+    return report->offset >= 0 ? "" : "the log has had its sequence number, but cannot say where";
 }
 
 static void on_reports(struct log_producer *p, rd_kafka_event_t *event)
@@ -129,8 +137,8 @@ static void on_reports(struct log_producer *p, rd_kafka_event_t *event)
         struct log_delivery d = {
             .result = result_of(report),
             .partition = (unsigned)report->partition,
-            .offset = report->offset >= 0 ? report->offset : -1,
-            .detail = report->err ? rd_kafka_err2str(report->err) : "",
+            .offset = report->offset,
+            .detail = detail_of(report),
         };
 
         deliver(p, report->_private, &d);

@@ -7,12 +7,19 @@
  *
  * Every message that log_producer_send() took gets exactly one delivery:
  *
- *   ACKNOWLEDGED    the log has it, durably.
+ *   ACKNOWLEDGED    the log has it, durably, at this offset.
  *   NOT_PERSISTED   it is not in the log and never will be. Only said on librdkafka's
  *                   RD_KAFKA_MSG_STATUS_NOT_PERSISTED, which no message gets any more once an
  *                   attempt of it was written to a socket and not answered; and never once the
  *                   producer is fatal.
  *   UNKNOWN         everything else: it may be in the log, or may still get there.
+ *
+ * One request at a time is in flight to a broker. With more, the first records of a session can get
+ * lost and be acknowledged (seen here with Kafka 4.3.1, in one of seven new topics): a broker that
+ * has no state of a producer takes any sequence number, so when the first request fails because
+ * the leader is not ready, and the second succeeds, the retry of the first is answered "duplicate".
+ * It costs nothing: a broker serves one request of a connection at a time, and batches grow.
+ * For the same reason a success without an offset, which is how "duplicate" reads, is UNKNOWN.
  *
  * After a fatal error (librdkafka 2.0.2 can meet one after a disconnect) the sequence numbers are
  * worth nothing any more. What was open is UNKNOWN and is never produced again; a new producer is
@@ -33,7 +40,7 @@ enum log_result { LOG_ACKNOWLEDGED, LOG_NOT_PERSISTED, LOG_UNKNOWN };
 struct log_delivery {
     enum log_result result;
     unsigned partition;
-    int64_t offset; /* ACKNOWLEDGED: of the record; -1 where the broker knew only that it has it */
+    int64_t offset;     /* ACKNOWLEDGED */
     const char *detail; /* the reason when not acknowledged, else ""; valid during the call */
 };
 

@@ -108,7 +108,7 @@ static void empty(struct batch *batch)
     batch->go_on = NULL;
 }
 
-/* --- from the log -------------------------------------------------------------------------- */
+/* --- from the log ---------------------------------------------------------------------------- */
 
 static void on_notice(void *arg, const char *text)
 {
@@ -158,7 +158,7 @@ static void pump(void *arg)
     }
 }
 
-/* --- to the store -------------------------------------------------------------------------- */
+/* --- to the store ---------------------------------------------------------------------------- */
 
 static enum sink_failure failure_of(enum store_status status)
 {

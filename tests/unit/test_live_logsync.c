@@ -88,8 +88,7 @@ static struct world {
 
 static const char *const store_names[2] = {"pg1", "redis"};
 
-/* --- servers, topic, topology --------------------------------------------------------------------
- */
+/* --- servers, topic, topology ---------------------------------------------------------------- */
 
 static void on_keeper_event(void *arg, const char *what, const char *name)
 {
@@ -237,8 +236,7 @@ static int ask_sink(const char *name, const char *cmd, json_t *fields, json_t **
     return r;
 }
 
-/* --- load ----------------------------------------------------------------------------------------
- */
+/* --- load ------------------------------------------------------------------------------------ */
 
 static void on_delivered(void *arg, const struct log_delivery *d)
 {
@@ -274,16 +272,22 @@ static void make_txn(unsigned i, struct envelope *envelope)
     }
 }
 
+static int send_record(unsigned i, const char *key, const struct buf *record)
+{
+    struct log_message *message = &w.sent[i].message;
+
+    *message = (struct log_message){.delivered = on_delivered, .arg = &w.sent[i]};
+    return log_producer_send(w.producer, message, envelope_partition(key, PARTITIONS), key, record,
+                             &err);
+}
+
 static int send_txn(unsigned i, const struct envelope *envelope)
 {
-    const char *key = envelope->txn.op[0].key;
     struct buf record = {0};
     int r;
 
-    w.sent[i].message = (struct log_message){.delivered = on_delivered, .arg = &w.sent[i]};
     envelope_encode(&record, envelope);
-    r = log_producer_send(w.producer, &w.sent[i].message, envelope_partition(key, PARTITIONS), key,
-                          &record, &err);
+    r = send_record(i, envelope->txn.op[0].key, &record);
     buf_done(&record);
     return r;
 }
@@ -384,7 +388,7 @@ static void take_record(struct journal **all, unsigned partition, int64_t offset
     if (w.sent[i].in_topic)
         fail_msg("%s is twice in the topic", txn->request);
     w.sent[i].in_topic = true;
-    if (w.sent[i].acknowledged && w.sent[i].offset >= 0) {
+    if (w.sent[i].acknowledged) {
         assert_int_equal(w.sent[i].partition, partition);
         assert_int_equal(w.sent[i].offset, offset);
     }
@@ -494,8 +498,7 @@ static void expect_stores_equal_topic(void)
     free_journals(topic);
 }
 
-/* --- tests ---------------------------------------------------------------------------------------
- */
+/* --- tests ----------------------------------------------------------------------------------- */
 
 static bool has_exited(void *arg)
 {
@@ -616,13 +619,80 @@ static void waits_for_a_store_that_is_down_and_holds_up_nobody_else(void **state
     expect_stores_equal_topic();
 }
 
+static void on_record(void *arg, unsigned partition, int64_t offset,
+                      const struct envelope *envelope)
+{
+    (void)partition;
+    (void)offset;
+    *(unsigned *)arg += envelope->kind == ENVELOPE_TXN;
+}
+
+/*
+ * A new topic's leader may not be ready for the first request. With more than one in flight, one
+ * topic of seven then lost what it had acknowledged.
+ */
+static void a_new_topic_holds_what_it_has_acknowledged(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 15; i++) {
+        unsigned n = 0;
+
+        if (i > 0) { /* the first is begin_test()'s */
+            assert_int_equal(end_test(state), 0);
+            assert_int_equal(begin_test(state), 0);
+        }
+        load(40, 4000); /* over some milliseconds: several requests */
+        must(loop_until(w.base, all_delivered, NULL, WAIT_US));
+        must(log_admin_read(w.admin, w.topology->topic, PARTITIONS, WAIT_MS, on_record, &n, &err));
+        for (unsigned t = 0; t < w.n_sent; t++)
+            assert_true(w.sent[t].acknowledged);
+        assert_int_equal(n, 40);
+    }
+}
+
+static void expect_words(const char *words)
+{
+    char command[PATH_MAX + 256];
+
+    (void)snprintf(command, sizeof command, "grep -qF '%s' %s", words, w.log_path);
+    if (system(command) != 0)
+        fail_msg("the sinks have not said: %s", words);
+}
+
+/* Nothing of ours writes such a record, but a topic is open to all. */
+static void stops_at_a_record_that_it_cannot_read(void **state)
+{
+    char sink[] = "sink-pg1 ";
+    struct buf record = {0}, words = {0};
+    unsigned n = 0;
+
+    (void)state;
+    load(100, 1500);
+    must(loop_until(w.base, all_delivered, NULL, WAIT_US));
+    must(log_admin_read(w.admin, w.topology->topic, PARTITIONS, WAIT_MS, on_record, &n, &err));
+    assert_int_equal(n, 100);
+    buf_append_str(&record, "{\"v\":99}");
+    w.n_wanted++;
+    must(send_record(w.n_sent++, "user:0", &record));
+    must(loop_until(w.base, all_delivered, NULL, WAIT_US));
+    assert_int_equal(
+        log_admin_read(w.admin, w.topology->topic, PARTITIONS, WAIT_MS, on_record, &n, &err),
+        -EBADMSG);
+    start_sink("sink-pg1");
+    must(loop_until(w.base, has_exited, sink, WAIT_US));
+    buf_printf(&words, "error record %u@%" PRId64 " of %s: ", w.sent[100].partition,
+               w.sent[100].offset, w.topology->topic);
+    expect_words(buf_str(&words));
+    buf_done(&words);
+    buf_done(&record);
+}
+
 /* `insert` of a key that exists: the front door would never have let it into the log. */
 static void stops_at_a_record_that_the_store_refuses(void **state)
 {
     char sink[] = "sink-pg1 ";
     struct envelope *poison = mem_alloc(sizeof *poison);
-    struct buf expected = {0};
-    char command[PATH_MAX + 128];
+    struct buf words = {0};
 
     (void)state;
     load(300, 1500);
@@ -640,11 +710,10 @@ static void stops_at_a_record_that_the_store_refuses(void **state)
     must(loop_until(w.base, all_delivered, NULL, WAIT_US));
     start_sink("sink-pg1");
     must(loop_until(w.base, has_exited, sink, WAIT_US));
-    buf_printf(&expected, "pg1 refuses record %u@%" PRId64 " (request poison)",
+    buf_printf(&words, "pg1 refuses record %u@%" PRId64 " (request poison)",
                w.sent[w.n_sent - 1].partition, w.sent[w.n_sent - 1].offset);
-    (void)snprintf(command, sizeof command, "grep -q '%s' %s", buf_str(&expected), w.log_path);
-    assert_int_equal(system(command), 0);
-    buf_done(&expected);
+    expect_words(buf_str(&words));
+    buf_done(&words);
     free(poison);
 }
 
@@ -685,11 +754,13 @@ static int end_all(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_new_topic_holds_what_it_has_acknowledged),
         TEST(kills_of_sinks_and_broker_lose_nothing_and_apply_nothing_twice),
         TEST(a_zombie_is_fenced_by_its_successor),
         TEST(a_zombie_does_not_come_back_by_asking_again),
         TEST(waits_for_a_store_that_is_down_and_holds_up_nobody_else),
         TEST(stops_at_a_record_that_the_store_refuses),
+        TEST(stops_at_a_record_that_it_cannot_read),
     };
 
     if (argc > 1 && strcmp(argv[1], KEEPER_VERB) == 0)

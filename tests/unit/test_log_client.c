@@ -83,8 +83,7 @@ static int end(void **state)
     return 0;
 }
 
-/* --- producer ----------------------------------------------------------------------------------
- */
+/* --- producer -------------------------------------------------------------------------------- */
 
 static void on_delivered(void *arg, const struct log_delivery *d)
 {
@@ -208,6 +207,18 @@ static void a_refusal_of_the_first_attempt_is_definite(void **state)
     expect_all(f, LOG_NOT_PERSISTED);
 }
 
+/* librdkafka takes it for a success, without an offset: it may stand for somebody else's record. */
+static void a_duplicate_that_nobody_can_place_is_unknown(void **state)
+{
+    struct fixture *f = *state;
+
+    open_producer(f, 100);
+    rd_kafka_mock_push_request_errors(f->mock, 0 /* Produce */, 1,
+                                      RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+    assert_int_equal(send_one(f, 0), 0);
+    expect_all(f, LOG_UNKNOWN);
+}
+
 static void refuses_more_than_its_bound(void **state)
 {
     struct fixture *f = *state;
@@ -251,8 +262,7 @@ static void delivers_what_is_open_when_it_is_freed(void **state)
     assert_int_equal(f->sent[0].result, LOG_UNKNOWN);
 }
 
-/* --- consumer ----------------------------------------------------------------------------------
- */
+/* --- consumer -------------------------------------------------------------------------------- */
 
 static void pull(void *arg)
 {
@@ -359,6 +369,7 @@ int main(void)
         TEST(what_was_sent_and_not_answered_is_unknown),
         TEST(a_possible_first_attempt_is_not_forgotten),
         TEST(a_refusal_of_the_first_attempt_is_definite),
+        TEST(a_duplicate_that_nobody_can_place_is_unknown),
         TEST(refuses_more_than_its_bound),
         TEST(after_a_fatal_error_all_is_unknown_and_work_goes_on),
         TEST(delivers_what_is_open_when_it_is_freed),
