@@ -288,8 +288,7 @@ static void rejects_answers_to_nothing(void **state)
     assert_int_equal(s.state, SINK_READING);
 }
 
-/* --- random schedules --------------------------------------------------------------------------
- */
+/* --- random schedules ------------------------------------------------------------------------ */
 
 /*
  * One log of two partitions with gaps, one store, two sink processes that both think it is theirs,
