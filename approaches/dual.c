@@ -2,7 +2,6 @@
 #include "approaches/dual.h"
 
 #include "approaches/later.h"
-#include "approaches/store_code.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -59,7 +58,7 @@ struct work {
 
 static bool surely_failed(const struct dual_answer *answer)
 {
-    enum code code = store_code(answer->status);
+    enum code code = store_status_code(answer->status);
 
     return code != CODE_NONE && code_definite(code);
 }
@@ -84,7 +83,7 @@ static void combine_failed(const struct dual_answer *answer, unsigned n, struct 
     for (unsigned i = 0; i < n; i++) {
         if (!surely_failed(&answer[i]))
             continue;
-        reply->code = store_code(answer[i].status);
+        reply->code = store_status_code(answer[i].status);
         (void)snprintf(reply->detail, sizeof reply->detail, "%s %s", answer[i].store,
                        answer[i].detail[0] != '\0' ? answer[i].detail
                                                    : store_status_name(answer[i].status));

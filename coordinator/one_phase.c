@@ -11,33 +11,19 @@ static void executed(void *arg, const struct store_reply *reply)
 {
     struct transaction *t = arg;
     const struct store *store = t->branch[0].store;
+    enum code code = store_status_code(reply->status);
 
-    switch (reply->status) {
-    case STORE_OK:
+    if (code == CODE_NONE) {
         transaction_take_reads(t, store, reply);
         transaction_answer(t, CODE_NONE, LEVEL_EVERYWHERE);
         transaction_over(t, OUTCOME_COMMITTED);
         return;
-    case STORE_UNKNOWN:
-        transaction_refused(t, clock_now_us() >= t->deadline_us ? CODE_TIMEOUT : CODE_UNKNOWN,
-                            store, reply->detail);
-        transaction_answer_refused(t);
-        transaction_over(t, OUTCOME_UNKNOWN);
-        return;
-    case STORE_CONSTRAINT:
-    case STORE_CONFLICT:
-    case STORE_BARRED:
-    case STORE_UNAVAILABLE:
-    case STORE_NOTA:
-    case STORE_RETRY:
-    case STORE_FENCED:
-    case STORE_FATAL:
-    case STORE_STATUSES:
-        transaction_refused(t, code_of_status(reply->status), store, reply->detail);
-        transaction_answer_refused(t);
-        transaction_over(t, OUTCOME_ABORTED);
-        return;
     }
+    if (code == CODE_UNKNOWN && clock_now_us() >= t->deadline_us)
+        code = CODE_TIMEOUT;
+    transaction_refused(t, code, store, reply->detail);
+    transaction_answer_refused(t);
+    transaction_over(t, code_definite(code) ? OUTCOME_ABORTED : OUTCOME_UNKNOWN);
 }
 
 void one_phase_begin(struct transaction *t)

@@ -73,28 +73,6 @@ void transaction_answer_refused(struct transaction *t)
     transaction_answer(t, t->reply.code, LEVEL_NONE);
 }
 
-enum code code_of_status(enum store_status status)
-{
-    switch (status) {
-    case STORE_CONSTRAINT:
-        return CODE_CONSTRAINT;
-    case STORE_CONFLICT:
-        return CODE_CONFLICT;
-    case STORE_UNAVAILABLE:
-        return CODE_UNAVAILABLE;
-    case STORE_OK:
-    case STORE_BARRED:
-    case STORE_UNKNOWN:
-    case STORE_NOTA:
-    case STORE_RETRY:
-    case STORE_FENCED:
-    case STORE_FATAL:
-    case STORE_STATUSES:
-        break;
-    }
-    return CODE_ABORTED;
-}
-
 void transaction_take_reads(struct transaction *t, const struct store *store,
                             const struct store_reply *reply)
 {

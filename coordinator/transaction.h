@@ -114,9 +114,6 @@ void transaction_leave_keys(struct transaction *t, const char *store);
 /* Nothing of it is left, and it was answered. It is freed on the loop's next turn. */
 void transaction_over(struct transaction *t, enum outcome outcome);
 
-/* How a client is told of a store's refusal, before anything was decided. */
-enum code code_of_status(enum store_status status);
-
 /* --- the two engines; each ends with transaction_over() ----------------------------------------
  */
 

@@ -58,10 +58,12 @@ static void voted(struct branch *b, enum twopc_event_type type, const struct sto
     enum twopc_answer answer = vote_of(reply->status);
 
     if (answer != TWOPC_YES) {
-        enum code code = code_of_status(reply->status);
+        enum code code = store_status_code(reply->status);
 
         if (code == CODE_UNAVAILABLE && t->core.state != TWOPC_LOCKING)
             code = CODE_ABORTED; /* others were sent theirs */
+        if (!code_definite(code))
+            code = CODE_ABORTED; /* what it is at this store is not known, the decision is */
         transaction_refused(t, code, b->store, reply->detail);
     }
     if (answer == TWOPC_NO || type == TWOPC_EV_RELEASED)

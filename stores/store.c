@@ -39,6 +39,29 @@ const char *store_status_name(enum store_status status)
     return status_names[status];
 }
 
+enum code store_status_code(enum store_status status)
+{
+    switch (status) {
+    case STORE_OK:
+        return CODE_NONE;
+    case STORE_CONSTRAINT:
+        return CODE_CONSTRAINT;
+    case STORE_CONFLICT:
+    case STORE_RETRY:
+        return CODE_CONFLICT;
+    case STORE_UNAVAILABLE:
+        return CODE_UNAVAILABLE;
+    case STORE_BARRED:
+    case STORE_NOTA:
+    case STORE_FENCED: /* these three belong to two-phase commit and sinks: nothing is known */
+    case STORE_FATAL:
+    case STORE_UNKNOWN:
+    case STORE_STATUSES:
+        break;
+    }
+    return CODE_UNKNOWN;
+}
+
 bool gid_valid(const char *gid)
 {
     size_t n = strspn(gid, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");

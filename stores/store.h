@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "model/envelope.h"
+#include "model/outcome.h"
 #include "model/topology.h"
 #include "model/txn.h"
 
@@ -50,6 +51,13 @@ enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for 
 };
 
 const char *store_status_name(enum store_status status); /* "ok" "constraint" … */
+
+/*
+ * What a status of store_execute() is to the client who asked. Definite, since the store has surely
+ * rolled back or never got it: CONSTRAINT, CONFLICT, RETRY (`conflict`: no lock in time), and
+ * UNAVAILABLE. `unknown`: all others but OK, FATAL too, since what is in no table may be anything.
+ */
+enum code store_status_code(enum store_status status);
 
 struct store_reply {
     enum store_status status;
@@ -99,8 +107,8 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
 
 /*
  * Execute the transaction's operations of this store in one local transaction and commit. At
- * `deadline_us` (monotonic): unsent is STORE_UNAVAILABLE, unanswered STORE_UNKNOWN. `txn` is
- * borrowed until `done`.
+ * `deadline_us` (monotonic): unsent is STORE_UNAVAILABLE, unanswered STORE_UNKNOWN. What the others
+ * say of the transaction: store_status_code(). `txn` is borrowed until `done`.
  */
 void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
                    void *arg);

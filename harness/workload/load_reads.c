@@ -1,7 +1,6 @@
 /* Direct reads; see the header. */
 #include "harness/workload/load_reads.h"
 
-#include "approaches/store_code.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "stores/store.h"
@@ -68,7 +67,7 @@ bool load_reads_connected(const struct load_reads *reads)
 static void on_read(void *arg, const struct store_reply *from)
 {
     struct read_call *call = arg;
-    struct reply reply = {.code = store_code(from->status), .level = LEVEL_NONE};
+    struct reply reply = {.code = store_status_code(from->status), .level = LEVEL_NONE};
 
     if (from->status == STORE_OK) {
         reply.has_reads = true;

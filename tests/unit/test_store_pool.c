@@ -371,6 +371,21 @@ static void sqlstates_have_one_class_a_phase(void **state)
     }
 }
 
+static void only_a_certain_refusal_is_definite(void **state)
+{
+    static const bool definite[STORE_STATUSES] = {
+        [STORE_CONSTRAINT] = true,
+        [STORE_CONFLICT] = true,
+        [STORE_RETRY] = true,
+        [STORE_UNAVAILABLE] = true,
+    };
+
+    (void)state;
+    assert_int_equal(store_status_code(STORE_OK), CODE_NONE);
+    for (unsigned i = STORE_OK + 1; i < STORE_STATUSES; i++)
+        assert_int_equal(code_definite(store_status_code((enum store_status)i)), definite[i]);
+}
+
 static void gids_need_no_quoting(void **state)
 {
     (void)state;
@@ -423,6 +438,7 @@ int main(void)
         CASE(freeing_an_executed_branch_ends_its_transaction_first),
         CASE(freeing_a_branch_at_work_waits_for_the_store_in_silence),
         CASE(sqlstates_have_one_class_a_phase),
+        CASE(only_a_certain_refusal_is_definite),
         CASE(gids_need_no_quoting),
         CASE(operations_go_by_key_and_keep_their_order_on_one),
     };
