@@ -1,10 +1,10 @@
 /* Dual writes; see the header. */
 #include "approaches/dual.h"
 
-#include "approaches/later.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/soon.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -20,9 +20,7 @@ struct dual {
     bool said_ready;
     bool closing; /* the stores are going: nothing more is sent */
     struct event *ready_timer;
-    struct later *unknown;     /* answers to status requests */
-    struct part *refused;      /* parts whose store was down, to be answered this round */
-    struct event *refuse_soon; /* … since an approach may not answer from inside submit() */
+    struct soon *soon; /* an approach may not answer from inside */
     unsigned n_stores;
     struct store *store[STORES_MAX];
     unsigned in_flight;
@@ -34,7 +32,14 @@ struct part {
     struct work *work;
     struct store *store;
     uint32_t ops;
-    struct part *next_refused;
+    struct soon_call refused; /* its store was down */
+};
+
+/* A status request. */
+struct question {
+    struct soon_call soon;
+    approach_done done;
+    void *arg;
 };
 
 /* One transaction. */
@@ -141,38 +146,24 @@ static void finish(void *arg)
     free(work);
 }
 
+static void refuse(void *arg)
+{
+    static const struct store_reply unavailable = {.status = STORE_UNAVAILABLE,
+                                                   .detail = "no connection"};
+
+    on_answer(arg, &unavailable);
+}
+
 /* A store that is down is not waited for: who writes by itself gets an error and goes on. */
 static void send_part(struct part *part)
 {
     struct work *work = part->work;
     struct dual *dual = work->dual;
 
-    if (!dual->closing && store_alive(part->store)) {
+    if (!dual->closing && store_alive(part->store))
         store_execute(part->store, work->txn, work->deadline_us, on_answer, part);
-        return;
-    }
-    LL_APPEND2(dual->refused, part, next_refused);
-    event_active(dual->refuse_soon, EV_TIMEOUT, 1);
-}
-
-static void refuse_parts(struct dual *dual)
-{
-    static const struct store_reply unavailable = {.status = STORE_UNAVAILABLE,
-                                                   .detail = "no connection"};
-
-    while (dual->refused) {
-        struct part *part = dual->refused;
-
-        dual->refused = part->next_refused;
-        on_answer(part, &unavailable);
-    }
-}
-
-static void on_refuse_soon(evutil_socket_t fd, short events, void *arg)
-{
-    (void)fd;
-    (void)events;
-    refuse_parts(arg);
+    else
+        soon_add(dual->soon, &part->refused, refuse, part);
 }
 
 /* Sequential: the next store once the one before has answered, whatever it said: that is how many
@@ -280,12 +271,24 @@ static void dual_submit(void *self, const struct txn *txn, int64_t deadline_us, 
 /* --- status -------------------------------------------------------------------------------- */
 
 /* Nothing is remembered, so nothing is known. */
+static void answer_unknown(void *arg)
+{
+    static const struct reply unknown = {.outcome = OUTCOME_UNKNOWN};
+    struct question *question = arg;
+
+    question->done(question->arg, &unknown);
+    free(question);
+}
+
 static void dual_status(void *self, const char *request, approach_done done, void *arg)
 {
-    struct dual *dual = self;
+    const struct dual *dual = self;
+    struct question *question = mem_alloc(sizeof *question);
 
     (void)request;
-    later_answer(dual->unknown, done, arg);
+    question->done = done;
+    question->arg = arg;
+    soon_add(dual->soon, &question->soon, answer_unknown, question);
 }
 
 /* --- opening and closing ------------------------------------------------------------------- */
@@ -351,9 +354,8 @@ static void dual_close(void *self)
         store_on_alive(dual->store[i], NULL, NULL);
     for (unsigned i = 0; i < dual->n_stores; i++)
         store_free(dual->store[i]); /* what was outstanding there is answered */
-    refuse_parts(dual);
-    event_free(dual->refuse_soon);
-    later_free(dual->unknown);
+    soon_now(dual->soon);
+    soon_free(dual->soon);
     free(dual);
 }
 
@@ -361,11 +363,9 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
 {
     struct dual *dual = mem_alloc(sizeof *dual);
     struct timeval wait = clock_timeval(READY_WAIT_US);
-    const struct reply unknown = {.outcome = OUTCOME_UNKNOWN};
 
     dual->env = *env;
-    dual->unknown = later_new(env->base, &unknown);
-    dual->refuse_soon = event_new(env->base, -1, 0, on_refuse_soon, dual);
+    dual->soon = soon_new(env->base);
     dual->parallel = strcmp(settings_get(env->settings, "order"), "parallel") == 0;
     dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
     event_add(dual->ready_timer, &wait);

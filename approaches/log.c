@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/soon.h"
 #include "logsync/log_producer.h"
 #include "model/envelope.h"
 
@@ -34,6 +35,7 @@ struct known {
 struct front {
     struct approach_env env;
     struct log_producer *producer;
+    struct soon *soon; /* an approach may not answer from inside */
     struct buf record; /* the one being encoded; kept for its memory */
     char incarnation[ROLE_NAME_SIZE + 24];
     uint64_t n_sent;
@@ -52,7 +54,7 @@ struct work {
     struct front *front;
     approach_done done; /* NULL: answered */
     void *arg;
-    struct event timer; /* the deadline; for what is answered at once, the end of this round */
+    struct event timer; /* the deadline */
     struct crash_stand stand;
     const struct txn *txn; /* borrowed while not answered */
     unsigned partition;
@@ -62,7 +64,7 @@ struct work {
     enum log_result result;
     int64_t offset;
     struct { /* what to answer when there is nothing to send */
-        bool set;
+        struct soon_call soon;
         enum code code;
         enum outcome outcome;
     } at_once;
@@ -107,6 +109,7 @@ static void end(struct work *work)
 {
     crash_point_leave(&work->stand);
     event_del(&work->timer);
+    soon_remove(work->front->soon, &work->at_once.soon);
     HASH_DEL(work->front->works, work);
     free(work);
 }
@@ -157,18 +160,14 @@ static void tell(void *arg)
     end(work);
 }
 
-/* The deadline; or the end of the round in which the answer was already known. */
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct work *work = arg;
     struct reply reply = {.code = CODE_TIMEOUT};
 
     (void)fd;
     (void)what;
-    if (work->at_once.set) {
-        reply.code = work->at_once.code;
-        reply.outcome = work->at_once.outcome;
-    } else if (!work->sent) { /* held at a crash point */
+    if (!work->sent) { /* held at a crash point */
         reply.code = CODE_UNAVAILABLE;
         (void)snprintf(work->detail, sizeof work->detail, "not sent by the deadline");
     } else {
@@ -187,12 +186,21 @@ static void set_timer(struct work *work, int64_t delay_us)
     (void)evtimer_add(&work->timer, &delay);
 }
 
+static void give_at_once(void *arg)
+{
+    struct work *work = arg;
+    struct reply reply = {.code = work->at_once.code, .outcome = work->at_once.outcome};
+
+    answer(work, &reply);
+    end(work);
+}
+
 static void answer_at_once(struct work *work, enum code code, const char *detail)
 {
-    work->at_once.set = true;
     work->at_once.code = code;
     (void)snprintf(work->detail, sizeof work->detail, "%.*s", (int)sizeof work->detail - 1, detail);
-    set_timer(work, 0);
+    event_del(&work->timer);
+    soon_add(work->front->soon, &work->at_once.soon, give_at_once, work);
 }
 
 /* --- one transaction ------------------------------------------------------------------------- */
@@ -280,7 +288,7 @@ static struct work *begin(struct front *front, const char *request, approach_don
     work->done = done;
     work->arg = arg;
     work->message = (struct log_message){.delivered = on_delivered, .arg = work};
-    (void)evtimer_assign(&work->timer, front->env.base, on_timer, work);
+    (void)evtimer_assign(&work->timer, front->env.base, on_deadline, work);
     (void)snprintf(work->request, sizeof work->request, "%s", request);
     HASH_ADD_STR(front->works, request, work);
     return work;
@@ -339,6 +347,7 @@ static void log_close(void *self)
     log_producer_free(front->producer);
     HASH_ITER (hh, front->works, work, next)
         end(work);
+    soon_free(front->soon);
     HASH_CLEAR(hh, front->known_by_request);
     free(front->known);
     buf_done(&front->record);
@@ -376,6 +385,7 @@ static int log_open(const struct approach_env *env, void **ret_self, struct errc
         return err_set(err, EINVAL, ERR_FATAL, "the topology has no log");
     front = mem_alloc(sizeof *front);
     front->env = *env;
+    front->soon = soon_new(env->base);
     front->known = mem_alloc_array(KNOWN_MAX, sizeof *front->known);
     begin_incarnation(front);
     r = log_producer_new(env->base, &options, &front->producer, err);

@@ -18,6 +18,7 @@
 #ifndef SYNCBED_STORES_KIND_H
 #define SYNCBED_STORES_KIND_H
 
+#include "base/soon.h"
 #include "stores/store.h"
 
 #include <event2/event.h>
@@ -97,6 +98,7 @@ struct job {
     struct session *session;     /* SENT and WAITING */
     struct store_branch *branch; /* whose verb it is, or NULL */
     struct store_reply answer;   /* ANSWERED */
+    struct soon_call soon;       /* ANSWERED */
     struct event timer;
     struct job *prev, *next;
 };
@@ -128,7 +130,7 @@ struct store {
     unsigned n_ready; /* of the working ones */
     struct job *queue[LANES];
     unsigned n_queued[LANES];
-    struct job *answered; /* to be told on the loop's next turn */
+    struct soon *soon; /* tells what is answered without the store */
     void (*changed)(void *arg, bool alive);
     void *changed_arg;
 };

@@ -83,10 +83,11 @@ static void dequeue(struct job *job)
     store->n_queued[job->lane]--;
 }
 
-static void end_answered(struct job *job)
+static void end_answered(void *arg)
 {
+    struct job *job = arg;
+
     assert(job->state == JOB_ANSWERED);
-    DL_DELETE(job->store->answered, job);
     end_job(job, &job->answer);
 }
 
@@ -111,7 +112,6 @@ static void on_job_timer(evutil_socket_t fd, short what, void *arg)
         tell(job, &reply);
         break;
     case JOB_ANSWERED:
-        end_answered(job);
         break;
     }
 }
@@ -140,10 +140,9 @@ static void arm(struct event *timer, int64_t delay_us)
 void job_answer(struct job *job, enum store_status status, const char *detail)
 {
     job->state = JOB_ANSWERED;
-    DL_APPEND(job->store->answered, job);
     job->answer.status = status;
     (void)snprintf(job->answer.detail, sizeof job->answer.detail, "%s", detail);
-    event_active(&job->timer, EV_TIMEOUT, 0);
+    soon_add(job->store->soon, &job->soon, end_answered, job);
 }
 
 static void start(struct session *s, struct job *job)
@@ -234,6 +233,7 @@ void job_give_up(struct job *job)
         end_job(job, &reply);
         break;
     case JOB_ANSWERED:
+        soon_remove(job->store->soon, &job->soon);
         end_answered(job);
         break;
     case JOB_SENT:
@@ -347,6 +347,7 @@ void session_unbind(struct session *s)
 
 int pool_open(struct store *store, unsigned n_sessions, struct errctx *err)
 {
+    store->soon = soon_new(store->base);
     store->session = mem_alloc_array(n_sessions, sizeof(struct session *));
     for (unsigned i = 0; i < n_sessions; i++) {
         struct session *s = store->driver->session_new(store);
@@ -385,8 +386,8 @@ void pool_close(struct store *store)
     }
     for (unsigned lane = 0; lane < LANES; lane++)
         end_all(&store->queue[lane]);
-    while (store->answered)
-        end_answered(store->answered);
+    soon_now(store->soon);
+    soon_free(store->soon);
     for (unsigned i = 0; i < store->n_sessions; i++)
         store->driver->session_free(store->session[i]);
     free(store->session);
