@@ -2,6 +2,7 @@
 #include "approaches/door_conn.h"
 
 #include "base/clock.h"
+#include "base/line_split.h"
 #include "base/mem.h"
 #include "model/protocol.h"
 
@@ -11,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ struct door_conn {
     struct event *writable;
     const struct door_conn_handlers *handlers;
     void *arg;
-    struct buf partial; /* the beginning of a line whose end has not come */
+    struct line_split in;
     struct buf out;
     unsigned owed;   /* replies */
     bool paused;     /* not reading: too much output waits */
@@ -52,32 +52,22 @@ static void refuse_oversized(struct door_conn *conn)
 {
     conn->state = ENDING;
     conn->owed++;
-    buf_done(&conn->partial);
     conn->handlers->oversized(conn->arg, conn);
 }
 
-/* Whole lines are served where they lie; only the rest of the last one is copied. */
 static void take_input(struct door_conn *conn, const char *data, size_t size)
 {
-    while (size > 0 && conn->state == READING && !conn->overflowed) {
-        const char *newline = memchr(data, '\n', size);
-        size_t taken = newline ? (size_t)(newline - data) + 1 : size;
+    enum line_found found;
+    const char *line;
+    size_t line_size;
 
-        if (conn->partial.size + taken > PROTOCOL_LINE_MAX) {
+    line_split_feed(&conn->in, data, size);
+    while (conn->state == READING && !conn->overflowed &&
+           (found = line_split_next(&conn->in, &line, &line_size)) != LINE_NONE) {
+        if (found == LINE_WHOLE)
+            take_line(conn, line, line_size);
+        else
             refuse_oversized(conn);
-            return;
-        }
-        if (!newline) {
-            buf_append(&conn->partial, data, taken);
-        } else if (conn->partial.size > 0) {
-            buf_append(&conn->partial, data, taken - 1);
-            take_line(conn, conn->partial.data, conn->partial.size);
-            buf_done(&conn->partial);
-        } else {
-            take_line(conn, data, taken - 1);
-        }
-        data += taken;
-        size -= taken;
     }
 }
 
@@ -184,6 +174,7 @@ struct door_conn *door_conn_new(struct event_base *base, int fd, int64_t stall_u
     /* Replies are small and wanted now. Failing costs latency, nothing else. */
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     conn->fd = fd;
+    conn->in.max = PROTOCOL_LINE_MAX;
     conn->stall_us = stall_us;
     conn->handlers = handlers;
     conn->arg = arg;
@@ -200,7 +191,7 @@ void door_conn_free(struct door_conn *conn)
     event_free(conn->readable);
     event_free(conn->writable);
     (void)close(conn->fd); /* nothing to be done about it */
-    buf_done(&conn->partial);
+    line_split_done(&conn->in);
     buf_done(&conn->out);
     free(conn);
 }

@@ -9,7 +9,10 @@ struct child_output;
 /* Without its newline; borrowed. Must not free the output. */
 typedef void (*child_output_line)(void *arg, const char *line);
 
-/* Read `fd` (non-blocking, owned) to its end. A line of over 4096 bytes is dropped. */
+/*
+ * Read `fd` (non-blocking, owned) to its end. A line of over 4096 bytes, with its
+ * newline, is dropped.
+ */
 struct child_output *child_output_new(struct event_base *base, int fd, child_output_line line,
                                       void *arg);
 void child_output_free(struct child_output *output);

@@ -2,6 +2,7 @@
 #include "harness/workload/load_clients.h"
 
 #include "base/clock.h"
+#include "base/line_split.h"
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -31,7 +32,7 @@ struct load_link {
     int fd;
     struct event *readable;
     struct event *writable;
-    struct buf partial; /* the beginning of a reply whose end has not come */
+    struct line_split in;
     struct buf out;
     struct load_op *pending;
     struct load_op *staged;
@@ -137,7 +138,7 @@ static void close_link(struct load_link *link)
     event_free(link->readable);
     event_free(link->writable);
     (void)close(link->fd); /* nothing to be done about it */
-    buf_done(&link->partial);
+    line_split_done(&link->in);
     buf_done(&link->out);
     link->state = LINK_DOWN;
 }
@@ -332,26 +333,16 @@ static bool take_reply(struct load_link *link, const char *line, size_t size)
 /* False: not our protocol. */
 static bool take_input(struct load_link *link, const char *data, size_t size)
 {
-    bool ok = true;
+    enum line_found found;
+    const char *line;
+    size_t line_size;
 
-    while (size > 0 && ok) {
-        const char *newline = memchr(data, '\n', size);
-        size_t taken = newline ? (size_t)(newline - data) + 1 : size;
-
-        if (!newline) {
-            buf_append(&link->partial, data, taken);
-            ok = link->partial.size < PROTOCOL_LINE_MAX;
-        } else if (link->partial.size > 0) {
-            buf_append(&link->partial, data, taken - 1);
-            ok = take_reply(link, link->partial.data, link->partial.size);
-            buf_clear(&link->partial);
-        } else {
-            ok = take_reply(link, data, taken - 1);
-        }
-        data += taken;
-        size -= taken;
+    line_split_feed(&link->in, data, size);
+    while ((found = line_split_next(&link->in, &line, &line_size)) == LINE_WHOLE) {
+        if (!take_reply(link, line, line_size))
+            return false;
     }
-    return ok;
+    return found == LINE_NONE;
 }
 
 static void on_readable(evutil_socket_t fd, short events, void *arg)
@@ -378,6 +369,7 @@ static void client_init(struct client *client, struct load_clients *clients, uns
     for (unsigned i = 0; i < clients->n_doors; i++) {
         client->links[i].client = client;
         client->links[i].door = &doors[i];
+        client->links[i].in.max = PROTOCOL_LINE_MAX;
         client->links[i].tried_us = INT64_MIN / 2; /* never */
     }
 }
