@@ -331,10 +331,10 @@ static int open_store(struct dual *dual, const struct topology_store *where, str
 {
     const struct approach_env *env = &dual->env;
     const struct address *address = topology_address(env->topology, env->role->name, where->name);
-    char application[ROLE_NAME_SIZE + 16];
+    char application[SESSION_NAME_SIZE];
     const struct store_options options = {.application = application};
 
-    (void)snprintf(application, sizeof application, "sb1:%s:dual", env->role->name);
+    session_name(application, env->role->name, "dual");
     int r = store_open(env->base, where, address, &options, &dual->store[dual->n_stores], err);
 
     if (r < 0)

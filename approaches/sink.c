@@ -111,13 +111,13 @@ static int open_store(struct sink_role *self, struct errctx *err)
     const struct topology *t = role_topology(self->role);
     const struct topology_role *role = role_self(self->role);
     const struct topology_store *where = topology_store(t, role->store);
-    char application[ROLE_NAME_SIZE + 8];
+    char application[SESSION_NAME_SIZE];
     const struct store_options options = {.application = application, .sessions = 1};
 
     if (!where)
         return err_set(err, EINVAL, ERR_FATAL, "%s: no store %s in the topology", role->name,
                        role->store);
-    (void)snprintf(application, sizeof application, "sb1:%s", role->name);
+    session_name(application, role->name, "sink");
     return store_open(role_base(self->role), where, topology_address(t, role->name, role->store),
                       &options, &self->store, err);
 }

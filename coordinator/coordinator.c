@@ -288,6 +288,7 @@ int coordinator_open(struct event_base *base, const struct coordinator_options *
 {
     struct coordinator *co = coordinator_new(base, options, handlers);
     struct decision_log_options log = {.dir = options->dir, .owner = options->name};
+    char epoch[24];
     int rc;
 
     rc = gid_check_name(options->name, 1, err);
@@ -301,8 +302,8 @@ int coordinator_open(struct event_base *base, const struct coordinator_options *
         event_new(base, decision_log_fd(co->log), EV_READ | EV_PERSIST, log_readable, co);
     assert(co->log_event);
     (void)event_add(co->log_event, NULL);
-    (void)snprintf(co->application, sizeof co->application, "sb1:%s:%" PRId64, co->name,
-                   decision_log_epoch(co->log));
+    (void)snprintf(epoch, sizeof epoch, "%" PRId64, decision_log_epoch(co->log));
+    session_name(co->application, co->name, epoch);
     *ret_coordinator = co;
     return 0;
 fail:

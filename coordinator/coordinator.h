@@ -7,7 +7,7 @@
  *   one_phase.c     a transaction at one store needs no protocol
  *   decision.h, decision_log.h, decision_scan.h    the durable log of decisions
  *   recovery.h      what earlier incarnations left behind
- *   key_queue.h, requests.h, gid.h                 order, no request twice, names
+ *   key_queue.h, requests.h, ../model/names.h      order, no request twice, names
  *   coordinator.c   holds them together: admission, answers, the end
  *
  * What holds for every transaction, whatever fails (facts of presumed abort):

@@ -3,11 +3,11 @@
 #define SYNCBED_COORDINATOR_COORDINATOR_PRIVATE_H
 
 #include "coordinator/coordinator.h"
-#include "coordinator/gid.h"
 #include "coordinator/key_queue.h"
 #include "coordinator/recovery.h"
 #include "coordinator/requests.h"
 #include "coordinator/transaction.h"
+#include "model/names.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ struct answer {
 struct coordinator {
     struct event_base *base;
     char name[ROLE_NAME_SIZE];
-    char application[GID_PREFIX_SIZE + 24];
+    char application[SESSION_NAME_SIZE];
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
     struct coordinator_handlers handlers;

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "coordinator/gid.h"
+#include "model/names.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -44,7 +44,7 @@ struct participant {
 struct recovery {
     struct event_base *base;
     char name[ROLE_NAME_SIZE];
-    char prefix[GID_PREFIX_SIZE];
+    char prefix[ROLE_PREFIX_SIZE];
     struct recovery_handlers handlers;
     struct decision_log *log;
     struct open_decision *open;
@@ -325,7 +325,7 @@ struct recovery *recovery_new(struct event_base *base, const char *name,
     r->base = base;
     r->handlers = *handlers;
     (void)snprintf(r->name, sizeof r->name, "%s", name);
-    gid_prefix(r->prefix, name);
+    role_prefix(r->prefix, name);
     return r;
 }
 

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "coordinator/gid.h"
+#include "model/names.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -122,7 +122,7 @@ struct store {
     const struct store_driver *driver;
     struct topology_store where;
     struct address address;
-    char application[64];
+    char application[SESSION_NAME_SIZE];
     int64_t lock_timeout_us;
     bool no_journal;
     unsigned n_sessions; /* the last one is the administrative */

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "model/envelope.h"
+#include "model/names.h"
 #include "model/outcome.h"
 #include "model/topology.h"
 #include "model/txn.h"
@@ -31,7 +32,6 @@
 #define STORE_RECONNECT_US    50000
 #define STORE_QUEUE_MAX       8192
 #define STORE_DETAIL_SIZE     160
-#define GID_SIZE              65 /* 64 bytes (MariaDB's limit) and the NUL */
 
 enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for the same */
                     STORE_OK,         /* XA_OK */
@@ -71,8 +71,7 @@ typedef void (*store_done)(void *arg, const struct store_reply *reply);
 struct store;
 
 struct store_options {
-    const char *application; /* "sb1:serve1:3": how the store's own views name our sessions; ≤ 40
-                                bytes, copied */
+    const char *application; /* how the store's own views name our sessions: names.h; copied */
     unsigned sessions;       /* 0: STORE_SESSIONS */
     int64_t lock_timeout_us; /* 0: STORE_LOCK_TIMEOUT_US */
     bool no_journal;         /* benches only */

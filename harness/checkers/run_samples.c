@@ -2,12 +2,11 @@
 #include "base/mem.h"
 #include "harness/checkers/ndjson.h"
 #include "harness/checkers/run_data.h"
+#include "model/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define GID_COLONS 4 /* sb1:<coordinator>:<epoch>:<seq>:<request> */
 
 /* While loading: capacities, and how much was still to be done in the settling's second half. */
 struct loader {
@@ -20,15 +19,11 @@ struct loader {
     bool watched;
 };
 
-static uint32_t op_of_gid(const struct run_data *run, const char *gid)
+static uint32_t op_of_gid(const struct run_data *run, const char *text)
 {
-    for (unsigned i = 0; i < GID_COLONS; i++) {
-        gid = strchr(gid, ':');
-        if (!gid)
-            return RUN_NONE;
-        gid++;
-    }
-    return run_find_op(run, gid);
+    struct gid gid;
+
+    return gid_parse(text, &gid) ? run_find_op(run, gid.request) : RUN_NONE;
 }
 
 static int64_t pending_sum(const struct loader *loader)

@@ -117,8 +117,10 @@ static int take_servers(struct session *session, struct errctx *err)
 
 static int open_stores(struct session *session, struct errctx *err)
 {
-    static const struct store_options options = {.application = "sb1:harness", .sessions = 1};
+    char application[SESSION_NAME_SIZE];
+    const struct store_options options = {.application = application, .sessions = 1};
 
+    session_name(application, "harness", "run");
     for (unsigned i = 0; i < session->servers.n_stores; i++) {
         const struct topology_store *where = &session->servers.store[i];
         int rc =

@@ -143,21 +143,34 @@ static void on_ended(void *arg, const struct store_reply *reply)
     ending->failed += reply->status != STORE_OK;
 }
 
-static int sessions_gone(struct settling *s, struct errctx *err)
+static int sessions_of_gone(struct settling *s, const char *door, struct errctx *err)
 {
     struct session *session = s->crew->session;
     struct ending ending = {.failed = 0};
+    char prefix[ROLE_PREFIX_SIZE];
     int rc;
 
+    role_prefix(prefix, door);
     for (unsigned i = 0; i < session->n_stores; i++) {
         ending.await.n_left++;
-        store_end_sessions(session->store[i], "sb1:serve", clock_now_us() + US_PER_S, on_ended,
-                           &ending);
+        store_end_sessions(session->store[i], prefix, clock_now_us() + US_PER_S, on_ended, &ending);
     }
     rc = await_all(session->base, &ending.await, err);
     if (!rc && ending.failed > 0)
-        rc = err_set(err, EAGAIN, ERR_RETRY,
-                     "the front doors' sessions are not gone from %u of the stores", ending.failed);
+        rc = err_set(err, EAGAIN, ERR_RETRY, "%s's sessions are not gone from %u of the stores",
+                     door, ending.failed);
+    return rc;
+}
+
+static int sessions_gone(struct settling *s, struct errctx *err)
+{
+    const struct topology *t = s->crew->topology;
+    int rc = 0;
+
+    for (unsigned i = 0; !rc && i < t->n_roles; i++) {
+        if (t->role[i].kind == ROLE_SERVE)
+            rc = sessions_of_gone(s, t->role[i].name, err);
+    }
     return rc;
 }
 

@@ -27,10 +27,10 @@ int load_reads_new(struct event_base *base, const struct topology *topology, con
                    struct load_reads **ret_reads, struct errctx *err)
 {
     struct load_reads *reads = mem_alloc(sizeof *reads);
-    char application[ROLE_NAME_SIZE + 8];
+    char application[SESSION_NAME_SIZE];
     const struct store_options options = {.application = application};
 
-    (void)snprintf(application, sizeof application, "sb1:%s", role);
+    session_name(application, role, "reads");
     for (unsigned i = 0; i < topology->n_stores; i++) {
         const struct topology_store *where = &topology->store[i];
         int r = store_open(base, where, topology_address(topology, role, where->name), &options,

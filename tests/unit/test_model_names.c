@@ -1,12 +1,10 @@
-/* Names of transactions and the memory of requests. Folder: coordinator */
-#include "coordinator/gid.h"
-#include "coordinator/requests.h"
+/* Names of sessions and transactions. Folder: model */
+#include "model/names.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -52,12 +50,26 @@ static void what_is_not_ours_is_no_gid(void **state)
 /* As Atomikos does: its "tm1" claims the branches of "tm10". */
 static void a_prefix_is_nobody_elses(void **state)
 {
-    char one[GID_PREFIX_SIZE], ten[GID_PREFIX_SIZE];
+    char one[ROLE_PREFIX_SIZE], ten[ROLE_PREFIX_SIZE];
 
     (void)state;
-    gid_prefix(one, "serve1");
-    gid_prefix(ten, "serve10");
+    role_prefix(one, "serve1");
+    role_prefix(ten, "serve10");
     assert_int_not_equal(strncmp(ten, one, strlen(one)), 0);
+}
+
+static void a_session_begins_with_its_roles_prefix(void **state)
+{
+    char prefix[ROLE_PREFIX_SIZE];
+    char name[SESSION_NAME_SIZE];
+
+    (void)state;
+    role_prefix(prefix, "a-role-with-a-name-of-31-bytes-");
+    session_name(name, "a-role-with-a-name-of-31-bytes-", "123456789012345678901234");
+    assert_int_equal(strncmp(name, prefix, strlen(prefix)), 0);
+    assert_string_equal(name + strlen(prefix), "123456789012345678901234");
+    session_name(name, "serve1", "3");
+    assert_string_equal(name, "sb1:serve1:3");
 }
 
 static void a_name_that_leaves_no_room_is_refused(void **state)
@@ -74,45 +86,14 @@ static void a_name_that_leaves_no_room_is_refused(void **state)
     assert_int_equal(gid_check_name("", 1, NULL), -EINVAL);
 }
 
-static void the_oldest_request_is_forgotten_first(void **state)
-{
-    struct requests r;
-    char id[REQUEST_ID_SIZE];
-
-    (void)state;
-    requests_init(&r);
-    for (unsigned i = 0; i < REQUESTS_MAX + 2; i++) {
-        (void)snprintf(id, sizeof id, "c1-%u", i);
-        requests_remember(&r, id, OUTCOME_COMMITTED);
-    }
-    assert_null(requests_find(&r, "c1-1"));
-    assert_non_null(requests_find(&r, "c1-2"));
-    assert_int_equal(r.n_ended, REQUESTS_MAX);
-    requests_done(&r);
-}
-
-static void what_is_known_is_not_overwritten(void **state)
-{
-    struct requests r;
-
-    (void)state;
-    requests_init(&r);
-    requests_remember(&r, "c1-1", OUTCOME_COMMITTED);
-    requests_remember(&r, "c1-1", OUTCOME_ABORTED); /* an earlier try of it was rolled back */
-    assert_int_equal(requests_find(&r, "c1-1")->outcome, OUTCOME_COMMITTED);
-    assert_int_equal(requests_find(&r, "c1-1")->level, LEVEL_DECIDED);
-    requests_done(&r);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_gid_names_owner_epoch_and_request),
         cmocka_unit_test(what_is_not_ours_is_no_gid),
         cmocka_unit_test(a_prefix_is_nobody_elses),
+        cmocka_unit_test(a_session_begins_with_its_roles_prefix),
         cmocka_unit_test(a_name_that_leaves_no_room_is_refused),
-        cmocka_unit_test(the_oldest_request_is_forgotten_first),
-        cmocka_unit_test(what_is_known_is_not_overwritten),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
