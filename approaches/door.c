@@ -6,11 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,9 +343,9 @@ void door_drain(struct door *door, void (*drained_call)(void *arg), void *arg)
 static int listen_at(struct door *door, struct errctx *err)
 {
     const struct address *where = &door->options.role->address;
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(where->port)};
+    struct sockaddr_in address;
 
-    if (inet_pton(AF_INET, where->host, &address.sin_addr) != 1)
+    if (address_socket(where, &address) < 0)
         return err_set(err, EINVAL, ERR_FATAL, "%s is no IPv4 address", where->host);
     door->listener =
         evconnlistener_new_bind(door->options.base, on_accept, door,

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
 #define INFLIGHT_MAX 8192
@@ -360,10 +359,7 @@ static void log_close(void *self)
  */
 static void begin_incarnation(struct front *front)
 {
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    front->lamport = now.tv_sec * US_PER_S + now.tv_nsec / 1000;
+    front->lamport = clock_wall_us();
     (void)snprintf(front->incarnation, sizeof front->incarnation, "%s-%" PRId64,
                    front->env.role->name, front->lamport);
 }

@@ -11,7 +11,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 struct sink_role {
@@ -128,7 +127,6 @@ static int open_sink(struct sink_role *self, struct errctx *err)
     const char *name = role_self(self->role)->name;
     const struct address *log = topology_address(t, name, "log");
     char owner[64];
-    struct timespec now;
     const struct sink_options options = {
         .topic = t->topic,
         .n_partitions = t->n_partitions,
@@ -142,9 +140,8 @@ static int open_sink(struct sink_role *self, struct errctx *err)
     if (!log || t->topic[0] == '\0' || t->n_partitions == 0)
         return err_set(err, EINVAL, ERR_FATAL, "the topology has no log");
     /* Process ids come again; together with the time of the start they do not. */
-    (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)snprintf(owner, sizeof owner, "%s-%d-%" PRId64, name, (int)getpid(),
-                   (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+                   clock_wall_us() / US_PER_MS);
     return sink_new(role_base(self->role), self->store, &options, &self->sink, err);
 }
 
@@ -157,8 +154,11 @@ int sink_main(const char *topology_path, const char *name)
     int status = 1;
     int r = role_new(topology_path, name, ROLE_SINK, &handlers, &self.role, &err);
 
-    if (r == 0)
-        r = open_store(&self, &err);
+    if (r < 0) {
+        log_error("sink: %s", err.message);
+        return 2;
+    }
+    r = open_store(&self, &err);
     if (r == 0)
         r = open_sink(&self, &err);
     if (r == 0) {

@@ -13,8 +13,8 @@
 #define SYNCBED_APPROACHES_SINK_H
 
 /*
- * Follow until SIGTERM; the process' exit status: 0, or 1: bad topology, taken over by another
- * sink, or a record that the store cannot take (then standard error names it).
+ * Follow until SIGTERM; the process' exit status: 0; 1: taken over by another sink, or a record
+ * that the store cannot take (standard error names it); 2: a wrong topology or name.
  *
  * It says it is ready at once: waiting for a store that is down is part of its work.
  */

@@ -11,6 +11,9 @@
 
 int64_t clock_now_us(void);
 
+/* CLOCK_REALTIME, since 1970: only for names that must not come again after a restart. */
+int64_t clock_wall_us(void);
+
 /* `us` as a timeval for libevent; a negative duration counts as 0. */
 struct timeval clock_timeval(int64_t us);
 

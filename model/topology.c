@@ -43,28 +43,6 @@ const char *role_kind_name(enum role_kind kind)
     return role_kinds[kind];
 }
 
-int address_parse(const char *text, struct address *ret_address)
-{
-    const char *colon = strchr(text, ':');
-    size_t host = colon ? (size_t)(colon - text) : 0;
-    struct address address = {0};
-    size_t digits;
-    long port;
-
-    if (host == 0 || host >= HOST_SIZE || strcspn(text, " \t\"'") != strlen(text))
-        return -EINVAL;
-    digits = strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != '\0')
-        return -EINVAL;
-    port = strtol(colon + 1, NULL, 10);
-    if (port < 1 || port > UINT16_MAX)
-        return -EINVAL;
-    memcpy(address.host, text, host);
-    address.port = (uint16_t)port;
-    *ret_address = address;
-    return 0;
-}
-
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* A text that must be there, not empty, and fit. */

@@ -22,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "model/address.h"
 #include "model/txn.h"
 
 #include <limits.h>
@@ -31,7 +32,6 @@
 #define ROLE_NAME_SIZE 32
 #define ROLES_MAX      24
 #define LINKS_MAX      128
-#define HOST_SIZE      64
 
 enum store_kind {
     STORE_POSTGRES,
@@ -43,11 +43,6 @@ enum store_kind {
 };
 
 enum role_kind { ROLE_SERVE, ROLE_SINK, ROLE_LOAD, ROLE_KINDS };
-
-struct address {
-    char host[HOST_SIZE];
-    uint16_t port;
-};
 
 struct topology_store {
     char name[STORE_NAME_SIZE];
@@ -100,9 +95,5 @@ const struct topology_role *topology_role(const struct topology *t, const char *
 
 /* Where `from` reaches `to`: the link, else the target's own address. NULL: no such target. */
 const struct address *topology_address(const struct topology *t, const char *from, const char *to);
-
-/* "127.0.0.1:20101" */
-__attribute__((warn_unused_result)) int address_parse(const char *text,
-                                                      struct address *ret_address);
 
 #endif

@@ -10,13 +10,12 @@
  */
 #include "servers/kafka.h"
 
+#include "model/address.h"
 #include "servers/kind.h"
 #include "servers/text_file.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,8 +193,7 @@ static void kafka_run(const struct server *server, struct spawn_plan *plan)
 
 static bool accepts(uint16_t port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = address_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is;
 

@@ -2,15 +2,14 @@
 #include "servers/ports.h"
 
 #include "base/mem.h"
+#include "model/address.h"
 #include "servers/file_lock.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,8 +158,7 @@ static int take_block(struct ports *ports, struct errctx *err)
 /* SO_REUSEADDR as the servers set it: remains of closed connections don't count. */
 static bool is_free(uint16_t port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = address_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     bool is;

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -145,13 +144,12 @@ static void close_link(struct load_link *link)
 
 static void open_link(struct load_link *link)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons(link->door->address.port)};
+    struct sockaddr_in address;
     struct event_base *base = link->client->clients->base;
     int on = 1;
 
     link->tried_us = clock_now_us();
-    if (inet_pton(AF_INET, link->door->address.host, &address.sin_addr) != 1)
+    if (address_socket(&link->door->address, &address) < 0)
         return; /* never alive; doors are started with the same address and complain of it */
     link->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (link->fd < 0) {

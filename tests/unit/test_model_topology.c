@@ -206,6 +206,20 @@ static void addresses(void **state)
     assert_int_equal(address.port, 65535);
 }
 
+static void addresses_of_sockets(void **state)
+{
+    const struct address here = {.host = "127.0.0.1", .port = 20101};
+    const struct address name = {.host = "localhost", .port = 20101};
+    const struct sockaddr_in loopback = address_loopback(20101);
+    struct sockaddr_in address;
+
+    (void)state;
+    assert_int_equal(address_socket(&here, &address), 0);
+    assert_memory_equal(&address, &loopback, sizeof address);
+    assert_int_equal(ntohs(address.sin_port), 20101);
+    assert_int_equal(address_socket(&name, &address), -EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +229,7 @@ int main(void)
         cmocka_unit_test(each_wrong_topology_is_refused_with_its_line),
         cmocka_unit_test(more_than_there_is_room_for_is_refused),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(addresses_of_sockets),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
