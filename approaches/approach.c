@@ -35,11 +35,12 @@ const struct approach *approach_find(const char *name)
     return NULL;
 }
 
-bool approach_promises(const struct approach *approach, const char *verdict)
+const struct approach_promise *approach_promise(const struct approach *approach,
+                                                const char *verdict)
 {
     for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
         if (strcmp(approach->promise[i].verdict, verdict) == 0)
-            return true;
+            return &approach->promise[i];
     }
-    return false;
+    return NULL;
 }

@@ -74,6 +74,8 @@ unsigned approach_count(void);
 const struct approach *approach_at(unsigned i);
 const struct approach *approach_find(const char *name); /* or NULL */
 
-bool approach_promises(const struct approach *approach, const char *verdict);
+/* The promise of this verdict, or NULL. */
+const struct approach_promise *approach_promise(const struct approach *approach,
+                                                const char *verdict);
 
 #endif

@@ -223,15 +223,6 @@ static void on_answer(void *arg, const struct store_reply *reply)
         go_on(work);
 }
 
-static bool any_writes(const struct txn *txn, uint32_t ops)
-{
-    for (unsigned i = 0; i < txn->n_ops; i++) {
-        if ((ops & UINT32_C(1) << i) && txn->op[i].kind != OP_READ)
-            return true;
-    }
-    return false;
-}
-
 static void divide(struct work *work)
 {
     const struct dual *dual = work->dual;
@@ -245,7 +236,7 @@ static void divide(struct work *work)
         work->part[work->n_parts] =
             (struct part){.work = work, .store = dual->store[i], .ops = ops};
         work->answer[work->n_parts] =
-            (struct dual_answer){.store = name, .writes = any_writes(work->txn, ops)};
+            (struct dual_answer){.store = name, .writes = txn_writes(work->txn, ops)};
         work->n_parts++;
     }
     assert(work->n_parts > 0); /* the door knows the stores */

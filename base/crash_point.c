@@ -173,11 +173,6 @@ bool crash_point_reach(struct crash_stand *stand, enum crash_point to, void (*re
     return true;
 }
 
-void crash_point_pass(struct crash_stand *stand, enum crash_point to)
-{
-    move_to(stand, to);
-}
-
 void crash_point_leave(struct crash_stand *stand)
 {
     move_to(stand, CRASH_NONE);

@@ -66,9 +66,6 @@ struct crash_stand {
 bool crash_point_reach(struct crash_stand *stand, enum crash_point to, void (*resume)(void *arg),
                        void *arg);
 
-/* Same, for a step at which nobody can be held. */
-void crash_point_pass(struct crash_stand *stand, enum crash_point to);
-
 /* The transaction is over. Must be called before its memory goes. */
 void crash_point_leave(struct crash_stand *stand);
 

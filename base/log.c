@@ -6,22 +6,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static enum log_level current = LOG_INFO;
-
-void log_set_level(enum log_level level)
-{
-    current = level;
-}
-
 void log_line(enum log_level level, const char *fmt, ...)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
+    static const char *const names[] = {"error", "warn", "info"};
     char text[1024];
     va_list ap;
     int64_t now = clock_now_us();
 
-    if (level > current)
-        return;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap); /* a long line is cut */
     va_end(ap);

@@ -377,11 +377,8 @@ static uint32_t readers(const struct transaction *t)
 
     for (unsigned i = 0; i < t->n_branches; i++) {
         uint32_t ops = txn_ops_of(&t->txn, store_name(t->branch[i].store));
-        bool writes = false;
 
-        for (unsigned k = 0; k < t->txn.n_ops; k++)
-            writes |= (ops >> k & 1U) && t->txn.op[k].kind != OP_READ;
-        if (!writes)
+        if (!txn_writes(&t->txn, ops))
             only_read |= UINT32_C(1) << i;
     }
     return only_read;

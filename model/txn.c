@@ -104,13 +104,13 @@ uint32_t txn_ops_of(const struct txn *txn, const char *store)
     return ops;
 }
 
-bool txn_read_only(const struct txn *txn)
+bool txn_writes(const struct txn *txn, uint32_t ops)
 {
     for (unsigned i = 0; i < txn->n_ops; i++) {
-        if (txn->op[i].kind != OP_READ)
-            return false;
+        if ((ops & UINT32_C(1) << i) && txn->op[i].kind != OP_READ)
+            return true;
     }
-    return true;
+    return false;
 }
 
 void txn_journal_op(const struct txn *txn, unsigned i, char ret_text[JOURNAL_OP_SIZE])

@@ -70,8 +70,8 @@ bool value_valid(const char *value);
 /* Bit i set: op i is of this store. */
 uint32_t txn_ops_of(const struct txn *txn, const char *store);
 
-/* True when no operation writes. */
-bool txn_read_only(const struct txn *txn);
+/* One of the operations `ops` (as of txn_ops_of()) is no read. */
+bool txn_writes(const struct txn *txn, uint32_t ops);
 
 /*
  * The journal's text for operation `i`: its index, kind and argument, as in "0 w c3-17",

@@ -197,7 +197,7 @@ static void sweep_one(const char *path)
     stale.lock = file_lock_existing(lock);
     if (stale.lock < 0)
         return; /* its keeper lives, or it is no keeper's folder */
-    log_debug("removing %s, which a keeper that was killed left", path);
+    log_info("removing %s, which a keeper that was killed left", path);
     (void)snprintf(stale.path, sizeof stale.path, "%s", path);
     end_leftovers(path);
     server_kinds_release(path);

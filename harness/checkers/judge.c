@@ -10,16 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct approach_promise *find_promise(const struct approach *approach,
-                                                   const char *verdict)
-{
-    for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
-        if (strcmp(approach->promise[i].verdict, verdict) == 0)
-            return &approach->promise[i];
-    }
-    return NULL;
-}
-
 static bool has_checker(const char *name)
 {
     for (unsigned i = 0; i < CHECKERS; i++) {
@@ -32,7 +22,7 @@ static bool has_checker(const char *name)
 static void judge(const struct run_data *run, const struct approach *approach,
                   const struct checker *checker, struct verdict *ret)
 {
-    const struct approach_promise *promise = find_promise(approach, checker->name);
+    const struct approach_promise *promise = approach_promise(approach, checker->name);
 
     *ret = (struct verdict){.name = checker->name, .condition = ""};
     if (promise) {

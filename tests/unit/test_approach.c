@@ -68,10 +68,10 @@ static void dual_promises_no_more_than_it_keeps(void **state)
     const struct approach *dual = approach_find("dual");
 
     (void)state;
-    assert_true(approach_promises(dual, "durability"));
-    assert_false(approach_promises(dual, "atomicity"));
-    assert_false(approach_promises(dual, "convergence"));
-    assert_false(approach_promises(dual, "order"));
+    assert_non_null(approach_promise(dual, "durability"));
+    assert_null(approach_promise(dual, "atomicity"));
+    assert_null(approach_promise(dual, "convergence"));
+    assert_null(approach_promise(dual, "order"));
 }
 
 static void settings_begin_with_their_first_value(void **state)

@@ -44,8 +44,8 @@ static void counts_who_stands_where(void **state)
     struct crash_stand a = {0}, b = {0};
 
     (void)state;
-    crash_point_pass(&a, CRASH_XA_RECEIVED);
-    crash_point_pass(&b, CRASH_XA_RECEIVED);
+    assert_false(crash_point_reach(&a, CRASH_XA_RECEIVED, on_resume, NULL));
+    assert_false(crash_point_reach(&b, CRASH_XA_RECEIVED, on_resume, NULL));
     assert_int_equal(crash_point_standing(CRASH_XA_RECEIVED), 2);
     assert_false(crash_point_reach(&a, CRASH_XA_DECIDED, on_resume, NULL));
     assert_int_equal(crash_point_standing(CRASH_XA_RECEIVED), 1);
@@ -90,7 +90,7 @@ _Noreturn static void gather_in_child(unsigned gather, unsigned n, int report_fd
     static struct crash_stand stand[16], other;
 
     crash_point_report_to(report_fd);
-    crash_point_pass(&other, CRASH_XA_PREPARE_SENT);
+    (void)crash_point_reach(&other, CRASH_XA_PREPARE_SENT, on_resume, NULL);
     crash_point_arm(CRASH_XA_DECIDED, gather);
     for (unsigned i = 0; i < n; i++)
         (void)crash_point_reach(&stand[i], CRASH_XA_DECIDED, on_resume, NULL);

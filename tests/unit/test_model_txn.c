@@ -166,9 +166,11 @@ static void operations_are_found_by_store(void **state)
     assert_int_equal(txn_ops_of(&txn, "pg1"), 5);
     assert_int_equal(txn_ops_of(&txn, "redis"), 2);
     assert_int_equal(txn_ops_of(&txn, "pg"), 0);
-    assert_true(txn_read_only(&txn));
+    assert_false(txn_writes(&txn, 7));
     txn.op[1].kind = OP_APPEND;
-    assert_false(txn_read_only(&txn));
+    assert_true(txn_writes(&txn, 7));
+    assert_true(txn_writes(&txn, txn_ops_of(&txn, "redis")));
+    assert_false(txn_writes(&txn, txn_ops_of(&txn, "pg1")));
 }
 
 static void the_journals_text_reads_back(void **state)
