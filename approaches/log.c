@@ -261,18 +261,31 @@ static void encode(struct front *front, const struct txn *txn)
     envelope_encode(&front->record, &envelope);
 }
 
+/* Nothing was sent in any case. */
+static enum code code_of_refusal(enum err_class class)
+{
+    switch (class) {
+    case ERR_RETRY:
+        return CODE_REFUSED;
+    case ERR_ABORT: /* larger than the log takes */
+        return CODE_UNSUPPORTED;
+    case ERR_FENCED:
+    case ERR_FATAL:
+        break;
+    }
+    return CODE_UNAVAILABLE;
+}
+
 static void produce(void *arg)
 {
     struct work *work = arg;
     struct front *front = work->front;
     struct errctx err;
-    int r;
 
     encode(front, work->txn);
-    r = log_producer_send(front->producer, &work->message, work->partition, work->txn->op[0].key,
-                          &front->record, &err);
-    if (r != 0) {
-        answer_at_once(work, r == -EAGAIN ? CODE_REFUSED : CODE_UNAVAILABLE, err.message);
+    if (log_producer_send(front->producer, &work->message, work->partition, work->txn->op[0].key,
+                          &front->record, &err) < 0) {
+        answer_at_once(work, code_of_refusal(err.class), err.message);
         return;
     }
     work->sent = true;

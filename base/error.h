@@ -2,8 +2,8 @@
  * error.h - how a failure travels: a negative errno, and a message with a class.
  *
  * Every function that can fail returns 0 or a negative errno and takes a `struct errctx *err` as
- * its last parameter. The class, never the errno or a server's own code, decides what a caller
- * does.
+ * its last parameter. What a server or a library calls its error stays in the message; callers act
+ * on the class, or on an errno that the function's header names.
  */
 #ifndef SYNCBED_BASE_ERROR_H
 #define SYNCBED_BASE_ERROR_H

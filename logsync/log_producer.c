@@ -246,7 +246,7 @@ static int refusal(struct log_producer *p, rd_kafka_resp_err_t code, struct errc
         kafka_waker_poke(&p->waker); /* the loop will see to it; this is inside of some caller */
         return err_set(err, EAGAIN, ERR_RETRY, "the producer is being replaced");
     default:
-        return err_set(err, EIO, ERR_RETRY, "log: %s", rd_kafka_err2str(code));
+        return err_set(err, EIO, ERR_FATAL, "log: %s", rd_kafka_err2str(code));
     }
 }
 

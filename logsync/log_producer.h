@@ -82,7 +82,7 @@ void log_producer_free(struct log_producer *producer);
  * come, from the loop. Else nothing was sent and none will:
  *   -EAGAIN   too many under way, or the producer is being replaced (ERR_RETRY)
  *   -EMSGSIZE above the log's message limit (ERR_ABORT)
- *   -EIO      what librdkafka says (ERR_RETRY)
+ *   -EIO      what librdkafka says (ERR_FATAL: it is in no table)
  */
 __attribute__((warn_unused_result)) int
 log_producer_send(struct log_producer *producer, struct log_message *message, unsigned partition,
