@@ -3,7 +3,7 @@
  * what was sent before. When that session is lost, commit and rollback go over any other; rollback
  * then takes along who the session was, for the driver to end it first.
  */
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

@@ -1,10 +1,10 @@
 /*
  * pool.c - sessions, queues and deadlines: every change of a job's or a session's state is here.
  *
- * See kind.h for the two state diagrams. Callers are told from the loop only; while one is being
+ * See driver.h for the two state diagrams. Callers are told from the loop only; while one is being
  * told, its session still counts as busy, so that nothing else writes over the reply it reads.
  */
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

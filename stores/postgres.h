@@ -15,7 +15,7 @@
 #ifndef SYNCBED_STORES_POSTGRES_H
 #define SYNCBED_STORES_POSTGRES_H
 
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include <libpq-fe.h>
 

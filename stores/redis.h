@@ -8,7 +8,7 @@
 #define SYNCBED_STORES_REDIS_H
 
 #include "base/buf.h"
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include <hiredis.h>
 

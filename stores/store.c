@@ -1,13 +1,13 @@
 /*
  * store.c - the verbs that belong to no branch, each made into a job; opening and closing.
  *
- * The order to read stores/ in: store.h (the contract), kind.h (jobs and sessions), pool.c,
+ * The order to read stores/ in: store.h (the contract), driver.h (jobs and sessions), pool.c,
  * branch.c, then a kind: postgres.c (connection), postgres_verbs.c (what is said over it).
  */
 #include "stores/store.h"
 
 #include "base/mem.h"
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include <assert.h>
 #include <errno.h>

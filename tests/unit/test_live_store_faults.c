@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/loop.h"
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

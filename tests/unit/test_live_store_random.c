@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/random.h"
-#include "stores/kind.h"
+#include "stores/driver.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

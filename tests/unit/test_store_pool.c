@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
-#include "stores/kind.h"
+#include "stores/driver.h"
 #include "stores/postgres.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /*
- * kind.h - inside stores/: jobs, sessions, and what a kind of store has to implement.
+ * driver.h - inside stores/: jobs, sessions, and what a kind of store has to implement.
  *
  * A *job* is one verb of store.h on its way. A *session* is one connection; it works at one job at
  * a time. store.c and branch.c make jobs, pool.c owns every change of a job's or session's state,
@@ -15,8 +15,8 @@
  * caller is told "unknown", and its session stays busy until the store has answered. So a session
  * never carries two transactions, and nothing is concluded from a silence.
  */
-#ifndef SYNCBED_STORES_KIND_H
-#define SYNCBED_STORES_KIND_H
+#ifndef SYNCBED_STORES_DRIVER_H
+#define SYNCBED_STORES_DRIVER_H
 
 #include "base/soon.h"
 #include "stores/store.h"
