@@ -188,15 +188,61 @@ static void measure_flow(const struct run_data *run, struct metrics *m)
     m->longest_gap_s = seconds(longest_us);
 }
 
+/* --- lag -------------------------------------------------------------------------------------- */
+
+/* Where each store stood when its sink last answered, and the topic's end as far as any knows. */
+struct lags {
+    bool known[STORES_MAX];
+    int64_t at_us[STORES_MAX];
+    int64_t position[STORES_MAX];
+    int64_t end;
+    int64_t max;
+};
+
+static void raise_lag(struct lags *lags, unsigned store)
+{
+    int64_t lag = lags->end - lags->position[store];
+
+    if (lag > lags->max)
+        lags->max = lag;
+}
+
+/*
+ * An answer of one sink moves the end for all. Of the others only those count that have fallen
+ * silent: between two answers a sink goes on applying, and would seem to lag by what it did since.
+ */
+static void take_answer(struct lags *lags, const struct run_data *run, const struct run_lag *answer)
+{
+    if (answer->position + answer->records > lags->end)
+        lags->end = answer->position + answer->records;
+    for (unsigned i = 0; i < run->n_stores; i++) {
+        if (lags->known[i] && answer->at_us - lags->at_us[i] > SILENT_US)
+            raise_lag(lags, i);
+    }
+    lags->known[answer->store] = true;
+    lags->at_us[answer->store] = answer->at_us;
+    lags->position[answer->store] = answer->position;
+    raise_lag(lags, answer->store);
+}
+
+/* Of a store that was never heard of nothing is known, and so nothing of the furthest behind. */
 static void measure_lag(const struct run_data *run, struct metrics *m)
 {
-    for (size_t i = 0; i < run->n_lags; i++) {
-        double records = (double)run->lag[i].records;
+    struct lags lags = {0};
 
-        if (isnan(m->sink_lag_max) || records > m->sink_lag_max)
-            m->sink_lag_max = records;
+    for (size_t i = 0; i < run->n_lags; i++)
+        take_answer(&lags, run, &run->lag[i]);
+    if (run->log_end > lags.end)
+        lags.end = run->log_end;
+    for (unsigned i = 0; i < run->n_stores; i++) {
+        if (!lags.known[i])
+            return;
+        raise_lag(&lags, i);
     }
+    m->sink_lag_max = (double)lags.max;
 }
+
+/* --- coming to rest --------------------------------------------------------------------------- */
 
 /* The later of last fault and last arrival. */
 static int64_t rest_begins_us(const struct run_data *run)

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define SILENT_US      INT64_C(300000) /* three samples missed: a sink does not answer */
 #define BLOCKED_MIN_US INT64_C(500000) /* a key without an ok for less is not called blocked */
 
 struct op_counts {
@@ -52,7 +53,7 @@ struct metrics {
     double in_doubt_txn_s;           /* transactions in doubt, integrated over time */
     double keys_held;                /* most keys held by transactions in doubt at one time */
     double waiters_max;              /* most sessions seen waiting behind them at one store */
-    double sink_lag_max;             /* records, of the furthest behind sink */
+    double sink_lag_max;             /* records, of the furthest behind store */
     struct blocked blocked_in_doubt; /* keys that a transaction in doubt held meanwhile */
     struct blocked blocked_other;
 

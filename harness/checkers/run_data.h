@@ -104,6 +104,7 @@ struct run_lag {
     int64_t at_us;
     unsigned store;
     int64_t records;
+    int64_t position; /* records applied; position + records: the topic's end, as its sink knows */
 };
 
 struct run_scan {
@@ -167,6 +168,7 @@ struct run_data {
     struct run_gid *gid;
     size_t n_lags;
     struct run_lag *lag;
+    int64_t log_end; /* records in the topic once settled; 0 without a topic */
     struct run_settling settling;
 };
 

@@ -309,6 +309,17 @@ static int take_settled(struct run_data *run, const struct ndjson *in, const jso
     return take_scans(run, in, scans, err);
 }
 
+static int take_topic(struct run_data *run, const struct ndjson *in, const json_t *line,
+                      struct errctx *err)
+{
+    int64_t end;
+    int r = ndjson_int(in, line, "end", &end, err);
+
+    if (r == 0)
+        run->log_end += end;
+    return r;
+}
+
 static int take_evidence(struct run_data *run, const struct ndjson *in, const json_t *line,
                          const char *type, struct errctx *err)
 {
@@ -319,6 +330,8 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
 
     if (strcmp(type, "settled") == 0)
         return take_settled(run, in, line, err);
+    if (strcmp(type, "topic") == 0)
+        return take_topic(run, in, line, err);
     if (!decision && strcmp(type, "record") != 0)
         return 0;
     r = ndjson_text(in, line, "request", &request, err);

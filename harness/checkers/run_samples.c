@@ -107,6 +107,8 @@ static int take_lag(struct loader *loader, const json_t *line, unsigned store, i
     int r;
 
     r = ndjson_int(loader->in, line, "records", &sample.records, err);
+    if (r == 0)
+        r = ndjson_int(loader->in, line, "position", &sample.position, err);
     if (r < 0)
         return r;
     run->lag = mem_grow(run->lag, run->n_lags, &loader->lags_capacity, sizeof *run->lag);

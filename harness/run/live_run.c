@@ -74,13 +74,11 @@ static void on_tick(void *arg)
     struct live *live = arg;
     const struct sampler *s = &live->sampler;
     uint64_t in_doubt = 0;
-    int64_t lag = 0;
+    int64_t lag = sampler_lag(s);
     struct buf text = {0};
 
     for (unsigned i = 0; i < live->session->n_stores; i++)
         in_doubt += s->in_doubt[i];
-    for (unsigned i = 0; i < live->crew.roles.n; i++)
-        lag += s->lag[i];
     buf_printf(&text, "%llu operations", (unsigned long long)s->invoked);
     if (s->failed + s->unknown > 0)
         buf_printf(&text, ", %llu not ok", (unsigned long long)(s->failed + s->unknown));

@@ -11,6 +11,9 @@
 /* Records between its store and the end of the log, as far as the sink knows; -1: not known. */
 int64_t position_lag(const json_t *reply);
 
+/* Records that its store has applied, over all partitions: a run's topic begins at offset 0. */
+int64_t position_applied(const json_t *reply);
+
 /* Its store has applied everything before `past`. */
 bool position_reached(const json_t *reply, const struct position *past);
 

@@ -65,14 +65,18 @@ static void take_door(struct sampler *sampler, const struct role_process *role, 
 static void take_sink(struct sampler *sampler, const struct role_process *role, unsigned index,
                       json_t *reply)
 {
-    int64_t lag = position_lag(reply);
+    int64_t lag = position_lag(reply), applied = position_applied(reply);
 
     if (lag < 0)
         return;
-    sampler->lag[index] = lag;
+    sampler->sink_known[index] = true;
+    sampler->applied[index] = applied;
+    if (applied + lag > sampler->log_end)
+        sampler->log_end = applied + lag;
     lines_write(sampler->options.samples,
-                json_pack("{s:s, s:I, s:s, s:I}", "t", "lag", "at", (json_int_t)clock_now_us(),
-                          "store", role->name + strlen("sink-"), "records", (json_int_t)lag));
+                json_pack("{s:s, s:I, s:s, s:I, s:I}", "t", "lag", "at", (json_int_t)clock_now_us(),
+                          "store", role->name + strlen("sink-"), "records", (json_int_t)lag,
+                          "position", (json_int_t)applied));
 }
 
 static uint64_t count(const json_t *reply, const char *what)
@@ -143,6 +147,17 @@ void sampler_start(struct sampler *sampler, const struct sampler_options *option
     sampler->timer = event_new(options->base, -1, EV_PERSIST, on_timer, sampler);
     assert(sampler->timer);
     (void)evtimer_add(sampler->timer, &period); /* fails when memory is gone only */
+}
+
+int64_t sampler_lag(const struct sampler *sampler)
+{
+    int64_t lag = 0;
+
+    for (unsigned i = 0; i < ROLES_MAX; i++) {
+        if (sampler->sink_known[i])
+            lag += sampler->log_end - sampler->applied[i];
+    }
+    return lag;
 }
 
 int sampler_stop(struct sampler *sampler, struct errctx *err)

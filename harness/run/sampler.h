@@ -47,12 +47,17 @@ struct sampler {
     struct sampled role[ROLES_MAX];
     /* The newest answers. */
     unsigned in_doubt[STORES_MAX];
-    int64_t lag[ROLES_MAX];            /* of a sink, in records */
+    bool sink_known[ROLES_MAX];        /* this role is a sink that has said where it is */
+    int64_t applied[ROLES_MAX];        /* then: records that its store has applied */
+    int64_t log_end;                   /* records in the log, as far as any sink knows */
     uint64_t invoked, failed, unknown; /* the load's operations */
 };
 
 /* Must not be moved afterwards. */
 void sampler_start(struct sampler *sampler, const struct sampler_options *options);
+
+/* Records to be applied, over all sinks; one that does not answer stands where it last was. */
+int64_t sampler_lag(const struct sampler *sampler);
 
 /* Stop asking, and wait for what the stores still owe. Not started is fine. -EINTR. */
 __attribute__((warn_unused_result)) int sampler_stop(struct sampler *sampler, struct errctx *err);

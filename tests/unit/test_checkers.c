@@ -352,8 +352,8 @@ static void restless(unsigned at_half, unsigned at_end)
     built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK), 5U);
     buf_clear(&b.samples);
     buf_printf(&b.samples,
-               "{\"t\":\"lag\",\"at\":%lld,\"store\":\"pg2\",\"records\":%u}\n"
-               "{\"t\":\"lag\",\"at\":%lld,\"store\":\"pg2\",\"records\":%u}\n",
+               "{\"t\":\"lag\",\"at\":%lld,\"store\":\"pg2\",\"records\":%u,\"position\":1}\n"
+               "{\"t\":\"lag\",\"at\":%lld,\"store\":\"pg2\",\"records\":%u,\"position\":1}\n",
                (long long)built_us(10000), at_half, (long long)built_us(11900), at_end);
 }
 

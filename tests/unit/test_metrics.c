@@ -309,15 +309,108 @@ static void convergence_lies_between_two_scans(void **state)
            m.converge_high_s, m.settle_s);
 }
 
+/* At `at_ms` the sink of a store answers: so much is applied, so much it knows to be left. */
+static void lag(int64_t at_ms, const char *store, unsigned position, unsigned records)
+{
+    buf_printf(&b.samples,
+               "{\"t\":\"lag\",\"at\":%lld,\"store\":\"%s\",\"records\":%u,\"position\":%u}\n",
+               (long long)built_us(at_ms), store, records, position);
+}
+
 static void the_furthest_behind_sink_counts(void **state)
 {
     struct metrics m;
 
     (void)state;
-    buf_append_str(&b.samples, "{\"t\":\"lag\",\"at\":1100000,\"store\":\"pg1\",\"records\":17}\n"
-                               "{\"t\":\"lag\",\"at\":1200000,\"store\":\"pg2\",\"records\":3}\n");
+    lag(100, "pg1", 3, 17);
+    lag(100, "redis", 20, 0);
+    lag(200, "pg2", 17, 3);
     measure(&m);
     EXPECT("17", "%g", m.sink_lag_max);
+}
+
+/* pg1's sink answers at 100 ms for the last time; the others go on to record 400. */
+static void pg1_falls_silent(void)
+{
+    lag(100, "pg1", 10, 1);
+    for (unsigned i = 1; i <= 40; i++) {
+        lag(i * 100, "pg2", i * 10, 1);
+        lag(i * 100, "redis", i * 10, 0);
+    }
+}
+
+static void a_sink_that_is_gone_lags_by_all_that_others_see(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    pg1_falls_silent();
+    measure(&m);
+    EXPECT("391", "%g", m.sink_lag_max);
+}
+
+static void a_sink_that_was_paused_lagged_until_it_went_on(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    pg1_falls_silent();
+    lag(4100, "pg1", 401, 0);
+    measure(&m);
+    EXPECT("391", "%g", m.sink_lag_max);
+}
+
+/* The store stands still while its sink answers, and hears no more of the log's end itself. */
+static void a_sink_with_a_stale_end_lags_behind_what_others_know(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    lag(100, "pg2", 5, 0);
+    lag(100, "redis", 50, 0);
+    lag(101, "pg1", 5, 2);
+    lag(200, "pg2", 50, 0);
+    measure(&m);
+    EXPECT("45", "%g", m.sink_lag_max);
+}
+
+static void between_two_answers_a_sink_is_not_behind(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    for (unsigned i = 1; i <= 20; i++) {
+        lag(i * 100, "pg1", i * 40, 1);
+        lag(i * 100, "pg2", i * 40, 2);
+        lag(i * 100, "redis", i * 40, 2);
+    }
+    measure(&m);
+    EXPECT("2", "%g", m.sink_lag_max);
+}
+
+static void when_all_sinks_are_gone_the_topic_tells_the_end(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    lag(100, "pg1", 10, 0);
+    lag(100, "pg2", 10, 0);
+    lag(100, "redis", 10, 0);
+    buf_append_str(&b.evidence, "{\"t\":\"topic\",\"partition\":0,\"end\":300}\n"
+                                "{\"t\":\"topic\",\"partition\":1,\"end\":336}\n");
+    measure(&m);
+    EXPECT("626", "%g", m.sink_lag_max);
+}
+
+static void a_store_never_heard_of_leaves_the_lag_unmeasured(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    lag(100, "pg1", 10, 1);
+    lag(100, "pg2", 10, 1);
+    measure(&m);
+    assert_true(unmeasured(m.sink_lag_max));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -339,6 +432,12 @@ int main(void)
         TEST(quick_refusals_are_no_blocking),
         TEST(convergence_lies_between_two_scans),
         TEST(the_furthest_behind_sink_counts),
+        TEST(a_sink_that_is_gone_lags_by_all_that_others_see),
+        TEST(a_sink_that_was_paused_lagged_until_it_went_on),
+        TEST(a_sink_with_a_stale_end_lags_behind_what_others_know),
+        TEST(between_two_answers_a_sink_is_not_behind),
+        TEST(when_all_sinks_are_gone_the_topic_tells_the_end),
+        TEST(a_store_never_heard_of_leaves_the_lag_unmeasured),
     };
 
     return cmocka_run_group_tests_name("metrics", tests, NULL, NULL);

@@ -108,14 +108,14 @@ static void a_sink_has_reached_what_every_partition_has(void **state)
     static const struct {
         const char *reply;
         bool reached;
-        int lag;
+        int lag, applied;
     } cases[] = {
-        {"{\"position\":{\"0\":5,\"1\":7},\"lag\":0}", true, 0},
-        {"{\"position\":{\"0\":9,\"1\":9},\"lag\":3}", true, 3},
-        {"{\"position\":{\"0\":5,\"1\":6},\"lag\":1}", false, 1},
-        {"{\"position\":{\"0\":5},\"lag\":null}", false, -1},
-        {"{\"position\":{}}", false, -1},
-        {"{}", false, -1},
+        {"{\"position\":{\"0\":5,\"1\":7},\"lag\":0}", true, 0, 12},
+        {"{\"position\":{\"0\":9,\"1\":9},\"lag\":3}", true, 3, 18},
+        {"{\"position\":{\"0\":5,\"1\":6},\"lag\":1}", false, 1, 11},
+        {"{\"position\":{\"0\":5},\"lag\":null}", false, -1, 5},
+        {"{\"position\":{}}", false, -1, 0},
+        {"{}", false, -1, 0},
     };
     const struct position past = {.n = 2, .offset = {5, 7}};
 
@@ -125,6 +125,7 @@ static void a_sink_has_reached_what_every_partition_has(void **state)
 
         assert_int_equal(position_reached(reply, &past), cases[i].reached);
         assert_int_equal(position_lag(reply), cases[i].lag);
+        assert_int_equal(position_applied(reply), cases[i].applied);
         json_decref(reply);
     }
     assert_int_equal(position_lag(NULL), -1);
