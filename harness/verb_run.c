@@ -1,10 +1,10 @@
 /* run, quickstart: an experiment from its file to its report. */
 #include "base/clock.h"
 #include "base/mem.h"
-#include "harness/checkers/judge.h"
-#include "harness/checkers/results.h"
 #include "harness/experiment.h"
 #include "harness/report/report.h"
+#include "harness/results/judge.h"
+#include "harness/results/results.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
 #include "harness/run/session.h"

@@ -9,7 +9,6 @@
 #include "harness/checkers/run_data.h"
 #include "model/outcome.h"
 
-#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -64,9 +63,6 @@ struct metrics {
 
 /* `native`: what the approach's plain ok means. */
 void metrics_compute(const struct run_data *run, enum level native, struct metrics *ret_metrics);
-
-/* Add the fields of results.json to a run's object. */
-void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t *into);
 
 /* --- parts ------------------------------------------------------------------------------------ */
 

@@ -2,10 +2,10 @@
 #include "harness/report/report.h"
 
 #include "approaches/approach.h"
-#include "harness/checkers/results.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
 #include "harness/report/story.h"
+#include "harness/results/results.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -5,8 +5,8 @@
  * The schema's check is the subset of JSON Schema that docs/results.schema.json uses, and refuses
  * any keyword that it does not know, so that nothing in that file is only decoration.
  */
-#include "harness/checkers/judge.h"
-#include "harness/checkers/results.h"
+#include "harness/results/judge.h"
+#include "harness/results/results.h"
 #include "run_builder.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* This machine: see the header. */
-#include "harness/checkers/machine.h"
+#include "harness/results/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,11 +2,11 @@
  * results.h - results.json, one an experiment: written, read, printed. docs/results.md has its
  * fields, docs/results.schema.json its schema.
  *
- * `run` calls results_begin() before its first run and results_write() after its last; `check` is
- * check_main(), which judges the run folders once more.
+ * `run` calls results_begin() before its first run and results_write() after its last; `check`
+ * calls results_write() once more.
  */
-#ifndef SYNCBED_HARNESS_CHECKERS_RESULTS_H
-#define SYNCBED_HARNESS_CHECKERS_RESULTS_H
+#ifndef SYNCBED_HARNESS_RESULTS_RESULTS_H
+#define SYNCBED_HARNESS_RESULTS_RESULTS_H
 
 #include "base/error.h"
 
@@ -51,8 +51,5 @@ void results_show(FILE *out, const json_t *results);
 
 /* One line: the summary that verbs print last when asked for --json. */
 void results_print_json(FILE *out, const char *out_dir, const json_t *results);
-
-/* `syncbed check DIR [--json]`: judge again, write, show; returns the exit status. */
-int check_main(const char *out_dir, bool json);
 
 #endif

@@ -2,8 +2,8 @@
  * table_cell.h - one cell of the table at the terminal: what the runs of an approach under a
  * schedule come to, in a few short lines.
  */
-#ifndef SYNCBED_HARNESS_CHECKERS_TABLE_CELL_H
-#define SYNCBED_HARNESS_CHECKERS_TABLE_CELL_H
+#ifndef SYNCBED_HARNESS_RESULTS_CELL_H
+#define SYNCBED_HARNESS_RESULTS_CELL_H
 
 #include <jansson.h>
 

@@ -1,8 +1,8 @@
 /* One cell of the table: see the header. */
-#include "harness/checkers/table_cell.h"
+#include "harness/results/cell.h"
 
 #include "harness/checkers/checkers.h"
-#include "harness/checkers/judge.h"
+#include "harness/results/judge.h"
 
 #include <math.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* machine.h - what a run was measured on. */
-#ifndef SYNCBED_HARNESS_CHECKERS_MACHINE_H
-#define SYNCBED_HARNESS_CHECKERS_MACHINE_H
+#ifndef SYNCBED_HARNESS_RESULTS_MACHINE_H
+#define SYNCBED_HARNESS_RESULTS_MACHINE_H
 
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
-/* The numbers of a run as results.json has them: docs/results.md. */
-#include "harness/checkers/metrics.h"
+/* The numbers of a run in results.json: see the header. */
+#include "harness/results/metrics_json.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* Judging a run: see the header. */
-#include "harness/checkers/judge.h"
+#include "harness/results/judge.h"
 
 #include "approaches/approach.h"
 #include "base/mem.h"
 #include "harness/checkers/checkers.h"
-#include "harness/checkers/metrics.h"
+#include "harness/results/metrics_json.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* results.json: see the header. */
-#include "harness/checkers/results.h"
+#include "harness/results/results.h"
 
 #include "base/yaml.h"
-#include "harness/checkers/judge.h"
-#include "harness/checkers/machine.h"
+#include "harness/results/judge.h"
+#include "harness/results/machine.h"
 
 #include "version.h"
 
@@ -280,23 +280,4 @@ void results_print_json(FILE *out, const char *out_dir, const json_t *results)
     (void)json_dumpf(json, out, JSON_COMPACT); /* as with all of stdout, the shell sees errors */
     (void)fputc('\n', out);
     json_decref(json);
-}
-
-int check_main(const char *out_dir, bool json)
-{
-    struct errctx err = {0};
-    json_t *results;
-    int status;
-
-    if (results_write(out_dir, &results, &err) < 0) {
-        (void)fprintf(stderr, "syncbed: %s\n", err.message);
-        return 2;
-    }
-    results_show(stdout, results);
-    (void)printf("\nresults: %s/results.json\n", out_dir);
-    if (json)
-        results_print_json(stdout, out_dir, results);
-    status = results_exit_status(results);
-    json_decref(results);
-    return status;
 }

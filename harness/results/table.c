@@ -1,8 +1,8 @@
 /* Results at the terminal: approaches down, schedules across; then an example each, in words. */
 #include "base/buf.h"
 #include "harness/checkers/checkers.h"
-#include "harness/checkers/results.h"
-#include "harness/checkers/table_cell.h"
+#include "harness/results/cell.h"
+#include "harness/results/results.h"
 
 #include <string.h>
 #include <sys/ioctl.h>

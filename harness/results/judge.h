@@ -1,6 +1,6 @@
 /* judge.h - one run folder judged: every checker, every number. */
-#ifndef SYNCBED_HARNESS_CHECKERS_JUDGE_H
-#define SYNCBED_HARNESS_CHECKERS_JUDGE_H
+#ifndef SYNCBED_HARNESS_RESULTS_JUDGE_H
+#define SYNCBED_HARNESS_RESULTS_JUDGE_H
 
 #include "base/error.h"
 #include "harness/checkers/run_data.h"
