@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "harness/experiment.h"
 #include "harness/report/report.h"
+#include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/results.h"
 #include "harness/run/files.h"
@@ -64,9 +65,10 @@ static int claim_out(struct running *r, const char *path, const char *out, struc
 /* The line that a finished run leaves: what was promised, and whether it held. */
 static int summarise(const char *folder, char *ret_text, size_t size, struct errctx *err)
 {
-    static const char *const words[] = {[JUDGED_KEPT] = "kept its promises",
-                                        [JUDGED_UNKNOWN] = "a promise could not be judged",
-                                        [JUDGED_BROKEN] = "BROKE A PROMISE"};
+    static const char *const words[] = {[MARK_AGREE] = "kept its promises",
+                                        [MARK_ANOMALIES] = "kept its promises",
+                                        [MARK_UNKNOWN] = "a promise could not be judged",
+                                        [MARK_BROKEN] = "BROKE A PROMISE"};
     json_t *run;
     json_t *ops;
     int rc = judge_run(folder, &run, err);
@@ -78,7 +80,7 @@ static int summarise(const char *folder, char *ret_text, size_t size, struct err
                    (long long)json_integer_value(json_object_get(ops, "ok")),
                    (long long)json_integer_value(json_object_get(ops, "fail")),
                    (long long)json_integer_value(json_object_get(ops, "info")),
-                   words[judgement_of(run)]);
+                   words[cell_mark_of(run)]);
     json_decref(run);
     return 0;
 }

@@ -2,7 +2,7 @@
 #include "harness/report/drawing.h"
 
 #include "harness/report/html.h"
-#include "harness/report/story.h"
+#include "harness/results/result.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,11 +30,11 @@ static struct span span_of(const json_t *ops)
     json_array_foreach (ops, i, op) {
         double at;
 
-        if (story_number(op, "invoked_s", &at)) {
+        if (result_number(op, "invoked_s", &at)) {
             span.from_s = i == 0 || at < span.from_s ? at : span.from_s;
             span.to_s = at > span.to_s ? at : span.to_s;
         }
-        if (story_number(op, "ended_s", &at) && at > span.to_s)
+        if (result_number(op, "ended_s", &at) && at > span.to_s)
             span.to_s = at;
     }
     if (span.to_s <= span.from_s)
@@ -52,19 +52,19 @@ static void draw_op(struct buf *out, const json_t *op, const struct span *span, 
     double from = span->from_s, to = span->to_s;
     bool ended;
 
-    (void)story_number(op, "invoked_s", &from); /* missing: it stays at the left edge */
-    ended = story_number(op, "ended_s", &to);
+    (void)result_number(op, "invoked_s", &from); /* missing: it stays at the left edge */
+    ended = result_number(op, "ended_s", &to);
     buf_printf(out, "<text x=\"0\" y=\"%u\">", y + 5);
-    html_text(out, story_text(op, "request"));
+    html_text(out, result_text(op, "request"));
     buf_append_str(out, " → ");
-    html_text(out, story_text(op, "server"));
+    html_text(out, result_text(op, "server"));
     buf_printf(out,
                "</text><line x1=\"%.1f\" x2=\"%.1f\" y1=\"%u\" y2=\"%u\" stroke=\"var(--soft)\" "
                "stroke-width=\"4\"%s/>",
                x_of(span, from), x_of(span, to) + 2, y, y,
                ended ? "" : " stroke-dasharray=\"5 4\"");
     buf_printf(out, "<text x=\"%.1f\" y=\"%u\" class=\"end\">", x_of(span, to) + 10, y + 5);
-    html_text(out, ended ? story_text(op, "end") : "no answer");
+    html_text(out, ended ? result_text(op, "end") : "no answer");
     buf_append_str(out, "</text>");
 }
 
@@ -72,7 +72,7 @@ static double n_of(const json_t *mark)
 {
     double n = 0;
 
-    (void)story_number(mark, "n", &n); /* null: 0, not in the journal */
+    (void)result_number(mark, "n", &n); /* null: 0, not in the journal */
     return n;
 }
 
@@ -85,7 +85,7 @@ static size_t marks_of(const json_t *marks, const char *store, const json_t *ret
     json_array_foreach (marks, i, mark) {
         size_t at = n;
 
-        if (strcmp(story_text(mark, "store"), store) != 0 || n == MARKS_MAX)
+        if (strcmp(result_text(mark, "store"), store) != 0 || n == MARKS_MAX)
             continue;
         for (;
              at > 0 && n_of(mark) > 0 && (n_of(ret[at - 1]) == 0 || n_of(ret[at - 1]) > n_of(mark));
@@ -107,7 +107,7 @@ static void draw_box(struct buf *out, const json_t *mark, size_t place, unsigned
                "stroke=\"%s\"%s/><text x=\"%u\" y=\"%u\" class=\"%s\">",
                x, y - 11, BOX, n > 0 ? "currentColor" : "var(--c-bad)",
                n > 0 ? "" : " stroke-dasharray=\"4 3\"", x + 7, y + 5, n > 0 ? "in" : "out");
-    html_text(out, story_text(mark, "request"));
+    html_text(out, result_text(mark, "request"));
     if (n > 0)
         buf_printf(out, " · %.0f</text>", n);
     else
@@ -129,10 +129,10 @@ static void draw_journal(struct buf *out, const json_t *marks, const char *store
 /* Is this the first mark of its store? */
 static bool leads(const json_t *marks, size_t i)
 {
-    const char *store = story_text(json_array_get(marks, i), "store");
+    const char *store = result_text(json_array_get(marks, i), "store");
 
     for (size_t before = 0; before < i; before++) {
-        if (strcmp(story_text(json_array_get(marks, before), "store"), store) == 0)
+        if (strcmp(result_text(json_array_get(marks, before), "store"), store) == 0)
             return false;
     }
     return true;
@@ -163,7 +163,7 @@ void drawing_of(struct buf *out, const char *id, const json_t *example)
     for (i = 0; i < json_array_size(marks); i++) {
         if (!leads(marks, i))
             continue;
-        draw_journal(out, marks, story_text(json_array_get(marks, i), "store"), y);
+        draw_journal(out, marks, result_text(json_array_get(marks, i), "store"), y);
         y += ROW;
     }
     buf_append_str(out, "</svg>");

@@ -1,10 +1,10 @@
 /* The page as a whole: reads results.json, puts the sections together, writes the file. */
 #include "harness/report/report.h"
 
-#include "approaches/approach.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
-#include "harness/report/story.h"
+#include "harness/results/cell.h"
+#include "harness/results/result.h"
 #include "harness/results/results.h"
 
 #include <errno.h>
@@ -15,53 +15,12 @@
 
 extern const char report_page_css[]; /* page.css */
 
-const json_t *report_cell(const struct report *r, const char *approach, const char *schedule,
-                          unsigned *ret_n)
+const json_t *report_run(const struct report *r, const char *approach, const char *schedule)
 {
-    const json_t *worst = NULL;
-    size_t i;
-    json_t *run;
+    struct cell cell;
 
-    *ret_n = 0;
-    json_array_foreach (r->runs, i, run) {
-        if (strcmp(story_text(run, "approach"), approach) != 0 ||
-            strcmp(story_text(run, "schedule"), schedule) != 0)
-            continue;
-        ++*ret_n;
-        if (!worst || story_mark_of(run) > story_mark_of(worst))
-            worst = run;
-    }
-    return worst;
-}
-
-static void add_once(const char **list, unsigned *n, const char *name)
-{
-    for (unsigned i = 0; i < *n; i++) {
-        if (strcmp(list[i], name) == 0)
-            return;
-    }
-    if (*n < REPORT_AXIS_MAX)
-        list[(*n)++] = name;
-}
-
-/* Approaches in the order of their table, whatever the shuffled order of the runs was. */
-static void find_axes(struct report *r)
-{
-    size_t i;
-    json_t *run, *name;
-
-    for (unsigned a = 0; a < approach_count(); a++) {
-        json_array_foreach (r->runs, i, run) {
-            if (strcmp(story_text(run, "approach"), approach_at(a)->name) == 0)
-                add_once(r->approach, &r->n_approaches, approach_at(a)->name);
-        }
-    }
-    json_array_foreach (json_object_get(r->results, "schedules"), i, name)
-        add_once(r->schedule, &r->n_schedules, json_string_value(name));
-    json_array_foreach (r->runs, i, run) {
-        add_once(r->approach, &r->n_approaches, story_text(run, "approach"));
-        add_once(r->schedule, &r->n_schedules, story_text(run, "schedule"));
-    }
+    cell_fill(r->results, approach, schedule, &cell);
+    return cell.worst;
 }
 
 static int append_page(struct buf *page, const struct report *r, struct errctx *err)
@@ -71,7 +30,7 @@ static int append_page(struct buf *page, const struct report *r, struct errctx *
     buf_append_str(page, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                          "<meta name=\"viewport\" content=\"width=device-width, "
                          "initial-scale=1\">\n<title>");
-    html_text(page, story_text(r->results, "experiment"));
+    html_text(page, result_text(r->results, "experiment"));
     buf_printf(page, " – syncbed</title>\n<style>\n%s</style>\n</head>\n<body>\n", report_page_css);
     section_head(page, r);
     section_verdicts(page, r);
@@ -119,7 +78,8 @@ int report_write(const char *out_dir, struct errctx *err)
         return rc;
     r.results = results;
     r.runs = json_object_get(results, "runs");
-    find_axes(&r);
+    axis_approaches(results, &r.approaches);
+    axis_schedules(results, &r.schedules);
     rc = append_page(&page, &r, err);
     if (rc == 0)
         rc = write_whole(out_dir, &page, err);

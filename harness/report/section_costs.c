@@ -1,7 +1,7 @@
 /* What it cost, and how it was set up: the numbers of results.json as tables. */
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
-#include "harness/report/story.h"
+#include "harness/results/result.h"
 
 #include "approaches/approach.h"
 
@@ -57,7 +57,7 @@ static void number_cell(struct buf *out, const json_t *run, const struct column 
     double value;
 
     buf_append_str(out, "<td class=\"num\">");
-    if (!story_number(run, column->path, &value)) {
+    if (!result_number(run, column->path, &value)) {
         buf_append_str(out, "<span class=\"soft\" title=\"not measured\">–</span></td>");
         return;
     }
@@ -81,9 +81,9 @@ static void number_cell(struct buf *out, const json_t *run, const struct column 
 static void row(struct buf *out, const json_t *run, const struct column *columns, size_t n)
 {
     buf_printf(out, "<tr><th scope=\"row\"><span class=\"approach %s\">%s</span></th><td>%s</td>",
-               story_text(run, "approach"), story_text(run, "approach"),
-               strcmp(story_text(run, "schedule"), "none") == 0 ? "no fault"
-                                                                : story_text(run, "schedule"));
+               result_text(run, "approach"), result_text(run, "approach"),
+               strcmp(result_text(run, "schedule"), "none") == 0 ? "no fault"
+                                                                 : result_text(run, "schedule"));
     for (size_t i = 0; i < n; i++)
         number_cell(out, run, &columns[i]);
     buf_append_str(out, "</tr>\n");
@@ -98,14 +98,13 @@ static void table(struct buf *out, const struct report *r, enum level level,
     for (size_t i = 0; i < n; i++)
         buf_printf(out, "<th class=\"num\">%s</th>", columns[i].title);
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->n_approaches; a++) {
-        const struct approach *approach = approach_find(r->approach[a]);
+    for (unsigned a = 0; a < r->approaches.n; a++) {
+        const struct approach *approach = approach_find(r->approaches.name[a]);
 
         if (level != LEVELS && (!approach || approach->native != level))
             continue;
-        for (unsigned s = 0; s < r->n_schedules; s++) {
-            unsigned cells;
-            const json_t *run = report_cell(r, r->approach[a], r->schedule[s], &cells);
+        for (unsigned s = 0; s < r->schedules.n; s++) {
+            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
 
             if (run)
                 row(out, run, columns, n);
@@ -116,8 +115,8 @@ static void table(struct buf *out, const struct report *r, enum level level,
 
 static bool any_at(const struct report *r, enum level level)
 {
-    for (unsigned a = 0; a < r->n_approaches; a++) {
-        const struct approach *approach = approach_find(r->approach[a]);
+    for (unsigned a = 0; a < r->approaches.n; a++) {
+        const struct approach *approach = approach_find(r->approaches.name[a]);
 
         if (approach && approach->native == level)
             return true;
@@ -195,7 +194,7 @@ static void exposure_rows(struct buf *out, const struct report *r)
         if (json_object_size(exposure) == 0 && json_array_size(exposure) == 0)
             continue;
         buf_append_str(out, "<dt>");
-        html_text(out, story_text(run, "run"));
+        html_text(out, result_text(run, "run"));
         buf_append_str(out, "</dt><dd class=\"mono\">");
         value_text(out, exposure);
         buf_append_str(out, "</dd>");
@@ -228,9 +227,9 @@ void section_setup(struct buf *out, const struct report *r)
     experiment_file(out, r);
     buf_append_str(out, "<dl class=\"setup\">");
     buf_append_str(out, "<dt>syncbed</dt><dd>");
-    html_text(out, story_text(r->results, "syncbed"));
+    html_text(out, result_text(r->results, "syncbed"));
     buf_append_str(out, ", commit ");
-    html_text(out, story_text(r->results, "commit"));
+    html_text(out, result_text(r->results, "commit"));
     buf_append_str(out, "</dd>");
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         pairs_of(out, json_object_get(r->results, groups[i]));

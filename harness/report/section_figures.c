@@ -2,7 +2,7 @@
 #include "harness/report/figures.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
-#include "harness/report/story.h"
+#include "harness/results/result.h"
 
 #include "approaches/approach.h"
 #include "base/mem.h"
@@ -22,7 +22,7 @@ struct curve_at {
 
 struct curves {
     size_t n;
-    struct curve_at at[REPORT_AXIS_MAX * REPORT_AXIS_MAX];
+    struct curve_at at[AXIS_MAX * AXIS_MAX];
 };
 
 static const char *level_means(enum level level)
@@ -46,14 +46,14 @@ static const char *level_means(enum level level)
 static void caption(struct buf *out, const json_t *run, enum level level)
 {
     buf_append_str(out, "<figcaption><span class=\"approach ");
-    html_text(out, story_text(run, "approach"));
+    html_text(out, result_text(run, "approach"));
     buf_append_str(out, "\">");
-    html_text(out, story_text(run, "approach"));
+    html_text(out, result_text(run, "approach"));
     buf_append_str(out, "</span>, ");
-    if (strcmp(story_text(run, "schedule"), "none") == 0)
+    if (strcmp(result_text(run, "schedule"), "none") == 0)
         buf_append_str(out, "no fault");
     else
-        html_text(out, story_text(run, "schedule"));
+        html_text(out, result_text(run, "schedule"));
     buf_printf(out, " · %s</figcaption>", level_means(level));
 }
 
@@ -61,7 +61,7 @@ static void caption(struct buf *out, const json_t *run, enum level level)
 static int panel(struct buf *out, const struct report *r, const json_t *run, struct curves *curves,
                  struct errctx *err)
 {
-    const struct approach *row = approach_find(story_text(run, "approach"));
+    const struct approach *row = approach_find(result_text(run, "approach"));
     struct curve_at *keep = &curves->at[curves->n];
     struct run_data *data = mem_alloc(sizeof *data);
     struct buf id = {0};
@@ -69,8 +69,8 @@ static int panel(struct buf *out, const struct report *r, const json_t *run, str
     int rc;
 
     buf_append_str(&id, "latency-");
-    html_id(&id, story_text(run, "run"));
-    if (snprintf(dir, sizeof dir, "%s/runs/%s", r->dir, story_text(run, "run")) >= (int)sizeof dir)
+    html_id(&id, result_text(run, "run"));
+    if (snprintf(dir, sizeof dir, "%s/runs/%s", r->dir, result_text(run, "run")) >= (int)sizeof dir)
         rc = err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: the path is too long", r->dir);
     else
         rc = run_data_load(dir, data, err);
@@ -81,8 +81,8 @@ static int panel(struct buf *out, const struct report *r, const json_t *run, str
         caption(out, run, keep->level);
         buf_append_str(out, "</figure>\n");
         figure_curve_of(data, keep->level, &keep->curve);
-        keep->curve.approach = story_text(run, "approach"); /* outlives `data` */
-        keep->schedule = story_text(run, "schedule");
+        keep->curve.approach = result_text(run, "approach"); /* outlives `data` */
+        keep->schedule = result_text(run, "schedule");
         curves->n++;
     }
     run_data_done(data);
@@ -101,11 +101,10 @@ static int latency_grid(struct buf *out, const struct report *r, struct curves *
                    "<span><i style=\"background:var(--c-bad)\"></i>failed or unknown"
                    "</span><span><i style=\"background:var(--c-fault)\"></i>fault</span></p>\n");
     buf_printf(out, "<div class=\"grid\" style=\"--columns:%u\">\n",
-               r->n_schedules < 4 ? r->n_schedules : 3);
-    for (unsigned a = 0; a < r->n_approaches; a++) {
-        for (unsigned s = 0; s < r->n_schedules; s++) {
-            unsigned n;
-            const json_t *run = report_cell(r, r->approach[a], r->schedule[s], &n);
+               r->schedules.n < 4 ? r->schedules.n : 3);
+    for (unsigned a = 0; a < r->approaches.n; a++) {
+        for (unsigned s = 0; s < r->schedules.n; s++) {
+            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
             int rc = run ? panel(out, r, run, curves, err) : 0;
 
             if (rc < 0)
@@ -120,12 +119,12 @@ static int latency_grid(struct buf *out, const struct report *r, struct curves *
 static int distribution(struct buf *out, const struct curves *curves, enum level level,
                         const char *schedule, struct errctx *err)
 {
-    struct figure_curve together[REPORT_AXIS_MAX];
+    struct figure_curve together[AXIS_MAX];
     struct buf id = {0};
     size_t n = 0;
     int rc;
 
-    for (size_t i = 0; i < curves->n && n < REPORT_AXIS_MAX; i++) {
+    for (size_t i = 0; i < curves->n && n < AXIS_MAX; i++) {
         if (curves->at[i].level == level && strcmp(curves->at[i].schedule, schedule) == 0 &&
             curves->at[i].curve.n > 0)
             together[n++] = curves->at[i].curve;
@@ -155,10 +154,10 @@ static int distributions(struct buf *out, const struct report *r, const struct c
                         "approaches that promise different things stand in different "
                         "frames.</p>\n");
     buf_printf(out, "<div class=\"grid\" style=\"--columns:%u\">\n",
-               r->n_schedules < 4 ? r->n_schedules : 3);
+               r->schedules.n < 4 ? r->schedules.n : 3);
     for (int level = LEVELS - 1; level > LEVEL_NONE; level--) {
-        for (unsigned s = 0; s < r->n_schedules; s++) {
-            int rc = distribution(out, curves, (enum level)level, r->schedule[s], err);
+        for (unsigned s = 0; s < r->schedules.n; s++) {
+            int rc = distribution(out, curves, (enum level)level, r->schedules.name[s], err);
 
             if (rc < 0)
                 return rc;

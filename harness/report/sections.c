@@ -6,15 +6,17 @@
 #include "harness/report/drawing.h"
 #include "harness/report/html.h"
 #include "harness/report/story.h"
+#include "harness/results/cell.h"
+#include "harness/results/result.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const mark_class[STORY_MARKS] = {
-    [STORY_AGREE] = "valid",
-    [STORY_ANOMALIES] = "invalid",
-    [STORY_UNKNOWN] = "unknown",
-    [STORY_BROKEN] = "invalid",
+static const char *const mark_class[MARKS] = {
+    [MARK_AGREE] = "valid",
+    [MARK_ANOMALIES] = "invalid",
+    [MARK_UNKNOWN] = "unknown",
+    [MARK_BROKEN] = "invalid",
 };
 
 static void schedule_words(struct buf *out, const char *schedule)
@@ -47,26 +49,25 @@ static void approach_cell(struct buf *out, const char *approach)
 /* One sentence an approach: in how many of its settings which mark was earned. */
 static void answer_of(struct buf *out, const struct report *r, const char *approach)
 {
-    static const char *const words[STORY_MARKS] = {
-        [STORY_AGREE] = "kept every promise, and the stores agree in the end",
-        [STORY_ANOMALIES] = "left anomalies that do not go away",
-        [STORY_UNKNOWN] = "cannot be told",
-        [STORY_BROKEN] = "broke a promise",
+    static const char *const words[MARKS] = {
+        [MARK_AGREE] = "kept every promise, and the stores agree in the end",
+        [MARK_ANOMALIES] = "left anomalies that do not go away",
+        [MARK_UNKNOWN] = "cannot be told",
+        [MARK_BROKEN] = "broke a promise",
     };
-    unsigned n[STORY_MARKS] = {0}, total = 0;
+    unsigned n[MARKS] = {0}, total = 0;
     const char *before = " ";
 
-    for (unsigned s = 0; s < r->n_schedules; s++) {
-        unsigned runs;
-        const json_t *run = report_cell(r, approach, r->schedule[s], &runs);
+    for (unsigned s = 0; s < r->schedules.n; s++) {
+        const json_t *run = report_run(r, approach, r->schedules.name[s]);
 
         if (run) {
-            n[story_mark_of(run)]++;
+            n[cell_mark_of(run)]++;
             total++;
         }
     }
     buf_printf(out, "<li><span class=\"approach %s\">%s</span>", approach, approach);
-    for (int mark = STORY_BROKEN; mark >= STORY_AGREE; mark--) {
+    for (int mark = MARK_BROKEN; mark >= MARK_AGREE; mark--) {
         if (n[mark] == 0)
             continue;
         buf_printf(out, "%s<span class=\"t-%s\">%s</span>", before, mark_class[mark], words[mark]);
@@ -80,42 +81,38 @@ static void answer_of(struct buf *out, const struct report *r, const char *appro
 
 void section_head(struct buf *out, const struct report *r)
 {
-    const char *question = story_text(r->results, "question");
+    const char *question = result_text(r->results, "question");
 
     buf_append_str(out, "<header><p class=\"kicker\">syncbed · ");
-    html_text(out, story_text(r->results, "experiment"));
+    html_text(out, result_text(r->results, "experiment"));
     buf_append_str(out, "</p><h1>");
-    html_text(out, *question ? question : story_text(r->results, "experiment"));
+    html_text(out, *question ? question : result_text(r->results, "experiment"));
     buf_append_str(out,
                    "</h1><p class=\"lead\">The same writes, at the same planned times, through "
                    "each approach, to the same real servers, with the same faults. Then "
                    "everything came to rest, and the stores were read.</p>"
                    "<ul class=\"answers\">\n");
-    for (unsigned a = 0; a < r->n_approaches; a++)
-        answer_of(out, r, r->approach[a]);
+    for (unsigned a = 0; a < r->approaches.n; a++)
+        answer_of(out, r, r->approaches.name[a]);
     buf_append_str(out, "</ul></header>\n");
 }
 
 static void verdict_cell(struct buf *out, const struct report *r, const char *approach,
                          const char *schedule)
 {
-    unsigned n;
-    const json_t *run = report_cell(r, approach, schedule, &n);
-    enum story_mark mark;
+    struct cell cell;
 
-    if (!run) {
+    cell_fill(r->results, approach, schedule, &cell);
+    if (cell.n_runs == 0) {
         buf_append_str(out, "<td>–</td>");
         return;
     }
-    mark = story_mark_of(run);
-    buf_printf(out, "<td class=\"%s\" data-fault=\"", mark_class[mark]);
+    buf_printf(out, "<td class=\"%s\" data-fault=\"", mark_class[cell.mark]);
     schedule_words(out, schedule);
     buf_append_str(out, "\"><span class=\"mark\">");
-    html_text(out, story_headline(run, mark));
+    html_text(out, story_headline(&cell));
     buf_append_str(out, "</span><ul>");
-    story_phrases(out, run);
-    if (n > 1)
-        buf_printf(out, "<li class=\"soft\">the worst of %u runs</li>", n);
+    story_phrases(out, &cell);
     buf_append_str(out, "</ul></td>");
 }
 
@@ -123,17 +120,17 @@ void section_verdicts(struct buf *out, const struct report *r)
 {
     buf_append_str(out, "<section><h2>What happened to the data</h2>\n<div class=\"scroll\">"
                         "<table class=\"verdicts\"><thead><tr><th></th>");
-    for (unsigned s = 0; s < r->n_schedules; s++) {
+    for (unsigned s = 0; s < r->schedules.n; s++) {
         buf_append_str(out, "<th scope=\"col\">");
-        schedule_words(out, r->schedule[s]);
+        schedule_words(out, r->schedules.name[s]);
         buf_append_str(out, "</th>");
     }
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->n_approaches; a++) {
+    for (unsigned a = 0; a < r->approaches.n; a++) {
         buf_append_str(out, "<tr>");
-        approach_cell(out, r->approach[a]);
-        for (unsigned s = 0; s < r->n_schedules; s++)
-            verdict_cell(out, r, r->approach[a], r->schedule[s]);
+        approach_cell(out, r->approaches.name[a]);
+        for (unsigned s = 0; s < r->schedules.n; s++)
+            verdict_cell(out, r, r->approaches.name[a], r->schedules.name[s]);
         buf_append_str(out, "</tr>\n");
     }
     buf_append_str(out, "</tbody></table></div></section>\n");
@@ -145,7 +142,7 @@ void section_verdicts(struct buf *out, const struct report *r)
 static void example_card(struct buf *out, const json_t *run, const struct checker *checker,
                          unsigned *drawn)
 {
-    const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker->name);
+    const json_t *verdict = result_verdict(run, checker->name);
     const json_t *example = json_array_get(json_object_get(verdict, "examples"), 0);
     char id[32];
 
@@ -153,7 +150,7 @@ static void example_card(struct buf *out, const json_t *run, const struct checke
         return;
     buf_printf(out, "<div class=\"card\"><p><b>%s</b> <span class=\"soft\">%s</span></p><p>",
                checker->name, checker->means);
-    html_text(out, story_text(example, "sentence"));
+    html_text(out, result_text(example, "sentence"));
     buf_append_str(out, "</p>");
     (void)snprintf(id, sizeof id, "drawing-%u", (*drawn)++);
     drawing_of(out, id, example);
@@ -163,11 +160,10 @@ static void example_card(struct buf *out, const json_t *run, const struct checke
 static void cell_sentences(struct buf *out, const struct report *r, const char *approach,
                            const char *schedule, unsigned *drawn)
 {
-    unsigned n;
-    const json_t *run = report_cell(r, approach, schedule, &n);
-    enum story_mark mark = run ? story_mark_of(run) : STORY_AGREE;
+    const json_t *run = report_run(r, approach, schedule);
+    enum cell_mark mark = run ? cell_mark_of(run) : MARK_AGREE;
 
-    if (mark != STORY_ANOMALIES && mark != STORY_BROKEN)
+    if (mark != MARK_ANOMALIES && mark != MARK_BROKEN)
         return;
     buf_append_str(out, "<h3><span class=\"approach ");
     html_text(out, approach);
@@ -190,9 +186,9 @@ void section_sentences(struct buf *out, const struct report *r)
                         "when (bars), and in which order each store's journal has it (boxes, with "
                         "their place in the journal).</p>\n");
     before = out->size;
-    for (unsigned a = 0; a < r->n_approaches; a++) {
-        for (unsigned s = 0; s < r->n_schedules; s++)
-            cell_sentences(out, r, r->approach[a], r->schedule[s], &drawn);
+    for (unsigned a = 0; a < r->approaches.n; a++) {
+        for (unsigned s = 0; s < r->schedules.n; s++)
+            cell_sentences(out, r, r->approaches.name[a], r->schedules.name[s], &drawn);
     }
     if (out->size == before)
         buf_append_str(out, "<p>No anomaly was found in any run.</p>");
@@ -212,17 +208,17 @@ static const char *short_word(const char *word)
 
 static void matrix_cell(struct buf *out, const json_t *run, const struct checker *checker)
 {
-    const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker->name);
-    const char *word = story_verdict(run, checker->name);
+    const json_t *verdict = result_verdict(run, checker->name);
+    const char *word = result_verdict_word(run, checker->name);
     double count, of;
 
     buf_printf(out, "<td><span class=\"t-%s\">%s", word, short_word(word));
-    if (story_number(verdict, "count", &count) && count >= 1) {
+    if (result_number(verdict, "count", &count) && count >= 1) {
         buf_append_char(out, ' ');
         html_count(out, (long long)count);
     }
     buf_append_str(out, "</span>");
-    if (story_number(verdict, "of", &of)) {
+    if (result_number(verdict, "of", &of)) {
         buf_append_str(out, " <span class=\"soft\">of ");
         html_count(out, (long long)of);
         buf_append_str(out, "</span>");
@@ -235,11 +231,11 @@ static void matrix_cell(struct buf *out, const json_t *run, const struct checker
 static void matrix_row(struct buf *out, const json_t *run)
 {
     buf_append_str(out, "<tr><th scope=\"row\"><span class=\"approach ");
-    html_text(out, story_text(run, "approach"));
+    html_text(out, result_text(run, "approach"));
     buf_append_str(out, "\">");
-    html_text(out, story_text(run, "approach"));
+    html_text(out, result_text(run, "approach"));
     buf_append_str(out, "</span></th><td>");
-    schedule_words(out, story_text(run, "schedule"));
+    schedule_words(out, result_text(run, "schedule"));
     buf_append_str(out, "</td>");
     for (unsigned c = 0; c < CHECKERS; c++)
         matrix_cell(out, run, &checker_table[c]);
@@ -255,10 +251,9 @@ void section_matrix(struct buf *out, const struct report *r)
     for (unsigned c = 0; c < CHECKERS; c++)
         buf_printf(out, "<th title=\"%s\">%s</th>", checker_table[c].means, checker_table[c].name);
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->n_approaches; a++) {
-        for (unsigned s = 0; s < r->n_schedules; s++) {
-            unsigned n;
-            const json_t *run = report_cell(r, r->approach[a], r->schedule[s], &n);
+    for (unsigned a = 0; a < r->approaches.n; a++) {
+        for (unsigned s = 0; s < r->schedules.n; s++) {
+            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
 
             if (run)
                 matrix_row(out, run);

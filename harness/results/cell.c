@@ -1,61 +1,57 @@
-/* One cell of the table: see the header. */
+/* What the runs of a cell come to: see the header. */
 #include "harness/results/cell.h"
 
-#include "harness/checkers/checkers.h"
-#include "harness/results/judge.h"
+#include "harness/results/result.h"
 
-#include <math.h>
-#include <stdarg.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#define WORTH_TELLING_S   0.5 /* a gap in acknowledgements */
-#define DECIMALS_BELOW_MS 10
+#define WORTH_TELLING_S   0.5 /* a shorter gap in acknowledgements is noise */
+#define WORTH_TELLING_LAG 2   /* one record on its way is no lag */
 
-__attribute__((format(printf, 3, 4))) static void say(struct cell *cell, enum tone tone,
-                                                      const char *fmt, ...)
+/* --- marks ------------------------------------------------------------------------------------ */
+
+static enum cell_mark mark_of_verdict(const json_t *run, const char *name)
 {
-    va_list ap;
+    bool promised = json_is_true(json_object_get(result_verdict(run, name), "promised"));
 
-    if (cell->n == CELL_LINES)
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(cell->line[cell->n], sizeof cell->line[0], fmt, ap); /* short by design */
-    va_end(ap);
-    cell->tone[cell->n++] = tone;
+    if (result_verdict_is(run, name, VERDICT_INVALID))
+        return promised ? MARK_BROKEN : MARK_ANOMALIES;
+    if (result_verdict_is(run, name, VERDICT_UNKNOWN) && promised)
+        return MARK_UNKNOWN;
+    return MARK_AGREE;
+}
+
+enum cell_mark cell_mark_of(const json_t *run)
+{
+    enum cell_mark worst = MARK_AGREE;
+    const char *name;
+    json_t *verdict;
+
+    if (!json_is_true(json_object_get(run, "finished")))
+        return MARK_UNKNOWN;
+    json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
+        enum cell_mark mark = mark_of_verdict(run, name);
+
+        if (mark > worst)
+            worst = mark;
+    }
+    return worst;
 }
 
 /* --- numbers over the runs of a cell ---------------------------------------------------------- */
 
-struct range {
-    unsigned n;
-    double low, high;
-};
-
-/* A number at a dotted path, as in "latency_ms.ack.p99"; NAN when it was not measured. */
-static double number_at(const json_t *json, const char *path)
+static struct cell_range range_of(const json_t *runs, const char *path)
 {
-    while (json && *path) {
-        size_t size = strcspn(path, ".");
-        char field[64];
-
-        (void)snprintf(field, sizeof field, "%.*s", (int)size, path);
-        json = json_object_get(json, field);
-        path += size + (path[size] == '.');
-    }
-    return json_is_number(json) ? json_number_value(json) : NAN;
-}
-
-static struct range range_of(const json_t *cell_runs, const char *path)
-{
-    struct range range = {0};
+    struct cell_range range = {0};
     json_t *run;
     size_t i;
 
-    json_array_foreach (cell_runs, i, run) {
-        double value = number_at(run, path);
+    json_array_foreach (runs, i, run) {
+        double value;
 
-        if (isnan(value))
+        if (!result_number(run, path, &value))
             continue;
         if (range.n == 0 || value < range.low)
             range.low = value;
@@ -66,143 +62,171 @@ static struct range range_of(const json_t *cell_runs, const char *path)
     return range;
 }
 
-/* "12", "9–14"; `digits` behind the point. The text is good until the fourth call after. */
-static const char *range_text(struct range range, int digits)
+static bool reaches(const struct cell_range *range, double least)
 {
-    static char text[4][80];
-    static unsigned next;
+    return range->n > 0 && range->high >= least;
+}
+
+void cell_range_text(const struct cell_range *range, int digits, char ret_text[CELL_RANGE_SIZE])
+{
     char low[32], high[32];
 
-    next = (next + 1) % 4;
-    (void)snprintf(low, sizeof low, "%.*f", digits, range.low);
-    (void)snprintf(high, sizeof high, "%.*f", digits, range.high);
+    assert(range->n > 0);
+    (void)snprintf(low, sizeof low, "%.*f", digits, range->low);
+    (void)snprintf(high, sizeof high, "%.*f", digits, range->high);
     if (strcmp(low, high) == 0)
-        (void)snprintf(text[next], sizeof text[next], "%s", low);
+        (void)snprintf(ret_text, CELL_RANGE_SIZE, "%s", low);
     else
-        (void)snprintf(text[next], sizeof text[next], "%s–%s", low, high);
-    return text[next];
+        (void)snprintf(ret_text, CELL_RANGE_SIZE, "%s–%s", low, high);
 }
 
-static const char *ms_text(struct range range)
+/* --- what is worth telling -------------------------------------------------------------------- */
+
+static void tell(struct cell *cell, struct cell_phrase phrase)
 {
-    return range_text(range, range.high < DECIMALS_BELOW_MS ? 1 : 0);
+    assert(cell->n_phrases < CELL_PHRASES_MAX);
+    cell->phrase[cell->n_phrases++] = phrase;
 }
 
-/* --- a cell ----------------------------------------------------------------------------------- */
-
-static const char *verdict_path(const char *checker, const char *field)
+/* In some run: one that did not finish has no verdicts at all. */
+static bool is_promised(const json_t *runs, const char *checker)
 {
-    static char path[96];
-
-    (void)snprintf(path, sizeof path, "verdicts.%s.%s", checker, field);
-    return path;
-}
-
-static bool is_promised(const json_t *run, const char *checker)
-{
-    const json_t *verdict = json_object_get(json_object_get(run, "verdicts"), checker);
-
-    return json_is_true(json_object_get(verdict, "promised"));
-}
-
-static void say_anomalies(const json_t *runs, struct cell *cell)
-{
-    for (unsigned i = 0; i < CHECKERS; i++) {
-        const struct checker *c = &checker_table[i];
-        struct range count = range_of(runs, verdict_path(c->name, "count"));
-        bool broken = is_promised(json_array_get(runs, 0), c->name);
-
-        if (count.n > 0 && count.high > 0)
-            say(cell, broken ? TONE_BROKEN : TONE_BAD, "✗ %s %s", range_text(count, 0),
-                count.high > 1 ? c->many : c->one);
-    }
-}
-
-static unsigned count_promises(const json_t *run)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < CHECKERS; i++)
-        n += is_promised(run, checker_table[i].name);
-    return n;
-}
-
-/* The worst of the cell's runs gives the headline; what was seen follows. */
-static void say_verdicts(const json_t *runs, struct cell *cell)
-{
-    enum judgement worst = JUDGED_KEPT;
-    unsigned n_unfinished = 0, promises = count_promises(json_array_get(runs, 0));
     json_t *run;
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        enum judgement judgement = judgement_of(run);
-
-        worst = judgement > worst ? judgement : worst;
-        n_unfinished += !json_is_true(json_object_get(run, "finished"));
+        if (json_is_true(json_object_get(result_verdict(run, checker), "promised")))
+            return true;
     }
-    if (worst == JUDGED_BROKEN)
-        say(cell, TONE_BROKEN, "BROKE A PROMISE");
-    if (n_unfinished > 0)
-        say(cell, TONE_UNKNOWN, "? %u of %u not finished", n_unfinished, (unsigned)i);
-    else if (worst == JUDGED_UNKNOWN)
-        say(cell, TONE_UNKNOWN, "? did not come to rest");
-    say_anomalies(runs, cell);
-    if (cell->n == 0 && promises > 0)
-        say(cell, TONE_GOOD, "✓ kept %u promise%s", promises, promises > 1 ? "s" : "");
-    else if (cell->n == 0)
-        say(cell, TONE_GOOD, "✓ nothing amiss");
+    return false;
 }
 
-static void say_availability(const json_t *runs, struct cell *cell)
+static void tell_verdicts(struct cell *cell, const json_t *runs)
 {
-    struct range held = range_of(runs, "blocked.in_doubt.keys");
-    struct range other = range_of(runs, "blocked.other.keys");
-    struct range gap = range_of(runs, "longest_gap_s");
+    for (unsigned i = 0; i < CHECKERS; i++) {
+        const struct checker *checker = &checker_table[i];
+        bool promised = is_promised(runs, checker->name);
+        struct cell_range count;
+        char path[96];
 
-    if (held.n > 0 && held.high > 0)
-        say(cell, TONE_BAD, "blocked %s s, %s key%s",
-            range_text(range_of(runs, "blocked.in_doubt.longest_s"), 1), range_text(held, 0),
-            held.high > 1 ? "s" : "");
-    if (other.n > 0 && other.high > 0)
-        say(cell, TONE_BAD, "stuck %s s, %s key%s",
-            range_text(range_of(runs, "blocked.other.longest_s"), 1), range_text(other, 0),
-            other.high > 1 ? "s" : "");
-    if (gap.n > 0 && gap.high >= WORTH_TELLING_S)
-        say(cell, TONE_BAD, "no ok for %s s", range_text(gap, 1));
+        (void)snprintf(path, sizeof path, "verdicts.%s.count", checker->name);
+        count = range_of(runs, path);
+        cell->n_promises += promised;
+        if (reaches(&count, 1))
+            tell(cell, (struct cell_phrase){.fact = FACT_ANOMALY,
+                                            .count = count,
+                                            .checker = checker,
+                                            .promised = promised});
+    }
 }
 
-static void say_counts(const json_t *runs, struct cell *cell)
+static bool had_faults(const json_t *runs)
 {
-    struct range fail = range_of(runs, "ops.fail"), info = range_of(runs, "ops.info");
-    struct range lag = range_of(runs, "sink_lag_max"), p50 = range_of(runs, "latency_ms.ack.p50");
-    struct range p99 = range_of(runs, "latency_ms.ack.p99");
+    json_t *run;
+    size_t i;
 
-    if (fail.n > 0 && fail.high > 0)
-        say(cell, TONE_PLAIN, "%s failed", range_text(fail, 0));
-    if (info.n > 0 && info.high > 0)
-        say(cell, TONE_PLAIN, "%s unknown", range_text(info, 0));
-    if (lag.n > 0 && lag.high >= 2) /* one record on its way is no lag */
-        say(cell, TONE_PLAIN, "sink lag %s records", range_text(lag, 0));
-    if (p50.n > 0 && p99.n > 0 && json_array_size(runs) == 1)
-        say(cell, TONE_SOFT, "p50 %s, p99 %s ms", ms_text(p50), ms_text(p99));
-    else if (p50.n > 0)
-        say(cell, TONE_SOFT, "p50 %s ms", ms_text(p50));
-    if (json_array_size(runs) == 1)
-        return;
-    if (p99.n > 0)
-        say(cell, TONE_SOFT, "p99 %s ms", ms_text(p99));
-    say(cell, TONE_SOFT, "in %u runs", (unsigned)json_array_size(runs));
+    json_array_foreach (runs, i, run) {
+        if (json_array_size(json_object_get(run, "faults")) > 0)
+            return true;
+    }
+    return false;
 }
 
-void cell_fill(const json_t *runs, struct cell *ret_cell)
+static void tell_availability(struct cell *cell, const json_t *runs)
 {
+    struct cell_range in_doubt = range_of(runs, "blocked.in_doubt.keys");
+    struct cell_range stuck = range_of(runs, "blocked.other.keys");
+    struct cell_range gap = range_of(runs, "longest_gap_s");
+
+    if (reaches(&in_doubt, 1))
+        tell(cell, (struct cell_phrase){.fact = FACT_IN_DOUBT,
+                                        .count = in_doubt,
+                                        .seconds = range_of(runs, "blocked.in_doubt.longest_s"),
+                                        .alone = stuck.n == in_doubt.n && !reaches(&stuck, 1)});
+    if (reaches(&stuck, 1))
+        tell(cell, (struct cell_phrase){.fact = FACT_STUCK,
+                                        .count = stuck,
+                                        .seconds = range_of(runs, "blocked.other.longest_s")});
+    if (reaches(&gap, WORTH_TELLING_S))
+        tell(cell, (struct cell_phrase){.fact = FACT_GAP, .seconds = gap});
+    else if (gap.n > 0 && had_faults(runs))
+        tell(cell, (struct cell_phrase){.fact = FACT_THROUGHOUT});
+}
+
+/* Every run settled, with stores that agree: who was behind is so no more. */
+static bool caught_up(const json_t *runs)
+{
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (!json_is_true(json_object_get(run, "settled")) ||
+            !result_verdict_is(run, "convergence", VERDICT_VALID))
+            return false;
+    }
+    return true;
+}
+
+static void tell_counts(struct cell *cell, const json_t *runs)
+{
+    struct cell_range refused = range_of(runs, "ops.fail");
+    struct cell_range unanswered = range_of(runs, "ops.info");
+    struct cell_range lag = range_of(runs, "sink_lag_max");
+
+    if (reaches(&refused, 1))
+        tell(cell, (struct cell_phrase){.fact = FACT_REFUSED,
+                                        .count = refused,
+                                        .of = range_of(runs, "ops.invoked")});
+    if (reaches(&unanswered, 1))
+        tell(cell, (struct cell_phrase){.fact = FACT_UNANSWERED, .count = unanswered});
+    if (reaches(&lag, WORTH_TELLING_LAG))
+        tell(cell,
+             (struct cell_phrase){.fact = FACT_LAG, .count = lag, .caught_up = caught_up(runs)});
+}
+
+/* --- a cell ----------------------------------------------------------------------------------- */
+
+static void take_run(struct cell *cell, const json_t *run)
+{
+    enum cell_mark mark = cell_mark_of(run);
+
+    if (!cell->worst || mark > cell->mark) {
+        cell->worst = run;
+        cell->mark = mark;
+    }
+    cell->n_runs++;
+    cell->n_unfinished += !json_is_true(json_object_get(run, "finished"));
+}
+
+void cell_fill(const json_t *results, const char *approach, const char *schedule,
+               struct cell *ret_cell)
+{
+    json_t *runs = json_array(), *run; /* of this cell */
+    size_t i;
+
     *ret_cell = (struct cell){0};
-    if (json_array_size(runs) == 0) {
-        say(ret_cell, TONE_SOFT, "–");
-        return;
+    json_array_foreach (json_object_get(results, "runs"), i, run) {
+        if (strcmp(result_text(run, "approach"), approach) != 0 ||
+            strcmp(result_text(run, "schedule"), schedule) != 0)
+            continue;
+        take_run(ret_cell, run);
+        (void)json_array_append(runs, run);
     }
-    say_verdicts(runs, ret_cell);
-    say_availability(runs, ret_cell);
-    say_counts(runs, ret_cell);
+    tell_verdicts(ret_cell, runs);
+    tell_availability(ret_cell, runs);
+    tell_counts(ret_cell, runs);
+    ret_cell->p50_ms = range_of(runs, "latency_ms.ack.p50");
+    ret_cell->p99_ms = range_of(runs, "latency_ms.ack.p99");
+    json_decref(runs);
+}
+
+bool cell_has_anomaly(const struct cell *cell, const char *checker)
+{
+    for (unsigned i = 0; i < cell->n_phrases; i++) {
+        const struct cell_phrase *phrase = &cell->phrase[i];
+
+        if (phrase->fact == FACT_ANOMALY && strcmp(phrase->checker->name, checker) == 0)
+            return true;
+    }
+    return false;
 }

@@ -1,35 +1,80 @@
 /*
- * table_cell.h - one cell of the table at the terminal: what the runs of an approach under a
- * schedule come to, in a few short lines.
+ * cell.h - what the runs of one approach under one schedule come to: a mark, and what is worth
+ * telling about them, as data. table_cell.c puts it into words for the terminal, report/story.c for
+ * the page.
+ *
+ * A cell may have several runs (seeds, repeats). Its mark is that of the worst, so that no anomaly
+ * hides behind an average; its numbers are ranges over all of them.
  */
 #ifndef SYNCBED_HARNESS_RESULTS_CELL_H
 #define SYNCBED_HARNESS_RESULTS_CELL_H
 
+#include "harness/checkers/checkers.h"
+
 #include <jansson.h>
+#include <stdbool.h>
 
-#define CELL_LINES 12
-
-enum tone {
-    TONE_PLAIN,
-    TONE_STRONG,
-    TONE_SOFT,
-    TONE_GOOD,
-    TONE_BAD,
-    TONE_BROKEN,
-    TONE_UNKNOWN,
-    TONES
+enum cell_mark {
+    MARK_AGREE,     /* every verdict that was judged is valid */
+    MARK_ANOMALIES, /* something invalid that was not promised either */
+    MARK_UNKNOWN,   /* a promised verdict could not be given, or a run did not finish */
+    MARK_BROKEN,    /* a promise was broken */
+    MARKS
 };
+
+/* Of an element of `runs`: the worst of its verdicts. */
+enum cell_mark cell_mark_of(const json_t *run);
+
+struct cell_range {
+    unsigned n; /* runs in which it was measured; 0: nothing is known */
+    double low, high;
+};
+
+enum cell_fact {
+    FACT_ANOMALY,    /* count: violations that `checker` found */
+    FACT_IN_DOUBT,   /* count: keys blocked by a transaction in doubt; seconds: the longest */
+    FACT_STUCK,      /* count: keys blocked otherwise; seconds: the longest */
+    FACT_GAP,        /* seconds: without an acknowledged write */
+    FACT_THROUGHOUT, /* there were faults, and no such gap */
+    FACT_REFUSED,    /* count: writes that failed; of: writes */
+    FACT_UNANSWERED, /* count: writes that stayed unknown to the client */
+    FACT_LAG,        /* count: records that a store was behind the log */
+    FACTS
+};
+
+struct cell_phrase {
+    enum cell_fact fact;
+    struct cell_range count;
+    struct cell_range of;
+    struct cell_range seconds;
+    const struct checker *checker; /* FACT_ANOMALY, and then: */
+    bool promised;                 /* it broke a promise */
+    bool alone;                    /* FACT_IN_DOUBT: no other key was blocked */
+    bool caught_up;                /* FACT_LAG: the stores came to rest, and agree */
+};
+
+#define CELL_PHRASES_MAX (CHECKERS + FACTS)
 
 struct cell {
-    unsigned n;
-    enum tone tone[CELL_LINES];
-    char line[CELL_LINES][96];
+    unsigned n_runs; /* 0: nothing below is set */
+    unsigned n_unfinished;
+    const json_t *worst; /* the first of the worst runs; borrowed from the results */
+    enum cell_mark mark; /* its mark */
+    unsigned n_promises; /* that were judged */
+    unsigned n_phrases;  /* in the order in which to tell them */
+    struct cell_phrase phrase[CELL_PHRASES_MAX];
+    struct cell_range p50_ms, p99_ms; /* of acknowledgements */
 };
 
-/*
- * `runs`: elements of results.json's `runs` (seeds, repeats) of one cell; none is a dash. Of
- * several runs the smallest and largest number are given.
- */
-void cell_fill(const json_t *runs, struct cell *ret_cell);
+/* ret_cell keeps pointers into `results`. */
+void cell_fill(const json_t *results, const char *approach, const char *schedule,
+               struct cell *ret_cell);
+
+/* Does the cell say that this checker found something? */
+bool cell_has_anomaly(const struct cell *cell, const char *checker);
+
+/* "12", or "9–14" when they differ; `digits` behind the point. Of a range that was measured. */
+#define CELL_RANGE_SIZE 80
+void cell_range_text(const struct cell_range *range, int digits, char ret_text[CELL_RANGE_SIZE]);
 
 #endif

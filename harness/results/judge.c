@@ -107,29 +107,3 @@ out:
     free(run);
     return r;
 }
-
-static bool is_word(const json_t *verdict, enum verdict_word word)
-{
-    const char *text = json_string_value(json_object_get(verdict, "verdict"));
-
-    return text && strcmp(text, verdict_word_name(word)) == 0;
-}
-
-enum judgement judgement_of(const json_t *run)
-{
-    enum judgement worst = JUDGED_KEPT;
-    const char *name;
-    json_t *verdict;
-
-    if (!json_is_true(json_object_get(run, "finished")))
-        return JUDGED_UNKNOWN;
-    json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
-        if (!json_is_true(json_object_get(verdict, "promised")))
-            continue;
-        if (is_word(verdict, VERDICT_INVALID))
-            return JUDGED_BROKEN;
-        if (is_word(verdict, VERDICT_UNKNOWN))
-            worst = JUDGED_UNKNOWN;
-    }
-    return worst;
-}

@@ -15,10 +15,4 @@
 __attribute__((warn_unused_result)) int judge_run(const char *run_dir, json_t **ret_run,
                                                   struct errctx *err);
 
-/* What was broken or stays unknown, of what was promised. */
-enum judgement { JUDGED_KEPT, JUDGED_UNKNOWN, JUDGED_BROKEN };
-
-/* Of an element of `runs`; what did not finish is unknown. */
-enum judgement judgement_of(const json_t *run);
-
 #endif

@@ -2,6 +2,7 @@
 #include "harness/results/results.h"
 
 #include "base/yaml.h"
+#include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/machine.h"
 
@@ -254,28 +255,28 @@ int results_exit_status(const json_t *results)
     size_t i;
 
     json_array_foreach (json_object_get(results, "runs"), i, run) {
-        enum judgement judgement = judgement_of(run);
+        enum cell_mark mark = cell_mark_of(run);
 
-        if (judgement == JUDGED_BROKEN)
+        if (mark == MARK_BROKEN)
             return 1;
-        unknown = unknown || judgement == JUDGED_UNKNOWN;
+        unknown = unknown || mark == MARK_UNKNOWN;
     }
     return unknown ? 3 : 0;
 }
 
 void results_print_json(FILE *out, const char *out_dir, const json_t *results)
 {
-    unsigned n[JUDGED_BROKEN + 1] = {0};
+    unsigned n[MARKS] = {0};
     json_t *json = json_object(), *run;
     size_t i;
 
     json_array_foreach (json_object_get(results, "runs"), i, run)
-        n[judgement_of(run)]++;
+        n[cell_mark_of(run)]++;
     (void)json_object_set_new(json, "results", json_sprintf("%s/results.json", out_dir));
     (void)json_object_set_new(json, "runs", json_integer((json_int_t)i));
-    (void)json_object_set_new(json, "kept", json_integer(n[JUDGED_KEPT]));
-    (void)json_object_set_new(json, "broken", json_integer(n[JUDGED_BROKEN]));
-    (void)json_object_set_new(json, "unknown", json_integer(n[JUDGED_UNKNOWN]));
+    (void)json_object_set_new(json, "kept", json_integer(n[MARK_AGREE] + n[MARK_ANOMALIES]));
+    (void)json_object_set_new(json, "broken", json_integer(n[MARK_BROKEN]));
+    (void)json_object_set_new(json, "unknown", json_integer(n[MARK_UNKNOWN]));
     (void)json_object_set_new(json, "exit_status", json_integer(results_exit_status(results)));
     (void)json_dumpf(json, out, JSON_COMPACT); /* as with all of stdout, the shell sees errors */
     (void)fputc('\n', out);

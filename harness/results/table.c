@@ -1,14 +1,15 @@
 /* Results at the terminal: approaches down, schedules across; then an example each, in words. */
 #include "base/buf.h"
 #include "harness/checkers/checkers.h"
-#include "harness/results/cell.h"
+#include "harness/results/axis.h"
+#include "harness/results/result.h"
 #include "harness/results/results.h"
+#include "harness/results/table_cell.h"
 
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define AXIS_MAX       32
 #define CELL_WIDTH_MIN 23
 #define WIDTH_DEFAULT  80
 #define WIDTH_MAX      120
@@ -17,11 +18,6 @@ static const char *const tone_code[TONES] = {
     [TONE_PLAIN] = "",           [TONE_STRONG] = "\033[1m", [TONE_SOFT] = "\033[2m",
     [TONE_GOOD] = "\033[32m",    [TONE_BAD] = "\033[33m",   [TONE_BROKEN] = "\033[1;31m",
     [TONE_UNKNOWN] = "\033[35m",
-};
-
-struct axis {
-    unsigned n;
-    const char *name[AXIS_MAX];
 };
 
 struct table {
@@ -84,13 +80,6 @@ static void print_wrapped(const struct table *t, const char *text, unsigned used
     (void)fputc('\n', t->out);
 }
 
-static const char *text_of(const json_t *object, const char *field)
-{
-    const char *text = json_string_value(json_object_get(object, field));
-
-    return text ? text : "";
-}
-
 static const char *schedule_words(const char *schedule)
 {
     return strcmp(schedule, "none") == 0 ? "no fault" : schedule;
@@ -98,63 +87,11 @@ static const char *schedule_words(const char *schedule)
 
 static bool in_cell(const json_t *run, const char *approach, const char *schedule)
 {
-    return strcmp(text_of(run, "approach"), approach) == 0 &&
-           strcmp(text_of(run, "schedule"), schedule) == 0;
-}
-
-static void fill_cell(const struct table *t, const char *approach, const char *schedule,
-                      struct cell *ret_cell)
-{
-    json_t *runs = json_array(), *run;
-    size_t i;
-
-    json_array_foreach (t->runs, i, run) {
-        if (in_cell(run, approach, schedule))
-            (void)json_array_append(runs, run);
-    }
-    cell_fill(runs, ret_cell);
-    json_decref(runs);
+    return strcmp(result_text(run, "approach"), approach) == 0 &&
+           strcmp(result_text(run, "schedule"), schedule) == 0;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
-
-static void add_name(struct axis *axis, const char *name)
-{
-    for (unsigned i = 0; i < axis->n; i++) {
-        if (strcmp(axis->name[i], name) == 0)
-            return;
-    }
-    if (axis->n < AXIS_MAX)
-        axis->name[axis->n++] = name;
-}
-
-static bool has_run(const struct table *t, const char *field, const char *name)
-{
-    json_t *run;
-    size_t i;
-
-    json_array_foreach (t->runs, i, run) {
-        if (strcmp(text_of(run, field), name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* In the order of the experiment, as far as there are runs; then what else the runs name. */
-static void find_axis(const struct table *t, const char *list, const char *field,
-                      struct axis *ret_axis)
-{
-    json_t *item;
-    size_t i;
-
-    *ret_axis = (struct axis){0};
-    json_array_foreach (json_object_get(t->results, list), i, item) {
-        if (json_is_string(item) && has_run(t, field, json_string_value(item)))
-            add_name(ret_axis, json_string_value(item));
-    }
-    json_array_foreach (t->runs, i, item)
-        add_name(ret_axis, text_of(item, field));
-}
 
 static void print_rule(const struct table *t, unsigned width)
 {
@@ -167,8 +104,8 @@ static void print_rule(const struct table *t, unsigned width)
 }
 
 /* One line of a row of cells, without blanks at its end. */
-static void print_line(const struct table *t, const char *name, const struct cell *cell, unsigned n,
-                       unsigned line, unsigned name_width, unsigned cell_width)
+static void print_line(const struct table *t, const char *name, const struct table_cell *cell,
+                       unsigned n, unsigned line, unsigned name_width, unsigned cell_width)
 {
     while (n > 0 && line >= cell[n - 1].n)
         n--;
@@ -185,11 +122,14 @@ static void print_line(const struct table *t, const char *name, const struct cel
 static void print_row(const struct table *t, const char *approach, unsigned first, unsigned n,
                       unsigned name_width, unsigned cell_width)
 {
-    struct cell cell[AXIS_MAX];
+    struct table_cell cell[AXIS_MAX];
     unsigned lines = 0;
 
     for (unsigned i = 0; i < n; i++) {
-        fill_cell(t, approach, t->schedules.name[first + i], &cell[i]);
+        struct cell facts;
+
+        cell_fill(t->results, approach, t->schedules.name[first + i], &facts);
+        table_cell_fill(&facts, &cell[i]);
         lines = cell[i].n > lines ? cell[i].n : lines;
     }
     for (unsigned line = 0; line < lines; line++)
@@ -226,7 +166,7 @@ static const char *first_sentence(const json_t *run)
         const json_t *example = json_array_get(json_object_get(verdict, "examples"), 0);
 
         if (example)
-            return text_of(example, "sentence");
+            return result_text(example, "sentence");
     }
     return "";
 }
@@ -282,8 +222,8 @@ static const char *level_of(const struct table *t, const char *approach)
     size_t i;
 
     json_array_foreach (t->runs, i, run) {
-        if (strcmp(text_of(run, "approach"), approach) == 0)
-            return text_of(run, "level");
+        if (strcmp(result_text(run, "approach"), approach) == 0)
+            return result_text(run, "level");
     }
     return "";
 }
@@ -298,11 +238,11 @@ static void add_not_judged(const struct table *t, const char *approach, struct b
     json_array_foreach (t->runs, i, run) {
         bool first = true;
 
-        if (strcmp(text_of(run, "approach"), approach) != 0 ||
+        if (strcmp(result_text(run, "approach"), approach) != 0 ||
             !json_is_true(json_object_get(run, "finished")))
             continue;
         json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
-            if (strcmp(text_of(verdict, "verdict"), verdict_word_name(VERDICT_NOT_JUDGED)) != 0)
+            if (strcmp(result_text(verdict, "verdict"), verdict_word_name(VERDICT_NOT_JUDGED)) != 0)
                 continue;
             if (first)
                 buf_printf(text, "; %s: %s", approach, name);
@@ -361,8 +301,8 @@ void results_print_table(FILE *out, const json_t *results, unsigned width, bool 
 
     t.runs = json_object_get(results, "runs");
     t.width = t.width > WIDTH_MAX ? WIDTH_MAX : t.width;
-    find_axis(&t, "approaches", "approach", &t.approaches);
-    find_axis(&t, "schedules", "schedule", &t.schedules);
+    axis_approaches(results, &t.approaches);
+    axis_schedules(results, &t.schedules);
     for (unsigned i = 0; i < t.approaches.n; i++) {
         unsigned size = columns(t.approaches.name[i]) + 2;
 

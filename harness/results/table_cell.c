@@ -1,0 +1,110 @@
+/* A cell's words at the terminal: see the header. */
+#include "harness/results/table_cell.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define DECIMALS_BELOW_MS 10
+
+__attribute__((format(printf, 3, 4))) static void say(struct table_cell *out, enum tone tone,
+                                                      const char *fmt, ...)
+{
+    va_list ap;
+
+    assert(out->n < TABLE_CELL_LINES);
+    va_start(ap, fmt);
+    (void)vsnprintf(out->line[out->n], sizeof out->line[0], fmt, ap); /* short by design */
+    va_end(ap);
+    out->tone[out->n++] = tone;
+}
+
+static void say_mark(struct table_cell *out, const struct cell *cell)
+{
+    if (cell->mark == MARK_BROKEN)
+        say(out, TONE_BROKEN, "BROKE A PROMISE");
+    if (cell->n_unfinished > 0)
+        say(out, TONE_UNKNOWN, "? %u of %u not finished", cell->n_unfinished, cell->n_runs);
+    else if (cell->mark == MARK_UNKNOWN)
+        say(out, TONE_UNKNOWN, "? did not come to rest");
+    else if (cell->mark == MARK_AGREE && cell->n_promises > 0)
+        say(out, TONE_GOOD, "✓ kept %u promise%s", cell->n_promises,
+            cell->n_promises > 1 ? "s" : "");
+    else if (cell->mark == MARK_AGREE)
+        say(out, TONE_GOOD, "✓ nothing amiss");
+}
+
+static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
+{
+    char count[CELL_RANGE_SIZE] = "", seconds[CELL_RANGE_SIZE] = "";
+
+    if (phrase->count.n > 0)
+        cell_range_text(&phrase->count, 0, count);
+    if (phrase->seconds.n > 0)
+        cell_range_text(&phrase->seconds, 1, seconds);
+    switch (phrase->fact) {
+    case FACT_ANOMALY:
+        say(out, phrase->promised ? TONE_BROKEN : TONE_BAD, "✗ %s %s", count,
+            phrase->count.high > 1 ? phrase->checker->many : phrase->checker->one);
+        break;
+    case FACT_IN_DOUBT:
+    case FACT_STUCK:
+        say(out, TONE_BAD, "%s %s s, %s key%s", phrase->fact == FACT_IN_DOUBT ? "blocked" : "stuck",
+            seconds, count, phrase->count.high > 1 ? "s" : "");
+        break;
+    case FACT_GAP:
+        say(out, TONE_BAD, "no ok for %s s", seconds);
+        break;
+    case FACT_REFUSED:
+        say(out, TONE_PLAIN, "%s failed", count);
+        break;
+    case FACT_UNANSWERED:
+        say(out, TONE_PLAIN, "%s unknown", count);
+        break;
+    case FACT_LAG:
+        say(out, TONE_PLAIN, "sink lag %s records", count);
+        break;
+    case FACT_THROUGHOUT: /* what is well takes no line here */
+    case FACTS:
+        break;
+    }
+}
+
+static void ms_text(const struct cell_range *range, char ret_text[CELL_RANGE_SIZE])
+{
+    cell_range_text(range, range->high < DECIMALS_BELOW_MS ? 1 : 0, ret_text);
+}
+
+/* On one line where they are numbers, on two where they are ranges. */
+static void say_latency(struct table_cell *out, const struct cell *cell)
+{
+    char p50[CELL_RANGE_SIZE], p99[CELL_RANGE_SIZE];
+    bool have_p99 = cell->p99_ms.n > 0;
+
+    if (have_p99)
+        ms_text(&cell->p99_ms, p99);
+    if (cell->p50_ms.n > 0) {
+        ms_text(&cell->p50_ms, p50);
+        if (have_p99 && cell->n_runs == 1)
+            say(out, TONE_SOFT, "p50 %s, p99 %s ms", p50, p99);
+        else
+            say(out, TONE_SOFT, "p50 %s ms", p50);
+    }
+    if (have_p99 && cell->n_runs > 1)
+        say(out, TONE_SOFT, "p99 %s ms", p99);
+}
+
+void table_cell_fill(const struct cell *cell, struct table_cell *ret_cell)
+{
+    *ret_cell = (struct table_cell){0};
+    if (cell->n_runs == 0) {
+        say(ret_cell, TONE_SOFT, "–");
+        return;
+    }
+    say_mark(ret_cell, cell);
+    for (unsigned i = 0; i < cell->n_phrases; i++)
+        say_phrase(ret_cell, &cell->phrase[i]);
+    say_latency(ret_cell, cell);
+    if (cell->n_runs > 1)
+        say(ret_cell, TONE_SOFT, "in %u runs", cell->n_runs);
+}
