@@ -1,8 +1,8 @@
 /* Loading of what the harness noted of a run: configuration, phases, faults, evidence. */
 #include "base/mem.h"
 #include "base/yaml.h"
-#include "harness/checkers/ndjson.h"
 #include "harness/checkers/run_data.h"
+#include "harness/ndjson.h"
 
 #include <errno.h>
 #include <stdio.h>

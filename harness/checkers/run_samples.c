@@ -1,7 +1,7 @@
 /* Loading of samples.ndjson: what was in doubt, and how far the sinks lagged, every 100 ms. */
 #include "base/mem.h"
-#include "harness/checkers/ndjson.h"
 #include "harness/checkers/run_data.h"
+#include "harness/ndjson.h"
 #include "model/names.h"
 
 #include <stdio.h>

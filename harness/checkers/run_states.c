@@ -3,8 +3,8 @@
  * the joining of the two: which operation each journal entry is.
  */
 #include "base/mem.h"
-#include "harness/checkers/ndjson.h"
 #include "harness/checkers/run_data.h"
+#include "harness/ndjson.h"
 
 #include <assert.h>
 #include <errno.h>

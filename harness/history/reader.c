@@ -6,12 +6,12 @@
 
 #include "base/mem.h"
 #include "harness/history/memory.h"
+#include "harness/ndjson.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +21,7 @@
 #define OPS_AT_FIRST  1024
 
 struct reading {
-    const char *path;
-    unsigned long line;
+    struct ndjson lines;
     struct history *history;
     size_t capacity;
     size_t ops_max;
@@ -33,42 +32,6 @@ struct reading {
     struct read_result read[TXN_OPS_MAX];
 };
 
-__attribute__((format(printf, 3, 4))) static int complain(const struct reading *in,
-                                                          struct errctx *err, const char *fmt, ...)
-{
-    char what[sizeof err->message];
-    va_list ap;
-
-    va_start(ap, fmt);
-    (void)vsnprintf(what, sizeof what, fmt, ap);
-    va_end(ap);
-    return err_set(err, EBADMSG, ERR_ABORT, "%s:%lu: %s", in->path, in->line, what);
-}
-
-/* --- fields -------------------------------------------------------------------------------- */
-
-static int need_int(const struct reading *in, const json_t *line, const char *key, int64_t *ret,
-                    struct errctx *err)
-{
-    const json_t *value = json_object_get(line, key);
-
-    if (!json_is_integer(value) || json_integer_value(value) < 0)
-        return complain(in, err, "no number \"%s\"", key);
-    *ret = json_integer_value(value);
-    return 0;
-}
-
-static int need_text(const struct reading *in, const json_t *line, const char *key,
-                     const char **ret, struct errctx *err)
-{
-    const json_t *value = json_object_get(line, key);
-
-    if (!json_is_string(value))
-        return complain(in, err, "no text \"%s\"", key);
-    *ret = json_string_value(value);
-    return 0;
-}
-
 /* Into the scratch transaction; `with_reads` into the scratch reads, too. */
 static int need_txn(struct reading *in, const json_t *line, bool with_reads, struct errctx *err)
 {
@@ -76,9 +39,9 @@ static int need_txn(struct reading *in, const json_t *line, bool with_reads, str
     const json_t *array = json_object_get(line, "txn");
 
     if (!array)
-        return complain(in, err, "no \"txn\"");
+        return ndjson_complain(&in->lines, err, "no \"txn\"");
     if (protocol_txn_from_json(array, &in->txn, with_reads ? in->read : NULL, &why) < 0)
-        return complain(in, err, "txn: %s", why.message);
+        return ndjson_complain(&in->lines, err, "txn: %s", why.message);
     return 0;
 }
 
@@ -148,12 +111,12 @@ static int take_op_number(struct reading *in, const json_t *line, size_t *ret_op
                           struct errctx *err)
 {
     int64_t op = 0;
-    int r = need_int(in, line, "op", &op, err);
+    int r = ndjson_count(&in->lines, line, "op", &op, err);
 
     if (r < 0)
         return r;
     if ((size_t)op >= in->ops_max)
-        return complain(in, err, "operation %" PRId64 " in a file of this size", op);
+        return ndjson_complain(&in->lines, err, "operation %" PRId64 " in a file of this size", op);
     *ret_op = (size_t)op;
     return 0;
 }
@@ -178,16 +141,16 @@ static int take_invoke(struct reading *in, const json_t *line, struct errctx *er
     make_room(in, i + 1);
     op = &in->history->op[i];
     if (op->txn)
-        return complain(in, err, "operation %zu is invoked twice", i);
-    if ((r = need_text(in, line, "request", &request, err)) < 0 ||
-        (r = need_text(in, line, "server", &server, err)) < 0 ||
-        (r = need_int(in, line, "client", &client, err)) < 0 ||
-        (r = need_int(in, line, "planned", &op->planned_us, err)) < 0 ||
-        (r = need_int(in, line, "at", &op->invoked_us, err)) < 0 ||
+        return ndjson_complain(&in->lines, err, "operation %zu is invoked twice", i);
+    if ((r = ndjson_text(&in->lines, line, "request", &request, err)) < 0 ||
+        (r = ndjson_text(&in->lines, line, "server", &server, err)) < 0 ||
+        (r = ndjson_count(&in->lines, line, "client", &client, err)) < 0 ||
+        (r = ndjson_count(&in->lines, line, "planned", &op->planned_us, err)) < 0 ||
+        (r = ndjson_count(&in->lines, line, "at", &op->invoked_us, err)) < 0 ||
         (r = need_txn(in, line, false, err)) < 0)
         return r;
     if (!request_id_valid(request) || client > UINT32_MAX)
-        return complain(in, err, "no such request id or client");
+        return ndjson_complain(&in->lines, err, "no such request id or client");
     op->op = (int64_t)i;
     op->client = (unsigned)client;
     op->server = history_memory_shared(in->history->memory, server);
@@ -208,16 +171,16 @@ static int take_open_op(struct reading *in, const json_t *line, struct history_o
     int r = take_op_number(in, line, &i, err);
 
     if (r == 0)
-        r = need_int(in, line, "at", &at, err);
+        r = ndjson_count(&in->lines, line, "at", &at, err);
     if (r < 0)
         return r;
     if (i >= in->history->n || !in->history->op[i].txn)
-        return complain(in, err, "operation %zu ends and was not invoked", i);
+        return ndjson_complain(&in->lines, err, "operation %zu ends and was not invoked", i);
     op = &in->history->op[i];
     if (op->end != HISTORY_OPEN)
-        return complain(in, err, "operation %zu ends twice", i);
+        return ndjson_complain(&in->lines, err, "operation %zu ends twice", i);
     if (at < op->invoked_us)
-        return complain(in, err, "operation %zu ends before it was invoked", i);
+        return ndjson_complain(&in->lines, err, "operation %zu ends before it was invoked", i);
     op->ended_us = at;
     in->n_ended++;
     *ret_op = op;
@@ -231,11 +194,11 @@ static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
     int r = take_open_op(in, line, &op, err);
 
     if (r == 0)
-        r = need_text(in, line, "level", &level, err);
+        r = ndjson_text(&in->lines, line, "level", &level, err);
     if (r < 0)
         return r;
     if (!level_find(level, &op->level))
-        return complain(in, err, "no level is named \"%s\"", level);
+        return ndjson_complain(&in->lines, err, "no level is named \"%s\"", level);
     op->end = HISTORY_OK;
     if (!json_object_get(line, "txn"))
         return 0;
@@ -243,7 +206,7 @@ static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
     if (r < 0)
         return r;
     if (in->txn.n_ops != op->txn->n_ops)
-        return complain(in, err, "txn: not the one that was invoked");
+        return ndjson_complain(&in->lines, err, "txn: not the one that was invoked");
     op->read = keep_reads(in);
     return 0;
 }
@@ -257,14 +220,14 @@ static int take_not_ok(struct reading *in, const json_t *line, enum history_end 
     int r = take_open_op(in, line, &op, err);
 
     if (r == 0)
-        r = need_text(in, line, "code", &code, err);
+        r = ndjson_text(&in->lines, line, "code", &code, err);
     if (r < 0)
         return r;
     if (!code_find(code, &op->code) || op->code == CODE_NONE)
-        return complain(in, err, "no code is named \"%s\"", code);
+        return ndjson_complain(&in->lines, err, "no code is named \"%s\"", code);
     if (code_definite(op->code) != (end == HISTORY_FAIL))
-        return complain(in, err, "\"%s\" is %s", code,
-                        end == HISTORY_FAIL ? "no definite failure" : "definite: a fail");
+        return ndjson_complain(&in->lines, err, "\"%s\" is %s", code,
+                               end == HISTORY_FAIL ? "no definite failure" : "definite: a fail");
     op->end = end;
     return 0;
 }
@@ -273,18 +236,20 @@ static int take_closing(struct reading *in, const json_t *line, struct errctx *e
 {
     int64_t ops = 0;
     int64_t open = 0;
-    int r = need_int(in, line, "ops", &ops, err);
+    int r = ndjson_count(&in->lines, line, "ops", &ops, err);
 
     if (r == 0)
-        r = need_int(in, line, "open", &open, err);
+        r = ndjson_count(&in->lines, line, "open", &open, err);
     if (r < 0)
         return r;
     if ((size_t)ops != in->n_invoked || (size_t)open != in->n_invoked - in->n_ended)
-        return complain(in, err, "%zu operations, %zu of them open, are not what is said here",
-                        in->n_invoked, in->n_invoked - in->n_ended);
+        return ndjson_complain(&in->lines, err,
+                               "%zu operations, %zu of them open, are not what is said here",
+                               in->n_invoked, in->n_invoked - in->n_ended);
     if (in->history->n != in->n_invoked)
-        return complain(in, err, "operations are missing: the last one's number is %zu",
-                        in->history->n - 1);
+        return ndjson_complain(&in->lines, err,
+                               "operations are missing: the last one's number is %zu",
+                               in->history->n - 1);
     in->complete = true;
     return 0;
 }
@@ -292,7 +257,7 @@ static int take_closing(struct reading *in, const json_t *line, struct errctx *e
 static int take_object(struct reading *in, const json_t *line, struct errctx *err)
 {
     const char *t = NULL;
-    int r = need_text(in, line, "t", &t, err);
+    int r = ndjson_text(&in->lines, line, "t", &t, err);
 
     if (r < 0)
         return r;
@@ -306,67 +271,48 @@ static int take_object(struct reading *in, const json_t *line, struct errctx *er
         return take_not_ok(in, line, HISTORY_INFO, err);
     if (strcmp(t, "end") == 0)
         return take_closing(in, line, err);
-    return complain(in, err, "\"%s\" is no line of a history", t);
+    return ndjson_complain(&in->lines, err, "\"%s\" is no line of a history", t);
 }
 
-static int take_line(struct reading *in, const char *text, size_t size, struct errctx *err)
+static int take_file(struct reading *in, struct errctx *err)
 {
-    json_error_t why;
+    json_t *line;
+    int r;
 
-    in->line++;
-    if (in->complete)
-        return complain(in, err, "a line after the closing one");
-    if (text[size - 1] != '\n')
-        return complain(in, err, "cut: the last line has no end");
-    json_t *line = json_loadb(text, size, 0, &why);
-
-    if (!line)
-        return complain(in, err, "no JSON: %s", why.text);
-    int r = take_object(in, line, err);
-
-    json_decref(line);
-    return r;
-}
-
-static int take_file(struct reading *in, FILE *file, struct errctx *err)
-{
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t size;
-    int r = 0;
-
-    while (r == 0 && (size = getline(&line, &capacity, file)) > 0)
-        r = take_line(in, line, (size_t)size, err);
-    free(line);
-    if (r == 0 && ferror(file))
-        return err_set(err, EIO, ERR_ABORT, "%s: cannot be read", in->path);
+    while ((r = ndjson_next(&in->lines, &line, err)) > 0) {
+        r = in->complete ? ndjson_complain(&in->lines, err, "a line after the closing one")
+                         : take_object(in, line, err);
+        json_decref(line);
+        if (r < 0)
+            return r;
+    }
     if (r == 0 && !in->complete)
-        return complain(in, err, "cut: the closing line {\"t\":\"end\"} is missing");
+        return ndjson_complain(&in->lines, err, "cut: the closing line {\"t\":\"end\"} is missing");
     return r;
+}
+
+static int read_opened(struct reading *in, struct errctx *err)
+{
+    struct stat stat;
+
+    if (fstat(fileno(in->lines.file), &stat) < 0)
+        return err_set(err, errno, ERR_ABORT, "%s: %s", in->lines.path, strerror(errno));
+    in->ops_max = (size_t)stat.st_size / LINE_SIZE_MIN;
+    in->history->memory = history_memory_new();
+    return take_file(in, err);
 }
 
 int history_read(const char *path, struct history *ret_history, struct errctx *err)
 {
-    FILE *file = fopen(path, "re");
-    struct stat stat;
     struct history history = {0};
-
-    if (!file || fstat(fileno(file), &stat) < 0) {
-        int r = err_set(err, errno, ERR_ABORT, "%s: %s", path, strerror(errno));
-
-        if (file)
-            (void)fclose(file); /* only read */
-        return r;
-    }
     struct reading *in = mem_alloc(sizeof *in);
+    int r;
 
-    history.memory = history_memory_new();
-    in->path = path;
     in->history = &history;
-    in->ops_max = (size_t)stat.st_size / LINE_SIZE_MIN;
-    int r = take_file(in, file, err);
-
-    (void)fclose(file); /* only read */
+    r = ndjson_open(&in->lines, path, err);
+    if (r == 0)
+        r = read_opened(in, err);
+    ndjson_close(&in->lines);
     free(in);
     if (r < 0)
         history_done(&history);

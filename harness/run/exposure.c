@@ -1,6 +1,8 @@
 /* Exposure files: see the header. */
 #include "harness/run/exposure.h"
 
+#include "harness/ndjson.h"
+
 #include <limits.h>
 #include <stdio.h>
 
@@ -8,22 +10,19 @@ bool exposure_read(const char *folder, const char *role, int64_t since_us, int64
                    json_t **ret_standing)
 {
     char path[PATH_MAX + 64];
-    FILE *file;
-    json_t *last = NULL;
-    json_t *next;
-    json_t *standing;
+    struct ndjson in;
+    json_t *last = NULL, *next, *standing;
     int64_t at_us;
     bool died;
 
     (void)snprintf(path, sizeof path, "%s/control/%s.exposure.ndjson", folder, role);
-    file = fopen(path, "re");
-    if (!file)
+    if (ndjson_open(&in, path, NULL) < 0)
         return false;
-    while ((next = json_loadf(file, JSON_DISABLE_EOF_CHECK, NULL))) {
+    while (ndjson_next(&in, &next, NULL) > 0) { /* a line that its writer died in is none */
         json_decref(last);
         last = next;
     }
-    (void)fclose(file); /* only read */
+    ndjson_close(&in);
     at_us = json_integer_value(json_object_get(last, "at"));
     standing = json_object_get(last, "standing");
     died = standing && at_us >= since_us;

@@ -190,13 +190,14 @@ static void a_cut_file_is_refused(void **state)
     (void)state;
     refused("", "0: cut: the closing line {\"t\":\"end\"} is missing");
     refused(INVOKE(0) OK(0), "2: cut: the closing line {\"t\":\"end\"} is missing");
-    refused(INVOKE(0) "{\"t\":\"ok\",\"op\":0,\"at\":1", "2: cut: the last line has no end");
+    refused(INVOKE(0) "{\"t\":\"ok\",\"op\":0,\"at\":1", "2: the file is cut: no end of line");
 }
 
 static void a_malformed_line_is_refused(void **state)
 {
     (void)state;
-    refused(INVOKE(0) "[]\n", "2: no text \"t\"");
+    refused(INVOKE(0) "[]\n", "2: no JSON object");
+    refused("{\"t\":1}\n", "1: \"t\" is not there, or no string");
     refused("{\"t\":\"begin\"}\n", "1: \"begin\" is no line of a history");
     refused(INVOKE(0) "{\"t\":\"ok\",\"op\":0,\"at\":120,\"level\":\"nowhere\"}\n",
             "2: no level is named \"nowhere\"");

@@ -1,6 +1,9 @@
-/* ndjson.h - a file of JSON objects, one a line, with FILE:LINE in every complaint. */
-#ifndef SYNCBED_HARNESS_CHECKERS_NDJSON_H
-#define SYNCBED_HARNESS_CHECKERS_NDJSON_H
+/*
+ * ndjson.h - a file of JSON objects, one a line, with FILE:LINE in every complaint. All that the
+ * harness reads back of a run comes through here.
+ */
+#ifndef SYNCBED_HARNESS_NDJSON_H
+#define SYNCBED_HARNESS_NDJSON_H
 
 #include "base/error.h"
 
@@ -40,6 +43,10 @@ __attribute__((warn_unused_result)) int ndjson_text(const struct ndjson *in, con
 __attribute__((warn_unused_result)) int ndjson_int(const struct ndjson *in, const json_t *object,
                                                    const char *field, int64_t *ret_value,
                                                    struct errctx *err);
+/* An integer from 0. */
+__attribute__((warn_unused_result)) int ndjson_count(const struct ndjson *in, const json_t *object,
+                                                     const char *field, int64_t *ret_value,
+                                                     struct errctx *err);
 __attribute__((warn_unused_result)) int ndjson_bool(const struct ndjson *in, const json_t *object,
                                                     const char *field, bool *ret_value,
                                                     struct errctx *err);

@@ -1,5 +1,5 @@
 /* Lines of JSON: see the header. */
-#include "harness/checkers/ndjson.h"
+#include "harness/ndjson.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -82,6 +82,17 @@ int ndjson_int(const struct ndjson *in, const json_t *object, const char *field,
 
     if (!json_is_integer(value))
         return ndjson_complain(in, err, "\"%s\" is not there, or no integer", field);
+    *ret_value = json_integer_value(value);
+    return 0;
+}
+
+int ndjson_count(const struct ndjson *in, const json_t *object, const char *field,
+                 int64_t *ret_value, struct errctx *err)
+{
+    const json_t *value = json_object_get(object, field);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return ndjson_complain(in, err, "\"%s\" is not there, or no integer from 0", field);
     *ret_value = json_integer_value(value);
     return 0;
 }
