@@ -28,11 +28,19 @@ enum keeper_lifetime {
     KEEPER_UNTIL_DOWN /* stays until keeper_down() */
 };
 
+/* How a server or role ended. */
+struct keeper_end {
+    const char *why; /* in words, with its last lines, when nobody asked for it; else "" */
+    int signal;      /* that ended its main process; 0: none */
+};
+
 /*
  * Told of what happens, may be NULL. `what`: "ready" (a server or role, after each start), "exited"
- * (nothing of it is left, asked for or not), "lost" (the keeper itself is gone; `name` is "").
+ * (nothing of it is left, asked for or not: `end` tells; it is NULL otherwise), "lost" (the keeper
+ * itself is gone; `name` is "").
  */
-typedef void (*keeper_event)(void *arg, const char *what, const char *name);
+typedef void (*keeper_event)(void *arg, const char *what, const char *name,
+                             const struct keeper_end *end);
 
 /* Start a keeper process and connect. */
 __attribute__((warn_unused_result)) int

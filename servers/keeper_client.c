@@ -44,8 +44,13 @@ static void on_event(void *arg, json_t *event)
     const char *what = json_string_value(json_object_get(event, "event"));
     const char *name = json_string_value(json_object_get(event, "name"));
 
+    const char *why = json_string_value(json_object_get(event, "why"));
+    const struct keeper_end end = {
+        .why = why ? why : "its last words are no text",
+        .signal = (int)json_integer_value(json_object_get(event, "signal"))};
+
     if (keeper->event && what && name)
-        keeper->event(keeper->arg, what, name);
+        keeper->event(keeper->arg, what, name, strcmp(what, "exited") == 0 ? &end : NULL);
 }
 
 static void on_closed(void *arg)
@@ -54,7 +59,7 @@ static void on_closed(void *arg)
 
     keeper->lost = true;
     if (keeper->event)
-        keeper->event(keeper->arg, "lost", "");
+        keeper->event(keeper->arg, "lost", "", NULL);
 }
 
 static int ask(struct keeper *keeper, const char *cmd, json_t *fields, int64_t timeout_us,

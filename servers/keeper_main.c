@@ -68,7 +68,13 @@ static void on_process_event(void *arg, const char *what, const struct process *
 {
     struct keeper_daemon *k = arg;
 
-    rpc_event(k->rpc, json_pack("{s:s, s:s}", "event", what, "name", process_name(process)));
+    json_t *event = json_pack("{s:s, s:s}", "event", what, "name", process_name(process));
+
+    if (!process_runs(process)) {
+        json_object_set_new(event, "why", json_string(buf_str(&process->why)));
+        json_object_set_new(event, "signal", json_integer(process->signal));
+    }
+    rpc_event(k->rpc, event);
 }
 
 /* Kill and reap until no child is left and nothing that carries our mark lives. */

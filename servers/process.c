@@ -187,6 +187,7 @@ static void begin(struct process *p)
 
     assert(!process_runs(p));
     p->start_again = false;
+    p->signal = 0;
     buf_clear(&p->why);
     server->log_from = text_file_size(server->log);
     if (!p->program.kind || p->initialised) {
@@ -218,6 +219,7 @@ static void on_main_ended(struct process *p, int status)
     char how[64];
 
     describe(status, how, sizeof how);
+    p->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     switch (p->state) {
     case PROCESS_INITIALISING:
         if (status != 0) {

@@ -74,6 +74,7 @@ struct process {
     struct event *timer; /* STARTING: next probe; STOPPING: patience is over; KILLING: look again */
     struct child_output *output; /* a role's; NULL for a server */
     struct buf why;   /* the reason of an end nobody asked for: KILLING leads to FAILED then */
+    int signal;       /* that ended the main process; 0: none, or it has not ended */
     bool start_again; /* asked for while it was being ended */
     struct waiter *waiters;
 };

@@ -27,6 +27,7 @@
 #define RUN_NONE       UINT32_MAX
 #define RUN_PHASES_MAX 32
 #define RUN_FAULTS_MAX 64
+#define RUN_ENDED_MAX  16
 #define RUN_NAME_SIZE  128
 
 /* Of one micro-operation, beside what history_micro says; parallel to txn->op[]. */
@@ -84,6 +85,13 @@ struct run_fault {
     int64_t end_us;   /* 0: lasted to the end of the run */
     char skipped[96]; /* why it did not happen; "" when it did */
     json_t *exposure; /* owned; NULL when not measured */
+};
+
+/* A role or server that ended by itself, no fault's doing. */
+struct run_ended {
+    int64_t at_us;
+    char role[32];
+    char why[300];
 };
 
 /* The transactions in doubt at a store at a moment. */
@@ -162,6 +170,8 @@ struct run_data {
 
     unsigned n_faults;
     struct run_fault fault[RUN_FAULTS_MAX];
+    unsigned n_ended; /* more than RUN_ENDED_MAX are not told */
+    struct run_ended ended[RUN_ENDED_MAX];
     size_t n_in_doubt;
     struct run_in_doubt *in_doubt; /* in the order of time */
     size_t n_gids;

@@ -320,6 +320,20 @@ static int take_topic(struct run_data *run, const struct ndjson *in, const json_
     return r;
 }
 
+static int take_ended(struct run_data *run, const struct ndjson *in, const json_t *line,
+                      struct errctx *err)
+{
+    struct run_ended ended;
+    int r = ndjson_int(in, line, "at", &ended.at_us, err);
+
+    if (r < 0 || run->n_ended == RUN_ENDED_MAX)
+        return r;
+    copy(ended.role, sizeof ended.role, text_or_none(line, "role"));
+    copy(ended.why, sizeof ended.why, text_or_none(line, "why"));
+    run->ended[run->n_ended++] = ended;
+    return 0;
+}
+
 static int take_evidence(struct run_data *run, const struct ndjson *in, const json_t *line,
                          const char *type, struct errctx *err)
 {
@@ -332,6 +346,8 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
         return take_settled(run, in, line, err);
     if (strcmp(type, "topic") == 0)
         return take_topic(run, in, line, err);
+    if (strcmp(type, "ended") == 0)
+        return take_ended(run, in, line, err);
     if (!decision && strcmp(type, "record") != 0)
         return 0;
     r = ndjson_text(in, line, "request", &request, err);

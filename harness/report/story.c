@@ -14,7 +14,9 @@ const char *story_headline(const struct cell *cell)
     case MARK_BROKEN:
         return "Broke a promise";
     case MARK_UNKNOWN:
-        return cell->n_unfinished > 0 ? "Did not finish" : "Cannot be told";
+        if (cell->n_unfinished > 0)
+            return "Did not finish";
+        return cell->ended ? "A process ended by itself" : "Cannot be told";
     case MARK_ANOMALIES:
         return cell_has_anomaly(cell, "convergence") ? "The stores differ for ever"
                                                      : "Anomalies, none of them promised away";

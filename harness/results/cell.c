@@ -31,6 +31,8 @@ enum cell_mark cell_mark_of(const json_t *run)
 
     if (!json_is_true(json_object_get(run, "finished")))
         return MARK_UNKNOWN;
+    if (json_array_size(json_object_get(run, "ended")) > 0)
+        worst = MARK_UNKNOWN;
     json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
         enum cell_mark mark = mark_of_verdict(run, name);
 
@@ -189,7 +191,10 @@ static void tell_counts(struct cell *cell, const json_t *runs)
 static void take_run(struct cell *cell, const json_t *run)
 {
     enum cell_mark mark = cell_mark_of(run);
+    const json_t *ended = json_array_get(json_object_get(run, "ended"), 0);
 
+    if (ended && !cell->ended)
+        cell->ended = result_text(ended, "role");
     if (!cell->worst || mark > cell->mark) {
         cell->worst = run;
         cell->mark = mark;

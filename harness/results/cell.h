@@ -17,8 +17,8 @@
 enum cell_mark {
     MARK_AGREE,     /* every verdict that was judged is valid */
     MARK_ANOMALIES, /* something invalid that was not promised either */
-    MARK_UNKNOWN,   /* a promised verdict could not be given, or a run did not finish */
-    MARK_BROKEN,    /* a promise was broken */
+    MARK_UNKNOWN, /* a promised verdict could not be given, a run did not finish or was not clean */
+    MARK_BROKEN,  /* a promise was broken */
     MARKS
 };
 
@@ -58,6 +58,7 @@ struct cell_phrase {
 struct cell {
     unsigned n_runs; /* 0: nothing below is set */
     unsigned n_unfinished;
+    const char *ended;   /* a role or server that ended by itself; NULL: none did */
     const json_t *worst; /* the first of the worst runs; borrowed from the results */
     enum cell_mark mark; /* its mark */
     unsigned n_promises; /* that were judged */

@@ -30,6 +30,9 @@ static void judge(const struct run_data *run, const struct approach *approach,
         ret->condition = promise->condition;
     }
     checker->check(run, ret);
+    /* What crashed by itself may have lost what no checker sees: that is no clean run. */
+    if (run->n_ended > 0 && ret->promised && ret->word == VERDICT_VALID)
+        ret->word = VERDICT_UNKNOWN;
 }
 
 /* A verdict is large, with its examples, and there is one at a time. */
@@ -73,12 +76,27 @@ static json_t *run_to_json(const struct run_data *run, const struct approach *ap
     return json;
 }
 
+static json_t *ended_to_json(const struct run_data *run)
+{
+    json_t *json = json_array();
+
+    for (unsigned i = 0; i < run->n_ended; i++) {
+        const struct run_ended *ended = &run->ended[i];
+
+        (void)json_array_append_new(json, json_pack("{s:f, s:s, s:s}", "at_s",
+                                                    run_seconds(run, ended->at_us), "role",
+                                                    ended->role, "why", ended->why));
+    }
+    return json;
+}
+
 static void add_judgement(const struct run_data *run, const struct approach *approach, json_t *json)
 {
     struct metrics metrics;
 
     (void)json_object_set_new(json, "settled", json_boolean(run->settling.settled));
     (void)json_object_set_new(json, "settled_why", json_string(run->settling.why));
+    (void)json_object_set_new(json, "ended", ended_to_json(run));
     metrics_compute(run, approach->native, &metrics);
     metrics_to_json(run, &metrics, json);
     (void)json_object_set_new(json, "verdicts", verdicts_to_json(run, approach));

@@ -25,6 +25,8 @@ static void say_mark(struct table_cell *out, const struct cell *cell)
         say(out, TONE_BROKEN, "BROKE A PROMISE");
     if (cell->n_unfinished > 0)
         say(out, TONE_UNKNOWN, "? %u of %u not finished", cell->n_unfinished, cell->n_runs);
+    else if (cell->ended)
+        say(out, TONE_UNKNOWN, "? %s ended by itself", cell->ended);
     else if (cell->mark == MARK_UNKNOWN)
         say(out, TONE_UNKNOWN, "? did not come to rest");
     else if (cell->mark == MARK_AGREE && cell->n_promises > 0)

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -235,15 +236,22 @@ int crew_check_load(struct crew *crew, struct errctx *err)
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
-void crew_exited(struct crew *crew, const char *name)
+/* Who was asked to end may still crash on the way. Those two signals are the keeper's. */
+static bool crashed(const struct keeper_end *end)
 {
-    const struct role_process *role = roles_find(&crew->roles, name);
+    return end->signal != 0 && end->signal != SIGTERM && end->signal != SIGKILL;
+}
 
-    if (!role)
-        return;
-    if (!role->stopping && !crew->ended[0])
-        (void)snprintf(crew->ended, sizeof crew->ended, "%s", name);
+bool crew_exited(struct crew *crew, const char *name, const struct keeper_end *end)
+{
     roles_exited(&crew->roles, name);
+    if (!end->why[0] && !crashed(end))
+        return false;
+    if (!crew->ended[0] && end->why[0])
+        (void)snprintf(crew->ended, sizeof crew->ended, "%s", end->why); /* long words are cut */
+    else if (!crew->ended[0])
+        (void)snprintf(crew->ended, sizeof crew->ended, "%s ended by signal %d", name, end->signal);
+    return true;
 }
 
 /* The doors' data have been read as evidence. */

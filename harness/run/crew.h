@@ -26,8 +26,8 @@ struct crew {
     char folder[PATH_MAX];
     struct topology *topology;
     struct roles roles;
-    bool load_finished;         /* its last operation has ended, its history is closed */
-    char ended[ROLE_NAME_SIZE]; /* the first role that ended by itself; "" */
+    bool load_finished; /* its last operation has ended, its history is closed */
+    char ended[140];    /* of the first role or server that ended by itself, how; "" */
 };
 
 /*
@@ -46,8 +46,11 @@ __attribute__((warn_unused_result)) int crew_begin_load(struct crew *crew, int64
 /* The load is over: 0 when it finished, -EIO when its process ended before. */
 __attribute__((warn_unused_result)) int crew_check_load(struct crew *crew, struct errctx *err);
 
-/* The keeper says that `name` ended, and no fault wanted it. */
-void crew_exited(struct crew *crew, const char *name);
+/*
+ * The keeper says that a role or server ended, and no fault wanted it. True: nor did we, so that it
+ * ended by itself.
+ */
+bool crew_exited(struct crew *crew, const char *name, const struct keeper_end *end);
 
 /* End everybody, and delete the topic and the front doors' data. */
 __attribute__((warn_unused_result)) int crew_stop(struct crew *crew, struct errctx *err);

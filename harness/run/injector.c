@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,8 +18,9 @@ static const char *const action_names[] = {[FAULT_KILL] = "kill", [FAULT_PAUSE] 
 
 static const bool legal[INJECTED_OVER + 1][INJECTED_OVER + 1] = {
     [INJECTED_WAITS] = {[INJECTED_ASKING] = true, [INJECTED_ARMED] = true, [INJECTED_OVER] = true},
-    [INJECTED_ASKING] = {[INJECTED_HITTING] = true, [INJECTED_LASTS] = true},
-    [INJECTED_ARMED] = {[INJECTED_ASKING] = true, [INJECTED_LASTS] = true},
+    [INJECTED_ASKING] =
+        {[INJECTED_HITTING] = true, [INJECTED_LASTS] = true, [INJECTED_OVER] = true},
+    [INJECTED_ARMED] = {[INJECTED_ASKING] = true, [INJECTED_LASTS] = true, [INJECTED_OVER] = true},
     [INJECTED_HITTING] = {[INJECTED_LASTS] = true, [INJECTED_OVER] = true},
     [INJECTED_LASTS] = {[INJECTED_ENDING] = true},
     [INJECTED_ENDING] = {[INJECTED_OVER] = true},
@@ -84,18 +86,39 @@ static void skip(struct injected *f, const char *why)
     set_state(f, INJECTED_OVER);
 }
 
+/* How many stood at its crash point. An exposure names all steps at which somebody stood. */
+static json_t *gathered(const struct injected *f, const char *point)
+{
+    json_t *n = json_object_get(f->standing, point);
+
+    if (!f->standing)
+        return json_null(); /* it has not said so */
+    return n ? json_incref(n) : json_integer(0);
+}
+
+static void note_killed_at(const struct injected *f, const char *point, const json_t *n)
+{
+    if (json_is_integer(n))
+        note(f, "%s killed, %lld of %u at %s", f->fault->target, (long long)json_integer_value(n),
+             f->fault->gather, point);
+    else
+        note(f, "%s killed, nobody knows how many at %s", f->fault->target, point);
+}
+
 /* "begin": what was hit, and where its transactions stood. */
 static void tell_begin(struct injected *f)
 {
     json_t *what = line(f, "begin", f->hit_us);
-    const char *name = f->point ? crash_point_info(f->point)->name : NULL;
-    json_int_t gathered = json_integer_value(json_object_get(f->standing, name ? name : ""));
+    const char *point = f->point ? crash_point_info(f->point)->name : NULL;
 
     json_object_set_new(what, "action", json_string(action_names[f->fault->action]));
-    if (name) {
-        json_object_set_new(what, "point", json_string(name));
-        json_object_set_new(what, "gathered", json_integer(gathered));
-        note(f, "%s killed, %lld at %s", f->fault->target, (long long)gathered, name);
+    if (point) {
+        json_t *n = gathered(f, point);
+
+        note_killed_at(f, point, n);
+        json_object_set_new(what, "point", json_string(point));
+        json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
+        json_object_set_new(what, "gathered", n);
     } else {
         note(f, "%s %s", f->fault->target, f->fault->action == FAULT_KILL ? "killed" : "paused");
     }
@@ -263,43 +286,60 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 
 /* --- the keeper's events ---------------------------------------------------------------------- */
 
-/* It died at its crash point: its exposure tells when, and who stood there. */
-static void died_at_point(struct injected *f)
+/* Did it die at its crash point? Its exposure tells so, and when, and who stood there. */
+static bool died_at_point(struct injected *f, const struct keeper_end *end)
 {
     const struct injector_options *o = &f->injector->options;
     json_t *standing;
 
-    (void)evtimer_del(f->timer);
-    f->hit_us = clock_now_us();
-    if (exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &standing)) {
-        json_decref(f->standing);
-        f->standing = standing;
-    }
-    last(f);
+    if (!f->point || end->signal != SIGKILL ||
+        !exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &standing))
+        return false;
+    json_decref(f->standing);
+    f->standing = standing;
+    return true;
 }
 
-bool injector_exited(struct injector *injector, const char *name)
+/* While it waits for the target to reach its point, or for its word on where transactions stand. */
+static bool exited_before_hit(struct injected *f, const struct keeper_end *end)
+{
+    bool wanted = died_at_point(f, end);
+
+    if (!f->point)
+        return false;
+    (void)evtimer_del(f->timer);
+    if (wanted)
+        last(f);
+    else
+        skip(f, "it had ended by itself");
+    return wanted;
+}
+
+static bool exited(struct injected *f, const struct keeper_end *end)
+{
+    switch (f->state) {
+    case INJECTED_ARMED:
+    case INJECTED_ASKING:
+        return exited_before_hit(f, end);
+    case INJECTED_HITTING: /* it may have reached its point just before it was hit */
+        return !end->why[0] || died_at_point(f, end);
+    case INJECTED_LASTS:
+        return !end->why[0];
+    case INJECTED_WAITS:
+    case INJECTED_ENDING:
+    case INJECTED_OVER:
+        break;
+    }
+    return false;
+}
+
+bool injector_exited(struct injector *injector, const char *name, const struct keeper_end *end)
 {
     for (unsigned i = 0; i < injector->n; i++) {
         struct injected *f = &injector->fault[i];
 
-        if (strcmp(f->fault->target, name) != 0 || f->fault->action != FAULT_KILL)
-            continue;
-        switch (f->state) {
-        case INJECTED_ARMED:
-        case INJECTED_ASKING:
-            if (!f->point)
-                break;
-            died_at_point(f);
+        if (strcmp(f->fault->target, name) == 0 && f->fault->action == FAULT_KILL && exited(f, end))
             return true;
-        case INJECTED_HITTING:
-        case INJECTED_LASTS:
-            return true;
-        case INJECTED_WAITS:
-        case INJECTED_ENDING:
-        case INJECTED_OVER:
-            break;
-        }
     }
     return false;
 }

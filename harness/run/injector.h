@@ -8,8 +8,8 @@
  *     |        (where do transactions stand?)          ^          ^
  *     |                                                | 2 s      | dies by itself at the point
  *     +---at_us, with a crash point--> ARMED ----------+----------+
- *     +---no such target under this approach-------------------------------------------------->
- * OVER
+ *     |                                  +---crashes by itself------------------------------> OVER
+ *     +---no such target under this approach------------------------------------------------> OVER
  */
 #ifndef SYNCBED_HARNESS_RUN_INJECTOR_H
 #define SYNCBED_HARNESS_RUN_INJECTOR_H
@@ -79,8 +79,11 @@ void injector_start(struct injector *injector, const struct injector_options *op
  */
 void injector_stop(struct injector *injector);
 
-/* The keeper says that `name` ended. True: one of the faults wanted it so. */
-bool injector_exited(struct injector *injector, const char *name);
+/*
+ * The keeper says that `name` ended. True: one of the faults wanted it so. A crash of its own is
+ * none of ours also while a crash point is armed: only SIGKILL with a fresh exposure is.
+ */
+bool injector_exited(struct injector *injector, const char *name, const struct keeper_end *end);
 
 /* No fault is still to come, and none goes on but those that last for ever. */
 bool injector_over(const struct injector *injector);

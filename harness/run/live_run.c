@@ -97,14 +97,24 @@ static void on_fault(void *arg, const char *text)
     progress_fault(&live->session->progress, text);
 }
 
-static void on_exited(void *arg, const char *name)
+static void tell_ended(struct live *live, const char *name, const char *why)
+{
+    char text[ROLE_NAME_SIZE + 24];
+
+    (void)snprintf(text, sizeof text, "%s ended by itself", name);
+    progress_fault(&live->session->progress, text);
+    lines_write(&live->evidence, json_pack("{s:s, s:I, s:s, s:s}", "t", "ended", "at",
+                                           (json_int_t)clock_now_us(), "role", name, "why", why));
+}
+
+static void on_exited(void *arg, const char *name, const struct keeper_end *end)
 {
     struct live *live = arg;
 
-    if (injector_exited(&live->injector, name))
+    if (injector_exited(&live->injector, name, end))
         roles_exited(&live->crew.roles, name);
-    else
-        crew_exited(&live->crew, name);
+    else if (crew_exited(&live->crew, name, end))
+        tell_ended(live, name, end->why[0] ? end->why : live->crew.ended);
 }
 
 /* --- the load and its faults ------------------------------------------------------------------ */
@@ -201,12 +211,9 @@ static int look_at_what_did_not_settle(struct live *live, struct errctx *err)
 static void name_the_ended(struct live *live)
 {
     struct settling *s = &live->settling;
-    char why[140];
 
-    if (s->settled || !live->crew.ended[0])
-        return;
-    roles_why(&live->crew.roles, live->crew.ended, why, sizeof why);
-    (void)snprintf(s->why, sizeof s->why, "%s ended by itself: %s", live->crew.ended, why);
+    if (!s->settled && live->crew.ended[0])
+        (void)snprintf(s->why, sizeof s->why, "%s by itself", live->crew.ended);
 }
 
 static int settle(struct live *live, struct errctx *err)

@@ -136,7 +136,6 @@ int roles_stop(struct roles *roles, enum role_kind kind, struct errctx *err)
 
         if (role->kind != kind || !role->running)
             continue;
-        role->stopping = true;
         rc = keeper_signal(roles->keeper, role->name, KEEPER_TERM, err);
         if (rc)
             return rc;

@@ -21,7 +21,6 @@ struct role_process {
     char name[ROLE_NAME_SIZE];
     enum role_kind kind;
     bool running;
-    bool stopping;              /* by roles_stop() */
     struct rpc_client *control; /* NULL while it does not run */
 };
 

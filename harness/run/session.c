@@ -37,12 +37,12 @@ static void catch_signals(struct session *session)
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone shows as EPIPE where it is written to */
 }
 
-static void on_keeper(void *arg, const char *what, const char *name)
+static void on_keeper(void *arg, const char *what, const char *name, const struct keeper_end *end)
 {
     struct session *session = arg;
 
-    if (strcmp(what, "exited") == 0 && session->exited)
-        session->exited(session->exited_arg, name);
+    if (end && session->exited)
+        session->exited(session->exited_arg, name, end);
     if (strcmp(what, "lost") == 0) {
         session->keeper_lost = true;
         loop_interrupt(session->base);

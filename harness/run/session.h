@@ -35,7 +35,7 @@ struct session {
     bool keeper_lost; /* it was killed, and all servers and roles with it */
     int turn;         /* the lock that makes two sessions at one keeper impossible; -1: none */
     /* Whom to tell that a child of the keeper ended: the run that goes on. */
-    void (*exited)(void *arg, const char *name);
+    void (*exited)(void *arg, const char *name, const struct keeper_end *end);
     void *exited_arg;
 
     struct topology servers; /* the experiment's stores, and the log; no roles */

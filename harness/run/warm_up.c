@@ -23,11 +23,11 @@ struct warming {
     struct crew crew;
 };
 
-static void on_exited(void *arg, const char *name)
+static void on_exited(void *arg, const char *name, const struct keeper_end *end)
 {
     struct warming *w = arg;
 
-    crew_exited(&w->crew, name);
+    (void)crew_exited(&w->crew, name, end); /* work() looks at w->crew.ended */
 }
 
 static bool is_over(void *arg)
@@ -66,7 +66,11 @@ static int work(struct warming *w, const struct experiment_run *run, const char 
     if (rc)
         return err_set(err, -rc, ERR_FATAL, "the warm-up's load did not end in time");
     rc = crew_check_load(&w->crew, err);
-    return rc ? rc : crew_stop(&w->crew, err);
+    if (!rc)
+        rc = crew_stop(&w->crew, err);
+    if (!rc && w->crew.ended[0])
+        rc = err_set(err, EIO, ERR_FATAL, "in the warm-up %s", w->crew.ended);
+    return rc;
 }
 
 int warm_up(struct session *session, const struct experiment_run *run, const char *folder,

@@ -86,11 +86,13 @@ static const char *const store_names[2] = {"pg1", "redis"};
 
 /* --- servers, topic, topology ---------------------------------------------------------------- */
 
-static void on_keeper_event(void *arg, const char *what, const char *name)
+static void on_keeper_event(void *arg, const char *what, const char *name,
+                            const struct keeper_end *end)
 {
     size_t used = strlen(w.exited);
 
     (void)arg;
+    (void)end;
     if (strcmp(what, "exited") == 0)
         (void)snprintf(w.exited + used, sizeof w.exited - used, "%s ", name);
 }

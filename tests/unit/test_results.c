@@ -6,6 +6,7 @@
  * any keyword that it does not know, so that nothing in that file is only decoration.
  */
 #include "harness/results/judge.h"
+#include "harness/results/result.h"
 #include "harness/results/results.h"
 #include "run_builder.h"
 
@@ -411,6 +412,31 @@ static void an_unfinished_run_is_status_3(void **state)
     expect_status(3);
 }
 
+static void a_role_that_crashed_leaves_no_promise_valid(void **state)
+{
+    const json_t *run, *ended;
+    json_t *results;
+    struct built b;
+
+    (void)state;
+    built_init(&b);
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 103, HISTORY_OK), BUILT_ALL);
+    buf_append_str(&b.evidence, "{\"t\":\"ended\",\"at\":1500000,\"role\":\"serve1\",\"why\":"
+                                "\"serve1 ended by signal 11\"}\n");
+    save_run(&b, "001-xa-fanout-none-s1");
+    results = judge_out();
+    expect_valid(results);
+    run = json_array_get(json_object_get(results, "runs"), 0);
+    ended = json_array_get(json_object_get(run, "ended"), 0);
+    assert_string_equal(json_string_value(json_object_get(ended, "role")), "serve1");
+    assert_string_equal(json_string_value(json_object_get(ended, "why")),
+                        "serve1 ended by signal 11");
+    assert_true(json_real_value(json_object_get(ended, "at_s")) == 0.5);
+    assert_true(result_verdict_is(run, "durability", VERDICT_UNKNOWN));
+    json_decref(results);
+    expect_status(3);
+}
+
 static void a_promise_that_cannot_be_judged_is_status_3(void **state)
 {
     struct built b;
@@ -500,6 +526,7 @@ int main(void)
         TEST(anomalies_that_nobody_promised_away_keep_status_0),
         TEST(a_broken_promise_is_status_1),
         TEST(an_unfinished_run_is_status_3),
+        TEST(a_role_that_crashed_leaves_no_promise_valid),
         TEST(a_promise_that_cannot_be_judged_is_status_3),
         TEST(nothing_is_written_when_a_folder_is_bad),
         TEST(an_unknown_approach_is_refused),

@@ -21,13 +21,20 @@ struct fixture {
     struct event_base *base;
     struct keeper *keeper;
     struct buf events; /* "ready serve1; exited serve1; " */
+    char why[200];     /* of the last exit */
+    int signal;
     char log[PATH_MAX];
 };
 
-static void on_event(void *arg, const char *what, const char *name)
+static void on_event(void *arg, const char *what, const char *name, const struct keeper_end *end)
 {
     struct fixture *f = arg;
 
+    assert_int_equal(!end, strcmp(what, "exited") != 0);
+    if (end) {
+        (void)snprintf(f->why, sizeof f->why, "%s", end->why);
+        f->signal = end->signal;
+    }
     buf_printf(&f->events, "%s %s; ", what, name);
 }
 
@@ -76,6 +83,7 @@ static void a_role_is_started_when_it_says_so(void **state)
     must(keeper_signal(f->keeper, "serve1", KEEPER_TERM, &err));
     assert_string_equal(fixture_field(f->keeper, "serve1", "state"), "stopped");
     assert_string_equal(buf_str(&f->events), "ready serve1; exited serve1; ");
+    assert_string_equal(f->why, ""); /* it was asked for */
 }
 
 static void a_role_that_gives_up_is_quoted(void **state)
@@ -118,6 +126,8 @@ static void a_role_that_dies_is_told_of_and_restarted(void **state)
     assert_int_equal(kill(atoi(fixture_field(f->keeper, "serve1", "pid")), SIGKILL), 0);
     assert_int_equal(loop_until(f->base, has_exited, f, FIXTURE_WAIT_US), 0);
     assert_string_equal(fixture_field(f->keeper, "serve1", "why"), "serve1 ended by signal 9");
+    assert_string_equal(f->why, "serve1 ended by signal 9");
+    assert_int_equal(f->signal, SIGKILL);
     must(keeper_restart(f->keeper, "serve1", &err));
     assert_string_equal(fixture_field(f->keeper, "serve1", "state"), "ready");
     assert_string_equal(fixture_field(f->keeper, "serve1", "port"), "12345");
