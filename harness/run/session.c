@@ -37,10 +37,23 @@ static void catch_signals(struct session *session)
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that is gone shows as EPIPE where it is written to */
 }
 
+/* A broker that starts anew is slow for its first seconds. */
+static void cool(struct session *session)
+{
+    const struct experiment *e = session->experiment;
+
+    for (unsigned i = 0; i < e->n_approaches; i++) {
+        if (e->approach[i].approach->uses_log)
+            session->warmed[i] = false;
+    }
+}
+
 static void on_keeper(void *arg, const char *what, const char *name, const struct keeper_end *end)
 {
     struct session *session = arg;
 
+    if (end && strcmp(name, "kafka") == 0)
+        cool(session);
     if (end && session->exited)
         session->exited(session->exited_arg, name, end);
     if (strcmp(what, "lost") == 0) {

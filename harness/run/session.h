@@ -47,7 +47,7 @@ struct session {
     /* Of a run that broke off: the keeper's last answers go there. Freed behind the keeper. */
     void *broken_off;
 
-    bool warmed[EXPERIMENT_APPROACHES_MAX];
+    bool warmed[EXPERIMENT_APPROACHES_MAX]; /* no more once the broker it uses has ended */
     struct progress progress;
     struct phases phases;
 };

@@ -215,7 +215,7 @@ static int sink_past(struct settling *s, const char *sink, struct errctx *err)
         return again(rc, sink, err);
     reached = position_reached(reply, &s->past);
     json_decref(reply);
-    return reached ? 0 : err_set(err, EAGAIN, ERR_RETRY, "%s is not past the marker", sink);
+    return reached ? 0 : err_set(err, EAGAIN, ERR_RETRY, "%s has not applied all of the log", sink);
 }
 
 static int sinks_past(struct settling *s, struct errctx *err)
@@ -257,15 +257,20 @@ static bool same_position(const struct position *a, const struct position *b)
     return a->n == b->n && memcmp(a->offset, b->offset, a->n * sizeof *a->offset) == 0;
 }
 
-/* Two looks, at least a second apart, and nothing moved between them. */
+/*
+ * Two looks, at least a second apart, and nothing moved between them. What a door had sent before
+ * it was stopped may still get into the log behind the marker, so the sinks have to be at its end.
+ */
 static int two_equal_looks(struct settling *s, struct errctx *err)
 {
     struct session *session = s->crew->session;
-    struct position before, after;
+    struct position after;
     struct scan first;
     const char *missing;
-    int rc = ends(s, &before, err);
+    int rc = ends(s, &s->past, err);
 
+    if (!rc)
+        rc = sinks_past(s, err);
     if (!rc)
         rc = settle_look(s, err);
     if (rc)
@@ -280,7 +285,7 @@ static int two_equal_looks(struct settling *s, struct errctx *err)
     rc = settle_look(s, err);
     if (!rc)
         rc = ends(s, &after, err);
-    if (!rc && !(scan_same(&first, &s->last) && same_position(&before, &after)))
+    if (!rc && !(scan_same(&first, &s->last) && same_position(&s->past, &after)))
         rc = err_set(err, EAGAIN, ERR_RETRY, "the stores were still changing");
     return rc;
 }

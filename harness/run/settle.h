@@ -3,8 +3,8 @@
  *
  *   drain    front doors have nothing in flight and nothing is in doubt; they are stopped, and
  *            their sessions at the stores are seen to be gone
- *   settle   a marker in each partition, and every sink past it; two scans a second apart with
- *            equal states and topic ends
+ *   settle   a marker in each partition, and every sink past it; then every sink at the end of the
+ *            topic, and two scans a second apart with equal states and topic ends
  *
  * Both together have the experiment's settle deadline. Not to reach it is a finding, not an error.
  */
@@ -32,7 +32,7 @@ struct settling {
     int64_t deadline_us;
     bool settled;
     char why[200];        /* not settled: what was missing */
-    struct position past; /* just behind the markers */
+    struct position past; /* what sinks have to reach: behind the markers, then the topic's ends */
     size_t n_scans;
     size_t capacity;
     struct settle_scan *scan;
