@@ -1,4 +1,7 @@
-/* atomicity: all stores of a transaction or none, however it ended. */
+/*
+ * atomicity: all stores of a transaction or none, however it ended. "None" is not open to one whose
+ * commit decision is durable or whose record is in the log: that is a promise to every store.
+ */
 #include "harness/checkers/checkers.h"
 
 /* The stores, as bits, of the micro-operations in `wanted`. */
@@ -42,6 +45,23 @@ static void report(const struct run_data *run, uint32_t op, unsigned missing, st
                     intern_text(&run->keys, key), phrase_stores(run, lacks));
 }
 
+/* Decided or recorded, and in no journal. */
+static void report_nowhere(const struct run_data *run, uint32_t op, unsigned missing,
+                           struct verdict *ret)
+{
+    uint32_t key = first_key(run, op, missing);
+    struct example *e = verdict_add(ret, key);
+
+    if (!e)
+        return;
+    example_op(e, op);
+    example_mark_all(run, e, intern_find(&run->words, run->history.op[op].txn->request));
+    example_say(e, "%s and %s: %s, but no store ever got it.", phrase_write(run, op, key),
+                phrase_end(run, op),
+                run->op[op].decided ? "the decision to commit it is durable"
+                                    : "it stands in the log");
+}
+
 void check_atomicity(const struct run_data *run, struct verdict *ret)
 {
     for (size_t i = 0; i < run->history.n; i++) {
@@ -50,8 +70,12 @@ void check_atomicity(const struct run_data *run, struct verdict *ret)
         if (!run_op_writes(run, i))
             continue;
         ret->of++;
-        if (run->settling.settled && missing && run->op[i].applied)
+        if (!run->settling.settled || !missing)
+            continue;
+        if (run->op[i].applied)
             report(run, (uint32_t)i, missing, ret);
+        else if (run->op[i].decided || run->op[i].recorded)
+            report_nowhere(run, (uint32_t)i, missing, ret);
     }
     verdict_conclude(ret, run);
 }

@@ -16,7 +16,10 @@
 /* Each ok transaction is in the journal of each of its stores, once settled. of: ok ones. */
 void check_durability(const struct run_data *run, struct verdict *ret);
 
-/* Once settled, each invoked transaction is in all its stores' journals or in none. of: invoked. */
+/*
+ * Once settled, each invoked transaction is in all its stores' journals or in none; not in none
+ * when its commit decision is durable or its record is in the log. of: invoked.
+ */
 void check_atomicity(const struct run_data *run, struct verdict *ret);
 
 /*

@@ -138,6 +138,38 @@ static void all_or_none_is_atomic_however_it_ended(void **state)
     expect("atomicity", "valid, 0 of 4");
 }
 
+#define DECIDED(request)                                                                           \
+    "{\"t\":\"decision\",\"server\":\"serve1\",\"gid\":\"sb1:serve1:1:1:" request                  \
+    "\",\"request\":\"" request "\"}\n"
+
+static void what_was_decided_is_not_in_no_store(void **state)
+{
+    (void)state;
+    (void)built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO);
+    buf_append_str(&b.evidence, DECIDED("c0-0"));
+    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
+                        "answer by 3.300 s: the decision to commit it is durable, but no store "
+                        "ever got it.");
+}
+
+static void what_stands_in_the_log_is_not_in_no_store(void **state)
+{
+    (void)state;
+    (void)built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO);
+    buf_append_str(&b.evidence,
+                   "{\"t\":\"record\",\"partition\":0,\"offset\":8,\"request\":\"c0-0\"}\n");
+    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
+                        "answer by 3.300 s: it stands in the log, but no store ever got it.");
+}
+
+static void what_was_decided_and_is_everywhere_is_atomic(void **state)
+{
+    (void)state;
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_INFO), BUILT_ALL);
+    buf_append_str(&b.evidence, DECIDED("c0-0"));
+    expect("atomicity", "valid, 0 of 1");
+}
+
 static void only_the_stores_that_it_names_count(void **state)
 {
     struct built_op *op = built_op(&b, "c0-0", 100, 105, HISTORY_OK);
@@ -533,6 +565,9 @@ int main(void)
         TEST(an_unknown_write_in_some_stores_is_half_done),
         TEST(a_write_that_was_never_answered_may_be_half_done),
         TEST(all_or_none_is_atomic_however_it_ended),
+        TEST(what_was_decided_is_not_in_no_store),
+        TEST(what_stands_in_the_log_is_not_in_no_store),
+        TEST(what_was_decided_and_is_everywhere_is_atomic),
         TEST(only_the_stores_that_it_names_count),
         TEST(two_keys_are_one_transaction),
         TEST(a_failed_write_in_a_journal_is_a_ghost),
