@@ -1,5 +1,6 @@
 /* run, quickstart: an experiment from its file to its report. */
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "harness/experiment.h"
 #include "harness/report/report.h"
@@ -51,7 +52,7 @@ static int read_experiment(struct running *r, const char *path, const struct cli
 
 static int claim_out(struct running *r, const char *path, const char *out, struct errctx *err)
 {
-    int rc = files_read(path, &r->text, err); /* now: it may lie in what will be emptied */
+    int rc = file_read(path, &r->text, err); /* now: it may lie in what will be emptied */
 
     if (!rc)
         rc = files_claim(out, &r->lock, err);
@@ -116,7 +117,7 @@ static int begin_out(struct running *r, struct errctx *err)
     if (rc)
         return rc;
     (void)snprintf(copy, sizeof copy, "%s/experiment.yaml", r->out);
-    rc = files_write(copy, &r->text, err);
+    rc = file_write(copy, &r->text, err);
     if (rc)
         return rc;
     versions = versions_to_json();

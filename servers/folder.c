@@ -1,15 +1,14 @@
 /* The keeper's folder: see the header. */
 #include "servers/folder.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "servers/file_lock.h"
 #include "servers/kind.h"
 #include "servers/process_tree.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
@@ -44,54 +43,6 @@ static bool join(char ret_path[PATH_MAX], const char *folder, const char *name)
     int n = snprintf(ret_path, PATH_MAX, "%s/%s", folder, name);
 
     return n > 0 && n < PATH_MAX;
-}
-
-static int delete_at(int parent, const char *name);
-
-static int delete_entries(int fd)
-{
-    DIR *dir = fdopendir(fd);
-    const struct dirent *entry;
-    int first = 0;
-
-    if (!dir) {
-        first = -errno;
-        (void)close(fd);
-        return first;
-    }
-    while ((entry = readdir(dir))) {
-        int r = 0;
-
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            r = delete_at(dirfd(dir), entry->d_name);
-        if (r < 0 && first == 0)
-            first = r;
-    }
-    (void)closedir(dir);
-    return first;
-}
-
-/* O_NOFOLLOW: a server's user owns folders in here, and root must not be led astray by it. */
-static int delete_at(int parent, const char *name)
-{
-    int fd, r;
-
-    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno != EISDIR)
-        return -errno;
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    r = delete_entries(fd);
-    if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && r == 0)
-        r = -errno;
-    return r;
-}
-
-int folder_delete(const char *path)
-{
-    return delete_at(AT_FDCWD, path);
 }
 
 static int check_disk(const char *place, struct errctx *err)
@@ -160,10 +111,10 @@ int folder_make(bool up, struct folder *ret_folder, struct errctx *err)
 
 void folder_remove(struct folder *folder)
 {
-    int r = folder_delete(folder->path);
+    struct errctx err;
 
-    if (r < 0)
-        log_warn("%s: not wholly removed: %s", folder->path, strerror(-r));
+    if (file_remove_tree(folder->path, &err) < 0)
+        log_warn("%s: not wholly removed", err.message);
     if (folder->lock >= 0)
         (void)close(folder->lock);
     folder->lock = -1;

@@ -42,7 +42,4 @@ void folder_remove(struct folder *folder); /* with all that is in it */
 /* End what our user's dead keepers left running, and remove their folders. */
 void folder_sweep(void);
 
-/* Remove `path` and all below it, following no symbolic link; -errno of the first failure. */
-int folder_delete(const char *path);
-
 #endif

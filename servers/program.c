@@ -1,6 +1,7 @@
 /* What a server or role executes: see the header. */
 #include "servers/program.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 #include "servers/folder.h"
 #include "servers/spawn.h"
@@ -62,9 +63,9 @@ int program_prepare(const struct program *program, struct errctx *err)
 
     if (r < 0)
         return r;
-    r = folder_delete(path); /* of an attempt that failed */
+    r = file_remove_tree(path, err); /* of an attempt that failed */
     if (r < 0)
-        return err_set(err, -r, ERR_FATAL, "%s: %s", path, strerror(-r));
+        return r;
     if (mkdir(path, 0700) < 0 || chown(path, uid, gid) < 0)
         return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
     return program->kind->configure(&program->server, err);

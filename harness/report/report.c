@@ -1,6 +1,7 @@
 /* The page as a whole: reads results.json, puts the sections together, writes the file. */
 #include "harness/report/report.h"
 
+#include "base/file.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
 #include "harness/results/cell.h"
@@ -10,8 +11,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
 
 extern const char report_page_css[]; /* page.css */
 
@@ -45,25 +44,13 @@ static int append_page(struct buf *page, const struct report *r, struct errctx *
     return 0;
 }
 
-static int write_whole(const char *dir, const struct buf *page, struct errctx *err)
+static int write_page(const char *dir, const struct buf *page, struct errctx *err)
 {
-    char final[PATH_MAX], draft[PATH_MAX];
-    FILE *file;
-    bool good;
+    char path[PATH_MAX];
 
-    if (snprintf(final, sizeof final, "%s/report.html", dir) >= (int)sizeof final ||
-        snprintf(draft, sizeof draft, "%s/.report.html", dir) >= (int)sizeof draft)
+    if (snprintf(path, sizeof path, "%s/report.html", dir) >= (int)sizeof path)
         return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: the path is too long", dir);
-    file = fopen(draft, "we");
-    if (!file)
-        return err_set(err, errno, ERR_ABORT, "%s: %s", draft, strerror(errno));
-    good = fwrite(page->data, 1, page->size, file) == page->size;
-    good = fclose(file) == 0 && good;
-    if (good && rename(draft, final) == 0)
-        return 0;
-    (void)unlink(draft); /* the complaint is about the write */
-    return err_set(err, errno ? errno : EIO, ERR_ABORT, "%s: %s", final,
-                   errno ? strerror(errno) : "cannot be written");
+    return file_replace(path, page, err);
 }
 
 int report_write(const char *out_dir, struct errctx *err)
@@ -82,7 +69,7 @@ int report_write(const char *out_dir, struct errctx *err)
     axis_schedules(results, &r.schedules);
     rc = append_page(&page, &r, err);
     if (rc == 0)
-        rc = write_whole(out_dir, &page, err);
+        rc = write_page(out_dir, &page, err);
     buf_done(&page);
     json_decref(results);
     return rc;

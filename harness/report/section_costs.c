@@ -1,4 +1,5 @@
 /* What it cost, and how it was set up: the numbers of results.json as tables. */
+#include "base/file.h"
 #include "harness/report/html.h"
 #include "harness/report/sections.h"
 #include "harness/results/result.h"
@@ -204,19 +205,17 @@ static void exposure_rows(struct buf *out, const struct report *r)
 /* The experiment as its author wrote it says more than any table of it. */
 static void experiment_file(struct buf *out, const struct report *r)
 {
-    char path[PATH_MAX], line[512];
-    FILE *file;
+    char path[PATH_MAX];
+    struct buf text = {0};
 
     if (snprintf(path, sizeof path, "%s/experiment.yaml", r->dir) >= (int)sizeof path)
         return;
-    file = fopen(path, "re");
-    if (!file)
-        return;
-    buf_append_str(out, "<pre>");
-    while (fgets(line, sizeof line, file))
-        html_text(out, line);
-    buf_append_str(out, "</pre>");
-    (void)fclose(file); /* only read */
+    if (file_read(path, &text, NULL) == 0) {
+        buf_append_str(out, "<pre>");
+        html_text(out, buf_str(&text));
+        buf_append_str(out, "</pre>");
+    }
+    buf_done(&text);
 }
 
 void section_setup(struct buf *out, const struct report *r)

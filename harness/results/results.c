@@ -1,6 +1,8 @@
 /* results.json: see the header. */
 #include "harness/results/results.h"
 
+#include "base/buf.h"
+#include "base/file.h"
 #include "base/yaml.h"
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
@@ -26,35 +28,27 @@ static int check_path(const char *out_dir, struct errctx *err)
 
 /* --- whole files ------------------------------------------------------------------------------ */
 
-static int write_all(FILE *file, const json_t *json)
+static int append(const char *text, size_t size, void *arg)
 {
-    if (json_dumpf(json, file, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0 ||
-        fputc('\n', file) == EOF || fflush(file) != 0 || fsync(fileno(file)) < 0)
-        return errno ? -errno : -EIO;
+    buf_append(arg, text, size);
     return 0;
 }
 
 static int write_file(const char *out_dir, const char *name, const json_t *json, struct errctx *err)
 {
-    char path[PATH_SIZE], draft[PATH_SIZE];
-    FILE *file;
+    char path[PATH_SIZE];
+    struct buf text = {0};
     int r;
 
     (void)snprintf(path, sizeof path, "%s/%s", out_dir, name);
-    (void)snprintf(draft, sizeof draft, "%s/.%s.draft", out_dir, name);
-    file = fopen(draft, "we");
-    if (!file)
-        return err_set(err, errno, ERR_ABORT, "%s: %s", draft, strerror(errno));
-    errno = 0;
-    r = write_all(file, json);
-    if (fclose(file) != 0 && r == 0)
-        r = -errno;
-    if (r == 0 && rename(draft, path) < 0)
-        r = -errno;
-    if (r == 0)
-        return 0;
-    (void)unlink(draft); /* the complaint is about the write */
-    return err_set(err, -r, ERR_ABORT, "%s: %s", path, strerror(-r));
+    if (json_dump_callback(json, append, &text, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0) {
+        r = err_set(err, EINVAL, ERR_FATAL, "%s: cannot be written as JSON", path);
+    } else {
+        buf_append_char(&text, '\n');
+        r = file_replace(path, &text, err);
+    }
+    buf_done(&text);
+    return r;
 }
 
 static int read_file(const char *out_dir, const char *name, json_t **ret_json, struct errctx *err)

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "harness/run/files.h"
@@ -111,7 +112,7 @@ static int make_topology(struct crew *crew, struct errctx *err)
     (void)add_role(t, ROLE_LOAD, "load");
     topology_print(&text, t);
     (void)snprintf(path, sizeof path, "%s/topology.yaml", crew->folder);
-    rc = files_write(path, &text, err);
+    rc = file_write(path, &text, err);
     buf_done(&text);
     return rc;
 }
@@ -131,7 +132,7 @@ static int make_folder(struct crew *crew, struct errctx *err)
         return rc;
     experiment_print_config(&text, crew->session->experiment, crew->run, crew->workload);
     (void)snprintf(path, sizeof path, "%s/config.yaml", crew->folder);
-    rc = files_write(path, &text, err);
+    rc = file_write(path, &text, err);
     buf_done(&text);
     return rc;
 }
@@ -269,7 +270,7 @@ static int put_data_away(struct crew *crew, struct errctx *err)
         if (crew->session->keep)
             rc = files_copy_folder(role->data, copy, err);
         if (!rc)
-            rc = files_remove(role->data, err);
+            rc = file_remove_tree(role->data, err);
     }
     return rc;
 }

@@ -2,11 +2,11 @@
 #include "harness/run/files.h"
 
 #include "base/buf.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,8 +14,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define DESCRIPTORS_MAX 16
 
 static int complain(const char *path, struct errctx *err)
 {
@@ -34,21 +32,6 @@ int files_make_folder(const char *path, struct errctx *err)
             return complain(part, err);
     }
     return mkdir(path, 0755) && errno != EEXIST ? complain(path, err) : 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
-{
-    (void)st;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
-int files_remove(const char *path, struct errctx *err)
-{
-    if (nftw(path, remove_one, DESCRIPTORS_MAX, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
-        return complain(path, err);
-    return 0;
 }
 
 /* --- claiming --------------------------------------------------------------------------------- */
@@ -106,7 +89,7 @@ int files_empty(const char *out, struct errctx *err)
         int rc;
 
         (void)snprintf(path, sizeof path, "%s/%s", out, parts[i]);
-        rc = files_remove(path, err);
+        rc = file_remove_tree(path, err);
         if (rc)
             return rc;
     }
@@ -137,45 +120,15 @@ fail:
     return rc;
 }
 
-/* --- whole files ------------------------------------------------------------------------------ */
-
-int files_read(const char *path, struct buf *ret_text, struct errctx *err)
-{
-    FILE *file = fopen(path, "re");
-    char chunk[4096];
-    size_t size;
-    int rc = 0;
-
-    if (!file)
-        return complain(path, err);
-    while ((size = fread(chunk, 1, sizeof chunk, file)) > 0)
-        buf_append(ret_text, chunk, size);
-    if (ferror(file))
-        rc = complain(path, err);
-    (void)fclose(file); /* only read */
-    return rc;
-}
-
-int files_write(const char *path, const struct buf *text, struct errctx *err)
-{
-    FILE *file = fopen(path, "we");
-    bool written;
-
-    if (!file)
-        return complain(path, err);
-    written = fwrite(buf_str(text), 1, text->size, file) == text->size;
-    if (fclose(file) || !written)
-        return complain(path, err);
-    return 0;
-}
+/* --- copies ----------------------------------------------------------------------------------- */
 
 int files_copy(const char *from, const char *to, struct errctx *err)
 {
     struct buf text = {0};
-    int rc = files_read(from, &text, err);
+    int rc = file_read(from, &text, err);
 
     if (!rc)
-        rc = files_write(to, &text, err);
+        rc = file_write(to, &text, err);
     buf_done(&text);
     return rc;
 }

@@ -17,16 +17,6 @@ __attribute__((warn_unused_result)) int files_empty(const char *out, struct errc
 /* mkdir -p. */
 __attribute__((warn_unused_result)) int files_make_folder(const char *path, struct errctx *err);
 
-/* Remove a folder and all in it; it need not be there. Symbolic links are not followed. */
-__attribute__((warn_unused_result)) int files_remove(const char *path, struct errctx *err);
-
-/* The whole text of a file, and a file made of a whole text. */
-struct buf;
-__attribute__((warn_unused_result)) int files_read(const char *path, struct buf *ret_text,
-                                                   struct errctx *err);
-__attribute__((warn_unused_result)) int files_write(const char *path, const struct buf *text,
-                                                    struct errctx *err);
-
 /* Copy a file, or the regular files of a folder (made anew; folders in it are left out). */
 __attribute__((warn_unused_result)) int files_copy(const char *from, const char *to,
                                                    struct errctx *err);

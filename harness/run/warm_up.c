@@ -2,6 +2,7 @@
 #include "harness/run/warm_up.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/loop.h"
 #include "base/mem.h"
 #include "harness/run/crew.h"
@@ -90,7 +91,7 @@ int warm_up(struct session *session, const struct experiment_run *run, const cha
     crew_done(&w->crew);
     free(w);
     if (!rc)
-        rc = files_remove(own, err);
+        rc = file_remove_tree(own, err);
     if (!rc)
         session->warmed[run->approach - session->experiment->approach] = true;
     return rc;

@@ -6,6 +6,7 @@
  * Folder: harness
  */
 #include "approaches/sink.h"
+#include "base/file.h"
 #include "servers/folder.h"
 #include "servers/keeper_main.h"
 
@@ -290,5 +291,6 @@ int main(int argc, char **argv)
         return 1;
     int failed = cmocka_run_group_tests(tests, begin_all, end_all);
 
-    return failed == 0 ? folder_delete(place) : failed; /* a failure leaves the sinks' words */
+    return failed == 0 ? file_remove_tree(place, NULL)
+                       : failed; /* a failure leaves the sinks' words */
 }

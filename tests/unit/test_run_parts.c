@@ -3,6 +3,7 @@
  * folder of results, which is never somebody else's. Folder: harness
  */
 #include "base/buf.h"
+#include "base/file.h"
 #include "harness/run/exposure.h"
 #include "harness/run/files.h"
 #include "harness/run/lines.h"
@@ -35,7 +36,7 @@ static int remove_root(void **state)
     struct errctx err;
 
     (void)state;
-    return files_remove(root, &err);
+    return file_remove_tree(root, &err);
 }
 
 static const char *below(const char *name)
@@ -52,7 +53,7 @@ static void put(const char *name, const char *text)
     struct errctx err;
 
     buf_append_str(&buf, text);
-    assert_int_equal(files_write(below(name), &buf, &err), 0);
+    assert_int_equal(file_write(below(name), &buf, &err), 0);
     buf_done(&buf);
 }
 
@@ -214,7 +215,7 @@ static void links_are_not_followed(void **state)
     put("precious/file", "x");
     assert_int_equal(files_make_folder(below("out"), &err), 0);
     assert_int_equal(symlink("../precious", below("out/runs")), 0);
-    assert_int_equal(files_remove(below("out"), &err), 0);
+    assert_int_equal(file_remove_tree(below("out"), &err), 0);
     assert_int_equal(access(below("precious/file"), F_OK), 0);
 }
 
@@ -230,7 +231,7 @@ static void folders_are_copied_without_folders(void **state)
     char to[PATH_MAX];
     (void)snprintf(to, sizeof to, "%s", below("to"));
     assert_int_equal(files_copy_folder(below("from"), to, &err), 0);
-    assert_int_equal(files_read(below("to/one"), &text, &err), 0);
+    assert_int_equal(file_read(below("to/one"), &text, &err), 0);
     assert_string_equal(buf_str(&text), "1");
     assert_int_equal(access(below("to/inner"), F_OK), -1);
     buf_done(&text);

@@ -4,6 +4,7 @@
  *
  * Folder: servers
  */
+#include "base/file.h"
 #include "servers/folder.h"
 #include "servers/kind.h"
 #include "servers/spawn.h"
@@ -35,7 +36,7 @@ static int make_place(void **state)
 static int remove_place(void **state)
 {
     (void)state;
-    return folder_delete(place);
+    return file_remove_tree(place, NULL);
 }
 
 static struct folder make(bool up)

@@ -5,6 +5,7 @@
  * Folder: servers
  */
 #include "base/buf.h"
+#include "base/file.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -403,7 +404,7 @@ static int make_place(void **state)
 static int remove_place(void **state)
 {
     (void)state;
-    return folder_delete(fixture_place);
+    return file_remove_tree(fixture_place, NULL);
 }
 
 #define keeper_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -5,6 +5,7 @@
  * Folder: servers
  */
 #include "base/buf.h"
+#include "base/file.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -43,7 +44,7 @@ static int tear_down(void **state)
     (void)state;
     keeper_free(keeper);
     event_base_free(base);
-    return folder_delete(fixture_place);
+    return file_remove_tree(fixture_place, NULL);
 }
 
 /* Run a command; what it says, without the last newline. */

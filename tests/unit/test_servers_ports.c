@@ -3,10 +3,11 @@
  *
  * Folder: servers
  */
-#include "servers/folder.h"
+#include "base/file.h"
 #include "servers/ports.h"
 
 #include <arpa/inet.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ static int make_place(void **state)
 static int remove_place(void **state)
 {
     (void)state;
-    return folder_delete(place);
+    return file_remove_tree(place, NULL);
 }
 
 static uint16_t get(struct ports *ports, const char *name)
