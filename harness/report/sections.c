@@ -13,10 +13,8 @@
 #include <string.h>
 
 static const char *const mark_class[MARKS] = {
-    [MARK_AGREE] = "valid",
-    [MARK_ANOMALIES] = "invalid",
-    [MARK_UNKNOWN] = "unknown",
-    [MARK_BROKEN] = "invalid",
+    [MARK_AGREE] = "valid",     [MARK_NOT_EXERCISED] = "unknown", [MARK_ANOMALIES] = "invalid",
+    [MARK_UNKNOWN] = "unknown", [MARK_BROKEN] = "invalid",
 };
 
 static void schedule_words(struct buf *out, const char *schedule)
@@ -50,7 +48,8 @@ static void approach_cell(struct buf *out, const char *approach)
 static void answer_of(struct buf *out, const struct report *r, const char *approach)
 {
     static const char *const words[MARKS] = {
-        [MARK_AGREE] = "kept every promise, and the stores agree in the end",
+        [MARK_AGREE] = "kept every promise that is judged, and the stores agree in the end",
+        [MARK_NOT_EXERCISED] = "was not put to the test",
         [MARK_ANOMALIES] = "left anomalies that do not go away",
         [MARK_UNKNOWN] = "cannot be told",
         [MARK_BROKEN] = "broke a promise",
@@ -228,6 +227,26 @@ static void matrix_cell(struct buf *out, const json_t *run, const struct checker
     buf_append_str(out, "</td>");
 }
 
+/* What approaches promise and no checker looks at yet: nobody shall take it for kept. */
+static void not_judged(struct buf *out, const struct report *r, const char *approach)
+{
+    const json_t *run = NULL;
+    const char *name, *before = ": ";
+    json_t *verdict;
+
+    for (unsigned s = 0; s < r->schedules.n && !run; s++)
+        run = report_run(r, approach, r->schedules.name[s]);
+    buf_printf(out, "<dt>%s</dt><dd>promised, and not judged yet", approach);
+    json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
+        if (!result_verdict_is(run, name, VERDICT_NOT_JUDGED) ||
+            !json_is_true(json_object_get(verdict, "promised")))
+            continue;
+        buf_printf(out, "%s%s", before, name);
+        before = ", ";
+    }
+    buf_append_str(out, strcmp(before, ", ") == 0 ? "</dd>" : ": nothing</dd>");
+}
+
 static void matrix_row(struct buf *out, const json_t *run)
 {
     buf_append_str(out, "<tr><th scope=\"row\"><span class=\"approach ");
@@ -262,5 +281,7 @@ void section_matrix(struct buf *out, const struct report *r)
     buf_append_str(out, "</tbody></table></div><dl class=\"setup\">");
     for (unsigned c = 0; c < CHECKERS; c++)
         buf_printf(out, "<dt>%s</dt><dd>%s</dd>", checker_table[c].name, checker_table[c].means);
+    for (unsigned a = 0; a < r->approaches.n; a++)
+        not_judged(out, r, r->approaches.name[a]);
     buf_append_str(out, "</dl></section>\n");
 }

@@ -9,8 +9,10 @@ const char *story_headline(const struct cell *cell)
     switch (cell->mark) {
     case MARK_AGREE:
         return result_verdict_is(cell->worst, "convergence", VERDICT_VALID)
-                   ? "Kept every promise; the stores agree"
-                   : "Kept every promise";
+                   ? "Kept every judged promise; the stores agree"
+                   : "Kept every judged promise";
+    case MARK_NOT_EXERCISED:
+        return "Not exercised";
     case MARK_BROKEN:
         return "Broke a promise";
     case MARK_UNKNOWN:
@@ -86,7 +88,15 @@ static void words(struct buf *out, const struct cell_phrase *phrase)
         break;
     case FACT_UNANSWERED:
         counts(out, &phrase->count);
-        buf_printf(out, " answer%s never came", plural(phrase));
+        buf_printf(out, " write%s left unknown to the client", plural(phrase));
+        break;
+    case FACT_SKIPPED:
+        buf_append_str(out, "no such fault here: ");
+        html_text(out, phrase->why);
+        break;
+    case FACT_GATHERED:
+        buf_printf(out, "caught %.0f of %.0f at the crash point", phrase->count.low,
+                   phrase->of.low);
         break;
     case FACT_LAG:
         buf_append_str(out, "a sink fell ");

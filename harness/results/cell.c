@@ -23,14 +23,29 @@ static enum cell_mark mark_of_verdict(const json_t *run, const char *name)
     return MARK_AGREE;
 }
 
+/* A fault that did not happen, or that caught fewer transactions than it was to, proves little. */
+static bool is_weak(const json_t *fault)
+{
+    double gather, gathered;
+
+    if (*result_text(fault, "skipped"))
+        return true;
+    if (!result_number(fault, "gather", &gather))
+        return false;
+    return !result_number(fault, "gathered", &gathered) || gathered < gather;
+}
+
 enum cell_mark cell_mark_of(const json_t *run)
 {
     enum cell_mark worst = MARK_AGREE;
     const char *name;
-    json_t *verdict;
+    json_t *verdict, *fault;
+    size_t i;
 
     if (!json_is_true(json_object_get(run, "finished")))
         return MARK_UNKNOWN;
+    json_array_foreach (json_object_get(run, "faults"), i, fault)
+        worst = is_weak(fault) ? MARK_NOT_EXERCISED : worst;
     if (json_array_size(json_object_get(run, "ended")) > 0)
         worst = MARK_UNKNOWN;
     json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
@@ -134,6 +149,29 @@ static bool had_faults(const json_t *runs)
     return false;
 }
 
+/* The first fault that was too weak to prove anything. */
+static void tell_weakness(struct cell *cell, const json_t *run)
+{
+    json_t *fault;
+    size_t i;
+
+    json_array_foreach (json_object_get(run, "faults"), i, fault) {
+        struct cell_phrase phrase = {.fact = FACT_GATHERED};
+
+        if (!is_weak(fault))
+            continue;
+        phrase.why = result_text(fault, "skipped");
+        if (*phrase.why)
+            phrase.fact = FACT_SKIPPED;
+        if (result_number(fault, "gathered", &phrase.count.low))
+            phrase.count = (struct cell_range){1, phrase.count.low, phrase.count.low};
+        if (result_number(fault, "gather", &phrase.of.low))
+            phrase.of = (struct cell_range){1, phrase.of.low, phrase.of.low};
+        tell(cell, phrase);
+        return;
+    }
+}
+
 static void tell_availability(struct cell *cell, const json_t *runs)
 {
     struct cell_range in_doubt = range_of(runs, "blocked.in_doubt.keys");
@@ -218,6 +256,7 @@ void cell_fill(const json_t *results, const char *approach, const char *schedule
         (void)json_array_append(runs, run);
     }
     tell_verdicts(ret_cell, runs);
+    tell_weakness(ret_cell, ret_cell->worst);
     tell_availability(ret_cell, runs);
     tell_counts(ret_cell, runs);
     ret_cell->p50_ms = range_of(runs, "latency_ms.ack.p50");

@@ -15,8 +15,9 @@
 #include <stdbool.h>
 
 enum cell_mark {
-    MARK_AGREE,     /* every verdict that was judged is valid */
-    MARK_ANOMALIES, /* something invalid that was not promised either */
+    MARK_AGREE,         /* every verdict that was judged is valid */
+    MARK_NOT_EXERCISED, /* the same, but a fault was skipped or did not gather what it was to */
+    MARK_ANOMALIES,     /* something invalid that was not promised either */
     MARK_UNKNOWN, /* a promised verdict could not be given, a run did not finish or was not clean */
     MARK_BROKEN,  /* a promise was broken */
     MARKS
@@ -36,6 +37,8 @@ enum cell_fact {
     FACT_STUCK,      /* count: keys blocked otherwise; seconds: the longest */
     FACT_GAP,        /* seconds: without an acknowledged write */
     FACT_THROUGHOUT, /* there were faults, and no such gap */
+    FACT_SKIPPED,    /* a fault did not happen: why */
+    FACT_GATHERED,   /* count: transactions caught at the crash point; of: that were to be */
     FACT_REFUSED,    /* count: writes that failed; of: writes */
     FACT_UNANSWERED, /* count: writes that stayed unknown to the client */
     FACT_LAG,        /* count: records that a store was behind the log */
@@ -51,6 +54,7 @@ struct cell_phrase {
     bool promised;                 /* it broke a promise */
     bool alone;                    /* FACT_IN_DOUBT: no other key was blocked */
     bool caught_up;                /* FACT_LAG: the stores came to rest, and agree */
+    const char *why;               /* FACT_SKIPPED */
 };
 
 #define CELL_PHRASES_MAX (CHECKERS + FACTS)

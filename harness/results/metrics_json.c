@@ -111,6 +111,7 @@ static json_t *fault_to_json(const struct run_data *run, const struct run_fault 
     (void)json_object_set_new(json, "end_s", time_or_null(run, fault->end_us));
     (void)json_object_set_new(json, "skipped", json_string(fault->skipped));
     (void)json_object_set_new(json, "point", json_string(fault->point));
+    (void)json_object_set_new(json, "gather", point ? counted(fault->gather) : json_null());
     (void)json_object_set_new(json, "gathered", point ? counted(fault->gathered) : json_null());
     (void)json_object_set(json, "exposure", fault->exposure ? fault->exposure : json_null());
     return json;

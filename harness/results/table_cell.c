@@ -29,6 +29,8 @@ static void say_mark(struct table_cell *out, const struct cell *cell)
         say(out, TONE_UNKNOWN, "? %s ended by itself", cell->ended);
     else if (cell->mark == MARK_UNKNOWN)
         say(out, TONE_UNKNOWN, "? did not come to rest");
+    else if (cell->mark == MARK_NOT_EXERCISED)
+        say(out, TONE_UNKNOWN, "not exercised");
     else if (cell->mark == MARK_AGREE && cell->n_promises > 0)
         say(out, TONE_GOOD, "✓ kept %u promise%s", cell->n_promises,
             cell->n_promises > 1 ? "s" : "");
@@ -62,6 +64,12 @@ static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
         break;
     case FACT_UNANSWERED:
         say(out, TONE_PLAIN, "%s unknown", count);
+        break;
+    case FACT_SKIPPED:
+        say(out, TONE_UNKNOWN, "no such fault here");
+        break;
+    case FACT_GATHERED:
+        say(out, TONE_UNKNOWN, "caught %.0f of %.0f", phrase->count.low, phrase->of.low);
         break;
     case FACT_LAG:
         say(out, TONE_PLAIN, "sink lag %s records", count);
