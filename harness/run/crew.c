@@ -231,7 +231,7 @@ int crew_check_load(struct crew *crew, struct errctx *err)
 
     if (crew->load_finished)
         return 0;
-    roles_why(&crew->roles, "load", why, sizeof why);
+    roles_why(crew->roles.keeper, "load", why, sizeof why);
     return err_set(err, EIO, ERR_FATAL, "the load broke off: %s", why);
 }
 

@@ -109,14 +109,14 @@ int roles_restarted(struct roles *roles, const char *name, struct errctx *err)
     return connect_control(roles, role, err);
 }
 
-void roles_why(struct roles *roles, const char *name, char *ret_why, size_t size)
+void roles_why(struct keeper *keeper, const char *name, char *ret_why, size_t size)
 {
     json_t *list;
     const json_t *p;
     size_t i;
 
     (void)snprintf(ret_why, size, "nobody knows why");
-    if (keeper_list(roles->keeper, &list, NULL))
+    if (keeper_list(keeper, &list, NULL))
         return;
     json_array_foreach (list, i, p) {
         const char *why = json_string_value(json_object_get(p, "why"));

@@ -61,8 +61,8 @@ void roles_exited(struct roles *roles, const char *name);
 __attribute__((warn_unused_result)) int roles_restarted(struct roles *roles, const char *name,
                                                         struct errctx *err);
 
-/* Why `name` ended unasked, in the keeper's words: "killed by signal 11" … */
-void roles_why(struct roles *roles, const char *name, char *ret_why, size_t size);
+/* Why a role or server ended unasked, in the keeper's words: "killed by signal 11" … */
+void roles_why(struct keeper *keeper, const char *name, char *ret_why, size_t size);
 
 /* End every running role of this kind in an orderly way (SIGTERM). */
 __attribute__((warn_unused_result)) int roles_stop(struct roles *roles, enum role_kind kind,

@@ -6,8 +6,8 @@
 #include "base/mem.h"
 #include "harness/run/await.h"
 #include "harness/run/files.h"
+#include "harness/run/roles.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -106,6 +106,15 @@ static int find_keeper(struct session *session, struct errctx *err)
     return rc ? rc : take_turn(session, err);
 }
 
+/* A server that was ready a moment ago, and is not among those that run. */
+static int complain_gone(struct session *session, const char *name, struct errctx *err)
+{
+    char why[sizeof err->message / 2];
+
+    roles_why(session->keeper, name, why, sizeof why);
+    return err_set(err, ENOENT, ERR_FATAL, "%s did not stay up: %s", name, why);
+}
+
 /* Of what the keeper has up, the stores of this experiment. */
 static int take_servers(struct session *session, struct errctx *err)
 {
@@ -119,9 +128,13 @@ static int take_servers(struct session *session, struct errctx *err)
     for (unsigned i = 0; !rc && i < e->n_stores; i++) {
         const struct topology_store *store = topology_store(all, e->store[i]);
 
-        assert(store); /* keeper_servers_up() named it */
-        session->servers.store[session->servers.n_stores++] = *store;
+        if (store)
+            session->servers.store[session->servers.n_stores++] = *store;
+        else
+            rc = complain_gone(session, e->store[i], err);
     }
+    if (!rc && experiment_uses_log(e) && all->log.port == 0)
+        rc = complain_gone(session, "kafka", err);
     for (int kind = 0; !rc && experiment_uses_log(e) && kind < ROLE_KINDS; kind++)
         rc = keeper_log_address(session->keeper, (enum role_kind)kind, &session->log_of[kind], err);
     free(all);
