@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define QUICKSTART     "experiments/quickstart.yaml"
+#define EXIT_UNKNOWN   3
 #define EXIT_BY_SIGNAL 128
 
 struct running {
@@ -31,6 +32,8 @@ struct running {
     struct buf text;    /* the file as given */
     char out[PATH_MAX]; /* absolute: roles work in a folder of their own */
     int lock;           /* of `out` */
+    size_t n_finished;  /* runs that were carried out and judged */
+    struct errctx why;  /* the first one broke off; message "": none did */
 };
 
 /* --- before anything starts ------------------------------------------------------------------- */
@@ -103,6 +106,7 @@ static int run_one(struct running *r, size_t i, struct errctx *err)
     rc = summarise(folder, result, sizeof result, err);
     if (rc)
         return rc;
+    r->n_finished++;
     phases_add(&session->phases, "judging", clock_now_us() - began_us);
     progress_end(&session->progress, result);
     return 0;
@@ -127,12 +131,30 @@ static int begin_out(struct running *r, struct errctx *err)
     return rc;
 }
 
+/* A run that broke off is one that did not finish; others follow if the environment still works. */
+static int go_on(struct running *r, int rc, struct errctx *err)
+{
+    struct session *session = &r->session;
+    char text[sizeof err->message + 16];
+
+    if (session->signal || session->keeper_lost)
+        return rc;
+    if (!r->why.message[0])
+        r->why = *err;
+    (void)snprintf(text, sizeof text, "broke off: %s", err->message);
+    progress_end(&session->progress, text);
+    return session_recover(session, err);
+}
+
 static int run_all(struct running *r, struct errctx *err)
 {
     int rc = begin_out(r, err);
 
-    for (size_t i = 0; !rc && i < r->runs.n; i++)
+    for (size_t i = 0; !rc && i < r->runs.n; i++) {
         rc = run_one(r, i, err);
+        if (rc)
+            rc = go_on(r, rc, err);
+    }
     return rc;
 }
 
@@ -150,7 +172,8 @@ static void show(const struct running *r, const json_t *results, bool as_json)
         results_print_json(stdout, r->out, results);
 }
 
-static int conclude(struct running *r, bool as_json, struct errctx *err)
+/* `complete`: all runs were tried. */
+static int conclude(struct running *r, bool complete, bool as_json, struct errctx *err)
 {
     int64_t began_us = clock_now_us();
     json_t *results;
@@ -162,6 +185,8 @@ static int conclude(struct running *r, bool as_json, struct errctx *err)
     rc = report_write(r->out, err);
     phases_add(&r->session.phases, "report", clock_now_us() - began_us);
     status = results_exit_status(results);
+    if (status == 0 && !complete)
+        status = EXIT_UNKNOWN;
     if (!rc)
         show(r, results, as_json);
     json_decref(results);
@@ -185,10 +210,12 @@ static int carry_out(struct running *r, const struct cli_args *args, struct errc
     }
     if (rc && session->keeper_lost)
         (void)err_set(err, ECONNRESET, ERR_FATAL, "the keeper ended, and everything with it");
-    if (rc)
-        return cli_fail(err);
+    if (rc && r->n_finished > 0)
+        (void)cli_fail(err); /* and the results of what there is */
+    else if (rc || r->n_finished == 0)
+        return cli_fail(rc ? err : &r->why);
     phases_add(&session->phases, "stopping", clock_now_us() - began_us);
-    return conclude(r, cli_given(args, "json"), err);
+    return conclude(r, rc == 0, cli_given(args, "json"), err);
 }
 
 static int run_file(const char *path, const char *out, const struct cli_args *args)

@@ -117,7 +117,8 @@ static int make_topology(struct crew *crew, struct errctx *err)
     return rc;
 }
 
-static int make_folder(struct crew *crew, struct errctx *err)
+int crew_make_folder(const struct session *session, const struct experiment_run *run,
+                     const struct workload *workload, const char *folder, struct errctx *err)
 {
     static const char *const parts[] = {"control", "logs", "final"};
     char path[PATH_MAX + 32];
@@ -125,13 +126,13 @@ static int make_folder(struct crew *crew, struct errctx *err)
     int rc = 0;
 
     for (size_t i = 0; !rc && i < sizeof parts / sizeof *parts; i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", crew->folder, parts[i]);
+        (void)snprintf(path, sizeof path, "%s/%s", folder, parts[i]);
         rc = files_make_folder(path, err);
     }
     if (rc)
         return rc;
-    experiment_print_config(&text, crew->session->experiment, crew->run, crew->workload);
-    (void)snprintf(path, sizeof path, "%s/config.yaml", crew->folder);
+    experiment_print_config(&text, session->experiment, run, workload);
+    (void)snprintf(path, sizeof path, "%s/config.yaml", folder);
     rc = file_write(path, &text, err);
     buf_done(&text);
     return rc;
@@ -203,7 +204,7 @@ int crew_start(struct crew *crew, struct session *session, const struct experime
     crew->roles.event = on_role_event;
     crew->roles.arg = crew;
     crew->topology = mem_alloc(sizeof *crew->topology);
-    rc = make_folder(crew, err);
+    rc = crew_make_folder(session, run, workload, folder, err);
     if (!rc)
         rc = make_topology(crew, err);
     if (!rc && crew->topology->topic[0])

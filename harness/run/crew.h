@@ -30,9 +30,15 @@ struct crew {
     char ended[140];    /* of the first role or server that ended by itself, how; "" */
 };
 
+/* Make `folder` with config.yaml, and empty folders for control sockets, logs and final states. */
+__attribute__((warn_unused_result)) int crew_make_folder(const struct session *session,
+                                                         const struct experiment_run *run,
+                                                         const struct workload *workload,
+                                                         const char *folder, struct errctx *err);
+
 /*
- * Make `folder` with config.yaml and topology.yaml, a topic where the approach has one, and start
- * everybody. Must not be moved afterwards; give it to crew_done() in any case.
+ * Make `folder`, if need be, with config.yaml and topology.yaml, a topic where the approach has
+ * one, and start everybody. Must not be moved afterwards; give it to crew_done() in any case.
  */
 __attribute__((warn_unused_result)) int crew_start(struct crew *crew, struct session *session,
                                                    const struct experiment_run *run,

@@ -262,7 +262,8 @@ static int collect(struct live *live, struct errctx *err)
 
 static int open_files(struct live *live, struct errctx *err)
 {
-    int rc = files_make_folder(live->folder, err);
+    int rc = crew_make_folder(live->session, live->run, &live->session->experiment->workload,
+                              live->folder, err);
 
     if (!rc)
         rc = lines_open(&live->phases, live->folder, "phases.ndjson", err);
@@ -275,6 +276,16 @@ static int open_files(struct live *live, struct errctx *err)
     return rc;
 }
 
+static json_t *last_word(int rc, const struct errctx *err)
+{
+    json_t *line =
+        json_pack("{s:s, s:I}", "t", rc ? "broken_off" : "end", "at", (json_int_t)clock_now_us());
+
+    if (rc)
+        json_object_set_new(line, "why", json_string(err->message));
+    return line;
+}
+
 /* Every file is closed; of several errors the first is told. */
 static int close_files(struct live *live, int rc, struct errctx *err)
 {
@@ -283,9 +294,8 @@ static int close_files(struct live *live, int rc, struct errctx *err)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         int close_rc;
 
-        if (!rc && files[i] == &live->phases) /* the last word: all else is on disk */
-            lines_write(files[i],
-                        json_pack("{s:s, s:I}", "t", "end", "at", (json_int_t)clock_now_us()));
+        if (files[i] == &live->phases && files[i]->file) /* the last word: all else is on disk */
+            lines_write(files[i], last_word(rc, err));
         close_rc = lines_close(files[i], rc ? NULL : err);
         rc = rc ? rc : close_rc;
     }
@@ -358,7 +368,7 @@ int live_run(struct session *session, const struct experiment_run *run, char *re
     rc = close_files(live, rc, err);
     (void)snprintf(ret_folder, PATH_MAX, "%s", live->folder);
     if (rc)
-        session->broken_off = live;
+        session_bury(session, live);
     else
         free(live);
     return rc;

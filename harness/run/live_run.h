@@ -18,9 +18,10 @@
 #include <limits.h>
 
 /*
- * After an error the session is to be closed; no other run can follow. -EINTR after SIGINT or
- * SIGTERM; other errors are the environment's (a server that does not start, a disk that is full).
- * An approach that broke its promises is no error. `ret_folder` has PATH_MAX bytes.
+ * After an error the run's folder is there as of a run that did not finish, and session_recover()
+ * comes before another run. -EINTR after SIGINT or SIGTERM; other errors are the environment's (a
+ * server that does not start, a disk that is full). An approach that broke its promises is no
+ * error. `ret_folder` has PATH_MAX bytes.
  */
 __attribute__((warn_unused_result)) int live_run(struct session *session,
                                                  const struct experiment_run *run, char *ret_folder,

@@ -200,6 +200,8 @@ void session_close(struct session *session)
         keeper_free(session->keeper);
     if (session->turn >= 0)
         (void)close(session->turn); /* nothing was written through it */
+    for (size_t i = 0; i < session->n_broken_off; i++)
+        free(session->broken_off[i]);
     free(session->broken_off);
     event_free(session->on_sigint);
     event_free(session->on_sigterm);
@@ -251,6 +253,47 @@ int session_reset(struct session *session, struct errctx *err)
     if (!rc && all.failed)
         rc = err_set(err, EIO, ERR_FATAL, "%s cannot be emptied: %s", all.failed, all.why);
     return rc;
+}
+
+/* --- after a run that broke off --------------------------------------------------------------- */
+
+void session_bury(struct session *session, void *broken_off)
+{
+    session->broken_off = mem_grow(session->broken_off, session->n_broken_off,
+                                   &session->broken_off_capacity, sizeof *session->broken_off);
+    session->broken_off[session->n_broken_off++] = broken_off;
+}
+
+static int let_go(struct session *session, const json_t *process, struct errctx *err)
+{
+    const char *name = json_string_value(json_object_get(process, "name"));
+    const char *kind = json_string_value(json_object_get(process, "kind"));
+    const char *state = json_string_value(json_object_get(process, "state"));
+
+    if (!name || !kind || !state)
+        return 0;
+    if (strcmp(kind, "role") == 0)
+        return keeper_signal(session->keeper, name, KEEPER_KILL, err); /* fine when none runs */
+    if (strcmp(state, "paused") == 0)
+        return keeper_signal(session->keeper, name, KEEPER_CONTINUE, err);
+    return 0;
+}
+
+int session_recover(struct session *session, struct errctx *err)
+{
+    const json_t *process;
+    json_t *list;
+    size_t i;
+    int rc = keeper_list(session->keeper, &list, err);
+
+    if (rc)
+        return rc;
+    json_array_foreach (list, i, process) {
+        if (!rc)
+            rc = let_go(session, process, err);
+    }
+    json_decref(list);
+    return rc ? rc : session_reset(session, err);
 }
 
 /* --- what is kept ----------------------------------------------------------------------------- */

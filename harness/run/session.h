@@ -44,8 +44,9 @@ struct session {
     struct store *store[STORES_MAX]; /* in the order of `servers` */
     struct log_admin *log;           /* NULL when no approach uses it */
 
-    /* Of a run that broke off: the keeper's last answers go there. Freed behind the keeper. */
-    void *broken_off;
+    /* Runs that broke off: the keeper's last answers go there. Freed behind the keeper. */
+    size_t n_broken_off, broken_off_capacity;
+    void **broken_off;
 
     bool warmed[EXPERIMENT_APPROACHES_MAX]; /* no more once the broker it uses has ended */
     struct progress progress;
@@ -66,6 +67,16 @@ void session_close(struct session *session);
 /* Copy what the servers have said so far into FOLDER/logs. */
 __attribute__((warn_unused_result)) int session_keep_logs(struct session *session,
                                                           const char *folder, struct errctx *err);
+
+/* Take over the memory of a run that broke off, with whatever was still under way in it. */
+void session_bury(struct session *session, void *broken_off);
+
+/*
+ * After a run that broke off: kill its roles, let go what it had paused, and reset. An error says
+ * that no other run can follow.
+ */
+__attribute__((warn_unused_result)) int session_recover(struct session *session,
+                                                        struct errctx *err);
 
 /* Every server up, also those that a fault left dead, and every store empty. */
 __attribute__((warn_unused_result)) int session_reset(struct session *session, struct errctx *err);

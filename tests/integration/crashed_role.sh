@@ -1,5 +1,5 @@
 #!/bin/bash
-# A role that crashes by itself is no fault of the schedule's: it is told with its reason, the run is
+# What nobody planned. A role that crashes by itself is no fault of the schedule's: it is told with its reason, the run is
 # not called clean, and it is never booked as a kill of ours - also while a crash point is armed.
 . "$(dirname "$0")/lib.sh"
 
@@ -21,7 +21,7 @@ role_once() {
     for _ in $(seq 300); do
         if grep -qs "$text" "$work"/out/runs/*/"$file"; then
             for pid in $(ours); do
-                tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -- "--name $role " && echo "$pid" && return
+                grep -qzsx -- "$role" "/proc/$pid/cmdline" && echo "$pid" && return
             done
         fi
         sleep 0.1
@@ -29,15 +29,22 @@ role_once() {
     die "no $role with $text in $file"
 }
 
-# crash SCHEDULE FILE TEXT: serve1 gets a SIGSEGV then; promises cannot be judged after that.
-crash() {
-    local status=0 run pid
-    "$syncbed" run "$work/crash.yaml" --out "$work/out" --only "log/$1" >"$work/said" 2>&1 &
+# strike STATUS SIGNAL ROLE FILE TEXT ARGUMENT …: a run in which ROLE gets SIGNAL then.
+strike() {
+    local want=$1 signal=$2 role=$3 file=$4 text=$5 status=0 run pid
+    shift 5
+    rm -rf "$work/out"
+    "$syncbed" run "$work/crash.yaml" --out "$work/out" "$@" >"$work/said" 2>&1 &
     run=$!
-    pid=$(role_once serve1 "$2" "$3")
-    kill -SEGV "$pid"
+    pid=$(role_once "$role" "$file" "$text")
+    kill "-$signal" "$pid"
     wait "$run" || status=$?
-    [ "$status" -eq 3 ] || die "$1: status $status, not 3: $(tail -20 "$work/said")"
+    [ "$status" -eq "$want" ] || die "$*: status $status, not $want: $(tail -20 "$work/said")"
+}
+
+# crash SCHEDULE FILE TEXT: promises cannot be judged after that.
+crash() {
+    strike 3 SEGV serve1 "$2" "$3" --only "log/$1"
     expect_result "$work/out/results.json" "[e['role'] for e in run['log/$1']['ended']] == ['serve1']"
     expect_result "$work/out/results.json" "run['log/$1']['ended'][0]['why'].startswith('serve1 ended ')"
     expect_result "$work/out/results.json" "not any(v['promised'] and v['verdict'] == 'valid' for v in run['log/$1']['verdicts'].values())"
@@ -49,4 +56,15 @@ crash armed faults.ndjson '"t":"armed"'
 grep -q '"t":"begin"' "$work"/out/runs/*/faults.ndjson && die "its crash was booked as our kill"
 grep -q '"t":"skipped".*"why":"it had ended by itself"' "$work"/out/runs/*/faults.ndjson ||
     die "the fault was not skipped"
+
+# A run whose load dies is broken off: it is told as not finished, and the others are carried out.
+strike 3 KILL load samples.ndjson '"t":"door"' --only log/none --repeat 2
+expect_result "$work/out/results.json" 'sorted(x["finished"] for x in r["runs"]) == [False, True]'
+grep -q 'broke off: the load broke off' "$work/said" || die "does not say why the run broke off"
+grep -q '"t":"broken_off"' "$work"/out/runs/*/phases.ndjson || die "does not note why it broke off"
+[ -s "$work/out/report.html" ] || die "no report of what there is"
+
+# With nothing to judge there is no result.
+strike 2 KILL load samples.ndjson '"t":"door"' --only log/none
+[ ! -e "$work/out/results.json" ] || die "a result of nothing"
 expect_nothing_left "after the crashes"
