@@ -38,7 +38,8 @@ int ndjson_complain(const struct ndjson *in, struct errctx *err, const char *fmt
     return err_set(err, EBADMSG, ERR_ABORT, "%s:%u: %s", in->path, in->line, message);
 }
 
-int ndjson_next(struct ndjson *in, json_t **ret_object, struct errctx *err)
+/* 1 with the next line as an object; 0 at the end of the file. */
+static int next_object(struct ndjson *in, json_t **ret_object, struct errctx *err)
 {
     json_error_t why;
     json_t *object;
@@ -62,6 +63,43 @@ int ndjson_next(struct ndjson *in, json_t **ret_object, struct errctx *err)
     }
     *ret_object = object;
     return 1;
+}
+
+static bool is_closing(const json_t *object)
+{
+    const char *type = json_string_value(json_object_get(object, "t"));
+
+    return type && strcmp(type, "end") == 0 && json_is_integer(json_object_get(object, "lines"));
+}
+
+static int take_closing(struct ndjson *in, const json_t *closing, struct errctx *err)
+{
+    json_int_t lines = json_integer_value(json_object_get(closing, "lines"));
+
+    if (lines != (json_int_t)in->line - 1)
+        return ndjson_complain(in, err, "the file is cut: %u lines of %lld are here", in->line - 1,
+                               (long long)lines);
+    in->ended = true;
+    return 0;
+}
+
+int ndjson_next(struct ndjson *in, json_t **ret_object, struct errctx *err)
+{
+    json_t *object;
+    int r = next_object(in, &object, err);
+
+    if (r <= 0)
+        return r;
+    if (!in->ended && !is_closing(object)) {
+        *ret_object = object;
+        return 1;
+    }
+    if (in->ended)
+        r = ndjson_complain(in, err, "there is more behind the closing line");
+    else
+        r = take_closing(in, object, err);
+    json_decref(object);
+    return r < 0 ? r : ndjson_next(in, ret_object, err); /* once: nothing may follow */
 }
 
 int ndjson_text(const struct ndjson *in, const json_t *object, const char *field,

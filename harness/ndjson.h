@@ -16,6 +16,7 @@ struct ndjson {
     FILE *file;
     const char *path; /* the caller's */
     unsigned line;    /* the one last read, from 1 */
+    bool ended;       /* the closing line was read */
     char *text;
     size_t capacity;
 };
@@ -27,7 +28,8 @@ void ndjson_close(struct ndjson *in);
 
 /*
  * The next object, the caller's to json_decref(): 1; at the end of the file 0; -EBADMSG for a line
- * that is no JSON object, or has no newline (the file was cut).
+ * that is no JSON object, or has no newline (the file was cut). A closing line {"t":"end",
+ * "lines":N} is not returned: it has to stand last, behind N others, and sets in->ended.
  */
 __attribute__((warn_unused_result)) int ndjson_next(struct ndjson *in, json_t **ret_object,
                                                     struct errctx *err);

@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_PAUSE_US (20 * US_PER_MS) /* between two questions to a broker that does not answer */
+
 void crew_door(unsigned i, char ret_name[ROLE_NAME_SIZE])
 {
     (void)snprintf(ret_name, ROLE_NAME_SIZE, "serve%u", i + 1);
@@ -276,6 +278,32 @@ static int put_data_away(struct crew *crew, struct errctx *err)
     return rc;
 }
 
+int crew_log_ends(struct crew *crew, struct position *ret_ends, struct errctx *err)
+{
+    int64_t until_us = clock_now_us() + SESSION_LOG_TIMEOUT_MS * US_PER_MS;
+
+    for (;;) {
+        int rc = log_admin_ends(crew->session->log, crew->topology->topic, CREW_PARTITIONS,
+                                CREW_LOG_TIMEOUT_MS, ret_ends, err);
+
+        if ((rc != -ETIMEDOUT && rc != -EIO) || clock_now_us() > until_us)
+            return rc;
+        rc = loop_for(crew->session->base, LOG_PAUSE_US);
+        if (rc)
+            return err_set(err, -rc, ERR_ABORT, "interrupted");
+    }
+}
+
+static int delete_topic(struct crew *crew, struct errctx *err)
+{
+    struct position ends;
+    int rc = crew_log_ends(crew, &ends, err); /* it answers, so that deleting does not take long */
+
+    if (rc)
+        return rc;
+    return log_admin_delete(crew->session->log, crew->topology->topic, SESSION_LOG_TIMEOUT_MS, err);
+}
+
 int crew_stop(struct crew *crew, struct errctx *err)
 {
     int rc = roles_stop(&crew->roles, ROLE_LOAD, err);
@@ -285,8 +313,7 @@ int crew_stop(struct crew *crew, struct errctx *err)
     if (!rc)
         rc = roles_stop(&crew->roles, ROLE_SINK, err);
     if (!rc && crew->topology->topic[0])
-        rc = log_admin_delete(crew->session->log, crew->topology->topic, SESSION_LOG_TIMEOUT_MS,
-                              err);
+        rc = delete_topic(crew, err);
     if (!rc)
         rc = put_data_away(crew, err);
     if (!rc && crew->session->keep)

@@ -17,7 +17,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CREW_PARTITIONS 4 /* of the topic: DESIGN.md §8 */
+#define CREW_PARTITIONS     4   /* of the topic: DESIGN.md §8 */
+#define CREW_LOG_TIMEOUT_MS 500 /* log_admin blocks: short, so that Ctrl-C is heard */
 
 struct crew {
     struct session *session;
@@ -57,6 +58,10 @@ __attribute__((warn_unused_result)) int crew_check_load(struct crew *crew, struc
  * ended by itself.
  */
 bool crew_exited(struct crew *crew, const char *name, const struct keeper_end *end);
+
+/* Where the topic ends; waits for a broker that is gone, and hears an interruption meanwhile. */
+__attribute__((warn_unused_result)) int crew_log_ends(struct crew *crew, struct position *ret_ends,
+                                                      struct errctx *err);
 
 /* End everybody, and delete the topic and the front doors' data. */
 __attribute__((warn_unused_result)) int crew_stop(struct crew *crew, struct errctx *err);

@@ -71,7 +71,7 @@ static void on_record(void *arg, unsigned partition, int64_t offset,
     lines_write(evidence, line);
 }
 
-static int tell_log(struct lines *evidence, const struct crew *crew, struct errctx *err)
+static int tell_log(struct lines *evidence, struct crew *crew, struct errctx *err)
 {
     struct log_admin *log = crew->session->log;
     const char *topic = crew->topology->topic;
@@ -80,7 +80,7 @@ static int tell_log(struct lines *evidence, const struct crew *crew, struct errc
 
     if (!topic[0])
         return 0;
-    rc = log_admin_ends(log, topic, CREW_PARTITIONS, SESSION_LOG_TIMEOUT_MS, &ends, err);
+    rc = crew_log_ends(crew, &ends, err);
     if (rc)
         return rc;
     for (unsigned i = 0; i < ends.n; i++)

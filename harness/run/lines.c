@@ -25,7 +25,13 @@ void lines_write(struct lines *lines, json_t *object)
         if (!lines->error)
             lines->error = errno ? errno : EIO;
     }
+    lines->n++;
     json_decref(object);
+}
+
+void lines_end(struct lines *lines)
+{
+    lines_write(lines, json_pack("{s:s, s:I}", "t", "end", "lines", (json_int_t)lines->n));
 }
 
 int lines_close(struct lines *lines, struct errctx *err)

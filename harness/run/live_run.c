@@ -296,6 +296,8 @@ static int close_files(struct live *live, int rc, struct errctx *err)
 
         if (files[i] == &live->phases && files[i]->file) /* the last word: all else is on disk */
             lines_write(files[i], last_word(rc, err));
+        else if (!rc)
+            lines_end(files[i]);
         close_rc = lines_close(files[i], rc ? NULL : err);
         rc = rc ? rc : close_rc;
     }

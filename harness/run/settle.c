@@ -13,9 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define POLL_US        (20 * US_PER_MS)
-#define LOG_TIMEOUT_MS 1000           /* log_admin blocks: short, so that Ctrl-C is heard */
-#define LOOK_US        (1 * US_PER_S) /* of the first look, which nothing depends on */
+#define POLL_US (20 * US_PER_MS)
+#define LOOK_US (1 * US_PER_S) /* of the first look, which nothing depends on */
 
 void settling_init(struct settling *s, struct crew *crew, int64_t timeout_us)
 {
@@ -234,7 +233,7 @@ static int sinks_past(struct settling *s, struct errctx *err)
 static int mark(struct settling *s, struct errctx *err)
 {
     int rc = log_admin_mark(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
-                            "settle", LOG_TIMEOUT_MS, &s->past, err);
+                            "settle", CREW_LOG_TIMEOUT_MS, &s->past, err);
 
     return rc ? err_prefix(err, -EAGAIN, "no marker in the log") : 0;
 }
@@ -248,7 +247,7 @@ static int ends(struct settling *s, struct position *ret_ends, struct errctx *er
     if (!s->crew->topology->topic[0])
         return 0;
     rc = log_admin_ends(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
-                        LOG_TIMEOUT_MS, ret_ends, err);
+                        CREW_LOG_TIMEOUT_MS, ret_ends, err);
     return rc ? err_prefix(err, -EAGAIN, "the log's end") : 0;
 }
 

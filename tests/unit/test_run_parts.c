@@ -4,6 +4,7 @@
  */
 #include "base/buf.h"
 #include "base/file.h"
+#include "harness/ndjson.h"
 #include "harness/run/exposure.h"
 #include "harness/run/files.h"
 #include "harness/run/lines.h"
@@ -254,6 +255,51 @@ static void a_full_disk_is_told_at_the_end(void **state)
     assert_non_null(strstr(err.message, "full"));
 }
 
+static void a_file_of_lines_says_how_many_there_were(void **state)
+{
+    struct lines lines;
+    struct ndjson in;
+    struct errctx err;
+    json_t *object;
+
+    (void)state;
+    assert_int_equal(lines_open(&lines, root, "faults.ndjson", &err), 0);
+    lines_write(&lines, json_pack("{s:s, s:i}", "t", "end", "fault", 0));
+    lines_end(&lines);
+    assert_int_equal(lines_close(&lines, &err), 0);
+    assert_int_equal(ndjson_open(&in, below("faults.ndjson"), &err), 0);
+    assert_int_equal(ndjson_next(&in, &object, &err), 1);
+    json_decref(object);
+    assert_false(in.ended);
+    assert_int_equal(ndjson_next(&in, &object, &err), 0);
+    assert_true(in.ended);
+    ndjson_close(&in);
+}
+
+static void expect_refused(const char *text, const char *why)
+{
+    struct ndjson in;
+    struct errctx err;
+    json_t *object;
+    int rc;
+
+    put("lines.ndjson", text);
+    assert_int_equal(ndjson_open(&in, below("lines.ndjson"), &err), 0);
+    while ((rc = ndjson_next(&in, &object, &err)) > 0)
+        json_decref(object);
+    assert_int_equal(rc, -EBADMSG);
+    assert_non_null(strstr(err.message, why));
+    ndjson_close(&in);
+}
+
+static void lines_that_are_missing_or_too_many_are_noticed(void **state)
+{
+    (void)state;
+    expect_refused("{\"a\":1}\n{\"t\":\"end\",\"lines\":2}\n", ":2: the file is cut: 1 lines of 2");
+    expect_refused("{\"t\":\"end\",\"lines\":0}\n{\"a\":1}\n", ":2: there is more behind");
+    expect_refused("{\"t\":\"end\",\"lines\":0}\n{\"t\":\"end\",\"lines\":1}\n", "more behind");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +315,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(links_are_not_followed, make_root, remove_root),
         cmocka_unit_test_setup_teardown(folders_are_copied_without_folders, make_root, remove_root),
         cmocka_unit_test(a_full_disk_is_told_at_the_end),
+        cmocka_unit_test_setup_teardown(a_file_of_lines_says_how_many_there_were, make_root,
+                                        remove_root),
+        cmocka_unit_test_setup_teardown(lines_that_are_missing_or_too_many_are_noticed, make_root,
+                                        remove_root),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
