@@ -45,9 +45,9 @@ static void on_event(void *arg, json_t *event)
     const char *name = json_string_value(json_object_get(event, "name"));
 
     const char *why = json_string_value(json_object_get(event, "why"));
-    const struct keeper_end end = {
-        .why = why ? why : "its last words are no text",
-        .signal = (int)json_integer_value(json_object_get(event, "signal"))};
+    const struct keeper_end end = {.why = why ? why : "its last words are no text",
+                                   .signal =
+                                       (int)json_integer_value(json_object_get(event, "signal"))};
 
     if (keeper->event && what && name)
         keeper->event(keeper->arg, what, name, strcmp(what, "exited") == 0 ? &end : NULL);

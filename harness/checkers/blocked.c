@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define HELD_TOLERANCE_US 100000 /* a sample is that old at most (harness/run/sampler.c) */
+
 struct span {
     uint32_t key;
     int64_t from_us, to_us;
@@ -25,8 +27,8 @@ struct spans {
 
 /* The waiting of one key since its last ok. */
 struct gap {
-    int64_t from_us, to_us; /* first and last moment of waiting */
-    int64_t waited_us;      /* sum; 0: none yet */
+    int64_t waited_us; /* sum; 0: none yet */
+    int64_t held_us;   /* of it while the key was held by a transaction in doubt */
 };
 
 struct sweep {
@@ -129,7 +131,8 @@ static void add_op(const struct run_data *run, size_t op, int64_t open_until_us,
 
 /* --- the sweep -------------------------------------------------------------------------------- */
 
-static bool was_held(const struct held_list *held, uint32_t key, const struct gap *gap)
+/* The first interval of `key`; held->n when there is none. */
+static size_t first_held(const struct held_list *held, uint32_t key)
 {
     size_t low = 0, high = held->n;
 
@@ -141,30 +144,33 @@ static bool was_held(const struct held_list *held, uint32_t key, const struct ga
         else
             high = middle;
     }
-    for (; low < held->n && held->item[low].key == key; low++) {
-        if (held->item[low].from_us < gap->to_us && held->item[low].to_us > gap->from_us)
-            return true;
-    }
-    return false;
+    return low;
 }
 
-static void close_gap(struct sweep *sweep)
+/* How much of this waiting fell into times in which the key was held by a transaction in doubt. */
+static int64_t held_within(const struct held_list *held, uint32_t key, int64_t from_us,
+                           int64_t to_us)
 {
-    struct gap gap = sweep->gap;
-    double waited_s = (double)gap.waited_us / (double)US_PER_S;
-    struct blocked *blocked;
-    bool *counted;
+    int64_t sum_us = 0;
 
-    sweep->gap = (struct gap){0};
-    if (gap.waited_us < BLOCKED_MIN_US)
-        return;
-    if (was_held(sweep->held, sweep->key, &gap)) {
-        blocked = &sweep->metrics->blocked_in_doubt;
-        counted = &sweep->counted_in_doubt;
-    } else {
-        blocked = &sweep->metrics->blocked_other;
-        counted = &sweep->counted_other;
+    for (size_t i = first_held(held, key); i < held->n && held->item[i].key == key; i++) {
+        int64_t begin_us = held->item[i].from_us - HELD_TOLERANCE_US;
+        int64_t end_us = held->item[i].to_us + HELD_TOLERANCE_US;
+
+        begin_us = begin_us > from_us ? begin_us : from_us;
+        end_us = end_us < to_us ? end_us : to_us;
+        if (begin_us >= end_us)
+            continue;
+        sum_us += end_us - begin_us;
+        from_us = end_us; /* the items are in the order of time: nothing counts twice */
     }
+    return sum_us;
+}
+
+static void count_blocked(struct blocked *blocked, int64_t waited_us, bool *counted)
+{
+    double waited_s = (double)waited_us / (double)US_PER_S;
+
     blocked->keys += !*counted;
     *counted = true;
     blocked->key_s += waited_s;
@@ -172,14 +178,36 @@ static void close_gap(struct sweep *sweep)
         blocked->longest_s = waited_s;
 }
 
-static void add_waiting(struct gap *gap, int64_t from_us, int64_t to_us)
+/*
+ * Waiting that counts is put down to the transaction in doubt as far as one held the key, and to
+ * somebody else for the rest. A rest that alone would not count goes with the larger part: it is
+ * the queue that takes its time behind it.
+ */
+static void close_gap(struct sweep *sweep)
+{
+    int64_t held_us = sweep->gap.held_us, other_us = sweep->gap.waited_us - held_us;
+    bool in_doubt = held_us >= BLOCKED_MIN_US, other = other_us >= BLOCKED_MIN_US;
+
+    sweep->gap = (struct gap){0};
+    if (held_us + other_us < BLOCKED_MIN_US)
+        return;
+    if (!in_doubt || !other) {
+        in_doubt = held_us >= other_us;
+        other = !in_doubt;
+        held_us = other_us = held_us + other_us;
+    }
+    if (in_doubt)
+        count_blocked(&sweep->metrics->blocked_in_doubt, held_us, &sweep->counted_in_doubt);
+    if (other)
+        count_blocked(&sweep->metrics->blocked_other, other_us, &sweep->counted_other);
+}
+
+static void add_waiting(struct sweep *sweep, int64_t from_us, int64_t to_us)
 {
     if (from_us >= to_us)
         return;
-    if (gap->waited_us == 0)
-        gap->from_us = from_us;
-    gap->to_us = to_us;
-    gap->waited_us += to_us - from_us;
+    sweep->gap.waited_us += to_us - from_us;
+    sweep->gap.held_us += held_within(sweep->held, sweep->key, from_us, to_us);
 }
 
 /* The waits and oks of one key, each in the order of time; returns how many waits there were. */
@@ -196,11 +224,11 @@ static size_t sweep_key(struct sweep *sweep, const struct span *wait, size_t n_w
         int64_t from_us = wait[i].from_us > covered_us ? wait[i].from_us : covered_us;
 
         for (; n_oks > 0 && ok->key == key && ok->from_us <= wait[i].to_us; ok++, n_oks--) {
-            add_waiting(&sweep->gap, from_us, ok->from_us);
+            add_waiting(sweep, from_us, ok->from_us);
             close_gap(sweep);
             from_us = ok->from_us > from_us ? ok->from_us : from_us;
         }
-        add_waiting(&sweep->gap, from_us, wait[i].to_us);
+        add_waiting(sweep, from_us, wait[i].to_us);
         covered_us = wait[i].to_us > covered_us ? wait[i].to_us : covered_us;
     }
     close_gap(sweep);

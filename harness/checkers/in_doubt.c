@@ -20,7 +20,8 @@
  * by a sample; what blocks a key for BLOCKED_MIN_US is seen for longer than this (two samples
  * less).
  */
-#define HELD_MIN_US INT64_C(300000)
+#define HELD_MIN_US    INT64_C(300000)
+#define EPISODE_GAP_US 300000 /* three samples */
 
 /* --- samples and what is inferred ------------------------------------------------------------- */
 
@@ -125,14 +126,18 @@ static int by_op(const void *a, const void *b)
 {
     const struct seen *x = a, *y = b;
 
-    return (x->op > y->op) - (x->op < y->op);
+    if (x->op != y->op)
+        return x->op < y->op ? -1 : 1;
+    return (x->from_us > y->from_us) - (x->from_us < y->from_us);
 }
 
 static int by_key(const void *a, const void *b)
 {
     const struct held *x = a, *y = b;
 
-    return (x->key > y->key) - (x->key < y->key);
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return (x->from_us > y->from_us) - (x->from_us < y->from_us);
 }
 
 static size_t list_seen(const struct in_doubt_list *list, struct seen *seen)
@@ -151,19 +156,18 @@ static size_t list_seen(const struct in_doubt_list *list, struct seen *seen)
     return n;
 }
 
-/* One item an operation, from the first to the last moment. */
+/* One item an operation and episode: what is not seen for a while was over in between. */
 static size_t merge_seen(struct seen *seen, size_t n)
 {
     size_t out = 0;
 
     qsort(seen, n, sizeof *seen, by_op);
     for (size_t i = 0; i < n; i++) {
-        if (out == 0 || seen[out - 1].op != seen[i].op) {
+        if (out == 0 || seen[out - 1].op != seen[i].op ||
+            seen[i].from_us > seen[out - 1].to_us + EPISODE_GAP_US) {
             seen[out++] = seen[i];
             continue;
         }
-        if (seen[i].from_us < seen[out - 1].from_us)
-            seen[out - 1].from_us = seen[i].from_us;
         if (seen[i].to_us > seen[out - 1].to_us)
             seen[out - 1].to_us = seen[i].to_us;
     }

@@ -207,6 +207,41 @@ static void a_key_behind_a_transaction_in_doubt_is_blocked(void **state)
            m.blocked_in_doubt.key_s, m.blocked_in_doubt.longest_s, m.blocked_other.keys);
 }
 
+static void waiting_before_or_after_the_doubt_is_put_down_to_somebody_else(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 2300);
+    write_at("serve1", "c0-0", 0, 990, 1000, HISTORY_INFO);
+    write_at("serve2", "c1-1", 0, 1200, 2200, HISTORY_FAIL);
+    write_at("serve2", "c2-2", 0, 3000, 5000, HISTORY_FAIL);
+    in_doubt(1100, "pg1", "c0-0", 105);
+    in_doubt(2200, "pg1", "c0-0", 1205);
+    in_doubt(2300, "pg1", NULL, 0);
+    measure(&m);
+    EXPECT("in doubt: 1 key 1.0 s; other: 1 key 2.0 s",
+           "in doubt: %u key %.1f s; other: %u key %.1f s", m.blocked_in_doubt.keys,
+           m.blocked_in_doubt.key_s, m.blocked_other.keys, m.blocked_other.key_s);
+}
+
+static void two_episodes_of_doubt_do_not_cover_the_time_between(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    write_at("serve1", "c0-0", 0, 990, 1000, HISTORY_INFO);
+    write_at("serve2", "c1-1", 0, 2000, 3000, HISTORY_FAIL);
+    in_doubt(1100, "pg1", "c0-0", 105);
+    in_doubt(1500, "pg1", "c0-0", 505);
+    in_doubt(1600, "pg1", NULL, 0);
+    in_doubt(4000, "pg2", "c0-0", 100);
+    in_doubt(4500, "pg2", "c0-0", 600);
+    measure(&m);
+    EXPECT("in doubt: 0 keys; other: 1 key 1.0 s", "in doubt: %u keys; other: %u key %.1f s",
+           m.blocked_in_doubt.keys, m.blocked_other.keys, m.blocked_other.key_s);
+}
+
 /* Nobody can ask pg2, but a durable decision means that it had prepared. */
 static void what_a_dead_store_holds_is_inferred(void **state)
 {
@@ -425,6 +460,8 @@ int main(void)
         TEST(what_nobody_measured_is_not_zero),
         TEST(transactions_in_doubt_are_counted_once_over_stores),
         TEST(a_key_behind_a_transaction_in_doubt_is_blocked),
+        TEST(waiting_before_or_after_the_doubt_is_put_down_to_somebody_else),
+        TEST(two_episodes_of_doubt_do_not_cover_the_time_between),
         TEST(what_a_dead_store_holds_is_inferred),
         TEST(waiting_at_a_dead_door_is_no_blocking),
         TEST(attempts_between_two_oks_sum_up),
