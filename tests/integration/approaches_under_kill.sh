@@ -37,7 +37,7 @@ for approach in dual xa log; do
 done
 for faults in "$work"/out/runs/*/faults.ndjson; do
     begun=$(grep -c '"t":"begin"' "$faults" || true)
-    [ "$begun" -eq "$(grep -c '"t":"end"' "$faults" || true)" ] || die "$faults: a fault did not end"
+    [ "$begun" -eq "$(grep -c '"t":"end","fault"' "$faults" || true)" ] || die "$faults: a fault did not end"
     [ "$begun" -gt 0 ] || grep -q '"t":"skipped"' "$faults" || die "$faults: no fault at all"
 done
 
