@@ -1,10 +1,11 @@
 /*
  * ghosts: what was said to have failed is nowhere, and nothing is anywhere that nobody wrote.
  *
- * Journals tell of failed requests and of entries that nobody had asked for. Reads are compared
- * with everything that was ever written to that key at that store, by value; a read may only show
- * what had been sent before it returned (one clock for the whole machine). Keys with increments or
- * lists are left out there: their values are made by the store, not written.
+ * Journals tell of failed requests and of entries that nobody had asked for; a durable decision and
+ * a record in the log tell of what stores are bound to get. Reads are compared with everything that
+ * was ever written to that key at that store, by value; a read may only show what had been sent
+ * before it returned (one clock for the whole machine). Keys with increments or lists are left out
+ * there: their values are made by the store, not written.
  */
 #include "base/mem.h"
 #include "harness/checkers/checkers.h"
@@ -175,6 +176,20 @@ static void report_failed(const struct run_data *run, uint32_t op, struct verdic
                 run_key_name(run, state), journal_find(run, state, request));
 }
 
+/* It failed, and yet every store is bound to get it. */
+static void report_promised(const struct run_data *run, uint32_t op, struct verdict *ret)
+{
+    struct example *e = verdict_add(ret, run_key_of(run, run->micro[run->op[op].first].state));
+
+    if (!e)
+        return;
+    example_op(e, op);
+    example_say(e, "%s and %s, so it should be nowhere; yet %s.", phrase_write(run, op, e->key),
+                phrase_end(run, op),
+                run->op[op].decided ? "the decision to commit it is durable"
+                                    : "it stands in the log");
+}
+
 static void report_garbage(const struct run_data *run, size_t entry, struct verdict *ret)
 {
     const struct run_entry *found = &run->entry[entry];
@@ -202,6 +217,8 @@ void check_ghosts(const struct run_data *run, struct verdict *ret)
         ret->of++;
         if (run->op[i].applied)
             report_failed(run, (uint32_t)i, ret);
+        else if (run->op[i].decided || run->op[i].recorded)
+            report_promised(run, (uint32_t)i, ret);
     }
     for (size_t i = 0; i < run->n_entries; i++) {
         if (!run->entry[i].asked)

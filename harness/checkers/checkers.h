@@ -23,8 +23,8 @@ void check_durability(const struct run_data *run, struct verdict *ret);
 void check_atomicity(const struct run_data *run, struct verdict *ret);
 
 /*
- * A definitely failed request in a journal, or its value in a read; a value or entry that nobody
- * had asked for by then. of: definitely failed transactions.
+ * A definitely failed request in a journal, durably decided or in the log, or its value in a read;
+ * a value or entry that nobody had asked for by then. of: definitely failed transactions.
  */
 void check_ghosts(const struct run_data *run, struct verdict *ret);
 

@@ -201,6 +201,21 @@ static inline void built_apply(struct built *b, const struct built_op *op, unsig
     }
 }
 
+/* A durable commit decision of this operation; a record of it in the log. */
+static inline void built_decide(struct built *b, const struct built_op *op)
+{
+    buf_printf(&b->evidence,
+               "{\"t\":\"decision\",\"server\":\"%s\",\"gid\":\"sb1:%s:1:1:%s\",\"request\":"
+               "\"%s\"}\n",
+               op->server, op->server, op->request, op->request);
+}
+
+static inline void built_record(struct built *b, const struct built_op *op)
+{
+    buf_printf(&b->evidence, "{\"t\":\"record\",\"partition\":0,\"offset\":8,\"request\":\"%s\"}\n",
+               op->request);
+}
+
 /* --- files ------------------------------------------------------------------------------------ */
 
 static inline void built_write_file(const char *dir, const char *name, const char *text)

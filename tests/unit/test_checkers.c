@@ -138,15 +138,10 @@ static void all_or_none_is_atomic_however_it_ended(void **state)
     expect("atomicity", "valid, 0 of 4");
 }
 
-#define DECIDED(request)                                                                           \
-    "{\"t\":\"decision\",\"server\":\"serve1\",\"gid\":\"sb1:serve1:1:1:" request                  \
-    "\",\"request\":\"" request "\"}\n"
-
 static void what_was_decided_is_not_in_no_store(void **state)
 {
     (void)state;
-    (void)built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO);
-    buf_append_str(&b.evidence, DECIDED("c0-0"));
+    built_decide(&b, built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO));
     expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
                         "answer by 3.300 s: the decision to commit it is durable, but no store "
                         "ever got it.");
@@ -155,18 +150,18 @@ static void what_was_decided_is_not_in_no_store(void **state)
 static void what_stands_in_the_log_is_not_in_no_store(void **state)
 {
     (void)state;
-    (void)built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO);
-    buf_append_str(&b.evidence,
-                   "{\"t\":\"record\",\"partition\":0,\"offset\":8,\"request\":\"c0-0\"}\n");
+    built_record(&b, built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO));
     expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
                         "answer by 3.300 s: it stands in the log, but no store ever got it.");
 }
 
 static void what_was_decided_and_is_everywhere_is_atomic(void **state)
 {
+    struct built_op *op = built_write(&b, "c0-0", 0, 100, 105, HISTORY_INFO);
+
     (void)state;
-    built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_INFO), BUILT_ALL);
-    buf_append_str(&b.evidence, DECIDED("c0-0"));
+    built_apply(&b, op, BUILT_ALL);
+    built_decide(&b, op);
     expect("atomicity", "valid, 0 of 1");
 }
 
@@ -214,6 +209,35 @@ static void the_value_of_a_failed_write_in_a_read_is_a_ghost(void **state)
     (void)built_read(&b, "c1-1", 2, 0, "c0-0", 102, 103);
     expect("ghosts", "invalid, 1 of 1: The read c1-1 of user:0 at redis returned c0-0 at 0.103 s; "
                      "but c0-0 wrote user:0 at 0.100 s (serve1) and failed at 0.105 s (conflict).");
+}
+
+static void a_failed_write_that_was_decided_is_a_ghost(void **state)
+{
+    (void)state;
+    built_decide(&b, built_write(&b, "c0-0", 1, 100, 105, HISTORY_FAIL));
+    expect("ghosts", "invalid, 1 of 1: c0-0 wrote user:1 at 0.100 s (serve1) and failed at 0.105 s "
+                     "(conflict), so it should be nowhere; yet the decision to commit it is "
+                     "durable.");
+}
+
+static void a_failed_write_in_the_log_is_a_ghost_before_anything_settled(void **state)
+{
+    (void)state;
+    b.settled = false;
+    built_record(&b, built_write(&b, "c0-0", 1, 100, 105, HISTORY_FAIL));
+    expect("ghosts", "invalid, 1 of 1: c0-0 wrote user:1 at 0.100 s (serve1) and failed at 0.105 s "
+                     "(conflict), so it should be nowhere; yet it stands in the log.");
+}
+
+static void a_decision_of_somebody_else_makes_no_ghost(void **state)
+{
+    struct built_op *other = built_write(&b, "c0-0", 1, 100, 105, HISTORY_INFO);
+
+    (void)state;
+    (void)built_write(&b, "c1-1", 1, 100, 105, HISTORY_FAIL);
+    built_decide(&b, other);
+    built_record(&b, other);
+    expect("ghosts", "valid, 0 of 1");
 }
 
 static void an_unknown_write_may_be_seen(void **state)
@@ -572,6 +596,9 @@ int main(void)
         TEST(two_keys_are_one_transaction),
         TEST(a_failed_write_in_a_journal_is_a_ghost),
         TEST(the_value_of_a_failed_write_in_a_read_is_a_ghost),
+        TEST(a_failed_write_that_was_decided_is_a_ghost),
+        TEST(a_failed_write_in_the_log_is_a_ghost_before_anything_settled),
+        TEST(a_decision_of_somebody_else_makes_no_ghost),
         TEST(an_unknown_write_may_be_seen),
         TEST(a_value_that_nobody_wrote_is_garbage),
         TEST(a_value_of_another_key_is_garbage),

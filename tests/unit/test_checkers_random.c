@@ -105,6 +105,21 @@ static void make_journals(struct built *b, unsigned damage)
     }
 }
 
+static bool promised_to_all[BUILT_OPS_MAX]; /* decided, or in the log */
+
+static void make_evidence(struct built *b, unsigned damage)
+{
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        const struct built_op *op = &b->op[i];
+
+        promised_to_all[i] = op->micro[0].kind != OP_READ && chance(damage / 3);
+        if (promised_to_all[i] && chance(50))
+            built_decide(b, op);
+        else if (promised_to_all[i])
+            built_record(b, op);
+    }
+}
+
 static void damage_state(struct built_state *s, unsigned damage)
 {
     if (s->n_entries >= 2 && chance(damage * 2)) {
@@ -151,6 +166,7 @@ static void make_run(struct built *b, uint64_t seed)
     b->settled = chance(85);
     make_ops(b);
     make_journals(b, damage);
+    make_evidence(b, damage);
     for (unsigned key = 0; key < BUILT_KEYS; key++) {
         for (unsigned store = 0; store < BUILT_STORES; store++) {
             damage_state(&b->state[key][store], damage);
@@ -242,7 +258,7 @@ static void ref_atomicity(const struct built *b, struct judged *j)
         if (!is_write(&b->op[i]))
             continue;
         j->of++;
-        j->count += b->settled && n > 0 && n < b->op[i].n_micros;
+        j->count += b->settled && n < b->op[i].n_micros && (n > 0 || promised_to_all[i]);
     }
     conclude(b, j);
 }
@@ -284,7 +300,7 @@ static void ref_ghosts(const struct built *b, struct judged *j)
 
         if (is_write(op)) {
             j->of += op->end == HISTORY_FAIL;
-            j->count += op->end == HISTORY_FAIL && n_applied(b, op) > 0;
+            j->count += op->end == HISTORY_FAIL && (n_applied(b, op) > 0 || promised_to_all[i]);
         } else {
             j->count += op->micro[0].value[0] &&
                         !has_numbers(b, op->micro[0].key, op->micro[0].store) &&
