@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HELD_TOLERANCE_US 100000 /* a sample is that old at most (harness/run/sampler.c) */
-
 struct span {
     uint32_t key;
     int64_t from_us, to_us;
@@ -62,39 +60,18 @@ static void sort_spans(struct spans *spans)
 
 /* --- who waited when -------------------------------------------------------------------------- */
 
-static int64_t alive_again_us(const struct run_fault *death)
-{
-    return death->end_us ? death->end_us : INT64_MAX;
-}
-
-/* The first death of this door that was not over at `at_us`, or NULL. */
-static const struct run_fault *next_death(const struct run_data *run, const char *door,
-                                          int64_t at_us)
-{
-    const struct run_fault *next = NULL;
-
-    for (unsigned i = 0; i < run->n_faults; i++) {
-        const struct run_fault *fault = &run->fault[i];
-
-        if (!fault->begin_us || strcmp(fault->action, "kill") != 0 ||
-            strcmp(fault->target, door) != 0 || alive_again_us(fault) <= at_us)
-            continue;
-        if (!next || fault->begin_us < next->begin_us)
-            next = fault;
-    }
-    return next;
-}
-
 static void add_living(const struct run_data *run, struct spans *waits, uint32_t key,
                        const char *door, int64_t from_us, int64_t to_us)
 {
     while (from_us < to_us) {
-        const struct run_fault *death = next_death(run, door, from_us);
+        const struct run_fault *death = run_next_death(run, door, from_us);
         int64_t until_us = death && death->begin_us < to_us ? death->begin_us : to_us;
 
         if (from_us < until_us)
             add_span(waits, key, from_us, until_us);
-        from_us = until_us < to_us ? alive_again_us(death) : to_us;
+        if (until_us == to_us || !death->end_us)
+            return;
+        from_us = death->end_us;
     }
 }
 
@@ -154,8 +131,8 @@ static int64_t held_within(const struct held_list *held, uint32_t key, int64_t f
     int64_t sum_us = 0;
 
     for (size_t i = first_held(held, key); i < held->n && held->item[i].key == key; i++) {
-        int64_t begin_us = held->item[i].from_us - HELD_TOLERANCE_US;
-        int64_t end_us = held->item[i].to_us + HELD_TOLERANCE_US;
+        int64_t begin_us = held->item[i].from_us - SAMPLED_EVERY_US;
+        int64_t end_us = held->item[i].to_us + SAMPLED_EVERY_US;
 
         begin_us = begin_us > from_us ? begin_us : from_us;
         end_us = end_us < to_us ? end_us : to_us;

@@ -1,118 +1,19 @@
 /*
- * What was in doubt, from the samples of every store: see metrics.h.
- *
- * A store that is down cannot be asked, but what it holds can be inferred: when a commit decision
- * is durable, every store of the transaction has prepared it. So a transaction with a decision that
- * was sent before the store went, and whose client did not hear `everywhere` before it was back, is
- * in doubt there all that time; and so is one that was acknowledged as `decided` meanwhile, if sent
- * a moment later (a fault begins when it is ordered). The inference is added to the samples as two
- * more of them, at the beginning and the end of the store's absence.
+ * What was in doubt: how many transactions at a time, and which held a key for how long; see
+ * metrics.h.
  */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "harness/checkers/metrics.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 /*
  * A transaction that passes through its prepared state for a few milliseconds is now and then met
  * by a sample; what blocks a key for BLOCKED_MIN_US is seen for longer than this (two samples
  * less).
  */
-#define HELD_MIN_US    INT64_C(300000)
-#define EPISODE_GAP_US 300000 /* three samples */
-
-/* --- samples and what is inferred ------------------------------------------------------------- */
-
-static int by_time(const void *a, const void *b)
-{
-    const struct run_in_doubt *x = a, *y = b;
-
-    return (x->at_us > y->at_us) - (x->at_us < y->at_us);
-}
-
-static bool writes_to(const struct run_data *run, size_t op, unsigned store)
-{
-    for (unsigned m = 0; run->op[op].writes >> m; m++) {
-        if ((run->op[op].writes >> m & 1) &&
-            run_store_of(run, run->micro[run->op[op].first + m].state) == store)
-            return true;
-    }
-    return false;
-}
-
-static bool held_by_absent(const struct run_data *run, size_t op, unsigned store, int64_t from_us,
-                           int64_t to_us)
-{
-    const struct history_op *h = &run->history.op[op];
-    bool heard = h->end == HISTORY_OK && h->ended_us < to_us;
-
-    if (!run->op[op].decided || !writes_to(run, op, store))
-        return false;
-    if (heard && h->ended_us > from_us && h->level < LEVEL_EVERYWHERE)
-        return true;
-    return h->invoked_us < from_us && !heard;
-}
-
-static void add_sample(struct in_doubt_list *list, unsigned store, int64_t at_us, int64_t age_us,
-                       const uint32_t *op, uint32_t n)
-{
-    struct run_in_doubt sample = {
-        .at_us = at_us, .store = store, .first = (uint32_t)list->n_gids, .n = n};
-
-    list->gid = mem_realloc(list->gid, (list->n_gids + n) * sizeof *list->gid);
-    for (uint32_t i = 0; i < n; i++)
-        list->gid[list->n_gids++] = (struct run_gid){op[i], age_us};
-    list->sample = mem_realloc(list->sample, (list->n + 1) * sizeof *list->sample);
-    list->sample[list->n++] = sample;
-}
-
-static void add_absence(const struct run_data *run, unsigned store, int64_t from_us, int64_t to_us,
-                        struct in_doubt_list *list)
-{
-    uint32_t *op = NULL, n = 0;
-    size_t capacity = 0;
-
-    for (size_t i = 0; i < run->history.n; i++) {
-        if (!held_by_absent(run, i, store, from_us, to_us))
-            continue;
-        op = mem_grow(op, n, &capacity, sizeof *op);
-        op[n++] = (uint32_t)i;
-    }
-    if (n > 0) {
-        add_sample(list, store, from_us, 0, op, n);
-        add_sample(list, store, to_us, to_us - from_us, op, n);
-    }
-    free(op);
-}
-
-void in_doubt_list_make(const struct run_data *run, struct in_doubt_list *ret_list)
-{
-    *ret_list = (struct in_doubt_list){.n = run->n_in_doubt, .n_gids = run->n_gids};
-    ret_list->sample = mem_alloc_array(run->n_in_doubt, sizeof *ret_list->sample);
-    ret_list->gid = mem_alloc_array(run->n_gids, sizeof *ret_list->gid);
-    if (run->n_in_doubt == 0) /* nobody looked */
-        return;
-    memcpy(ret_list->sample, run->in_doubt, run->n_in_doubt * sizeof *ret_list->sample);
-    if (run->n_gids > 0)
-        memcpy(ret_list->gid, run->gid, run->n_gids * sizeof *ret_list->gid);
-    for (unsigned i = 0; i < run->n_faults; i++) {
-        const struct run_fault *fault = &run->fault[i];
-        unsigned store = run_find_store(run, fault->target);
-
-        if (store < STORES_MAX && fault->begin_us && fault->end_us)
-            add_absence(run, store, fault->begin_us, fault->end_us, ret_list);
-    }
-    qsort(ret_list->sample, ret_list->n, sizeof *ret_list->sample, by_time);
-}
-
-void in_doubt_list_done(struct in_doubt_list *list)
-{
-    free(list->sample);
-    free(list->gid);
-    *list = (struct in_doubt_list){0};
-}
+#define HELD_MIN_US INT64_C(300000)
 
 /* --- for how long each was -------------------------------------------------------------------- */
 
@@ -156,7 +57,7 @@ static size_t list_seen(const struct in_doubt_list *list, struct seen *seen)
     return n;
 }
 
-/* One item an operation and episode: what is not seen for a while was over in between. */
+/* One item an operation and episode. Ages tell the beginning; what is not seen any more is over. */
 static size_t merge_seen(struct seen *seen, size_t n)
 {
     size_t out = 0;
@@ -164,7 +65,7 @@ static size_t merge_seen(struct seen *seen, size_t n)
     qsort(seen, n, sizeof *seen, by_op);
     for (size_t i = 0; i < n; i++) {
         if (out == 0 || seen[out - 1].op != seen[i].op ||
-            seen[i].from_us > seen[out - 1].to_us + EPISODE_GAP_US) {
+            seen[i].from_us > seen[out - 1].to_us + SAMPLED_EVERY_US) {
             seen[out++] = seen[i];
             continue;
         }
@@ -202,7 +103,7 @@ void held_list_make(const struct run_data *run, const struct in_doubt_list *list
 
 /* --- how many, for how long ------------------------------------------------------------------- */
 
-/* The newest sample of every store; what a dead store held, it holds until it is asked again. */
+/* The newest sample of every store; what it held, it holds until it is asked again. */
 struct now {
     const struct run_data *run;
     const struct in_doubt_list *list;

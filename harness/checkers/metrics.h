@@ -12,8 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SILENT_US      INT64_C(300000) /* three samples missed: a sink does not answer */
-#define BLOCKED_MIN_US INT64_C(500000) /* a key without an ok for less is not called blocked */
+#define SAMPLED_EVERY_US INT64_C(100000) /* what is sampled is known with this tolerance */
+#define SILENT_US        INT64_C(300000) /* three samples missed: a sink does not answer */
+#define BLOCKED_MIN_US   INT64_C(500000) /* a key without an ok for less is not called blocked */
 
 struct op_counts {
     uint64_t invoked;

@@ -64,6 +64,23 @@ int64_t run_load_end_us(const struct run_data *run)
     return run->history.op[n - 1].planned_us;
 }
 
+const struct run_fault *run_next_death(const struct run_data *run, const char *target,
+                                       int64_t at_us)
+{
+    const struct run_fault *next = NULL;
+
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        const struct run_fault *fault = &run->fault[i];
+
+        if (!fault->begin_us || strcmp(fault->action, "kill") != 0 ||
+            strcmp(fault->target, target) != 0 || (fault->end_us && fault->end_us <= at_us))
+            continue;
+        if (!next || fault->begin_us < next->begin_us)
+            next = fault;
+    }
+    return next;
+}
+
 double run_seconds(const struct run_data *run, int64_t at_us)
 {
     return (double)(at_us - run_load_begin_us(run)) / (double)US_PER_S;

@@ -197,6 +197,10 @@ int64_t run_load_begin_us(const struct run_data *run);
 int64_t run_load_end_us(const struct run_data *run);
 const struct run_phase *run_phase(const struct run_data *run, const char *name); /* or NULL */
 
+/* The first kill of this door or store that was not over at `at_us`, or NULL. */
+const struct run_fault *run_next_death(const struct run_data *run, const char *target,
+                                       int64_t at_us);
+
 /* Seconds since the load began. */
 double run_seconds(const struct run_data *run, int64_t at_us);
 

@@ -267,6 +267,136 @@ static void what_a_dead_store_holds_is_inferred(void **state)
            m.keys_held, m.blocked_in_doubt.keys, m.blocked_in_doubt.key_s, m.blocked_other.keys);
 }
 
+/* pg2 is gone from 6 s on, until `to_ms` or for ever (0). */
+static void lose_pg2(const char *action, int64_t to_ms)
+{
+    buf_printf(&b.faults,
+               "{\"t\":\"begin\",\"fault\":1,\"at\":%lld,\"target\":\"pg2\",\"action\":\"%s\"}\n",
+               (long long)built_us(6000), action);
+    if (to_ms)
+        buf_printf(&b.faults, "{\"t\":\"end\",\"fault\":1,\"at\":%lld,\"target\":\"pg2\"}\n",
+                   (long long)built_us(to_ms));
+}
+
+/* A decided write through serve1. */
+static void decided(const char *request, unsigned key, int64_t from_ms, int64_t to_ms,
+                    enum history_end end)
+{
+    write_at("serve1", request, key, from_ms, to_ms, end);
+    built_decide(&b, &b.op[b.n_ops - 1]);
+}
+
+/* Decided when serve1 was killed, and settled when it was back: pg2's absence is another matter. */
+static void what_was_settled_before_a_store_went_is_not_in_doubt_there(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 2000);
+    decided("c0-0", 0, 990, 1000, HISTORY_INFO);
+    decided("c1-1", 1, 5000, 5010, HISTORY_OK);
+    lose_pg2("kill", 8000);
+    in_doubt(1100, "pg2", "c0-0", 105);
+    in_doubt(2000, "pg2", "c0-0", 1005);
+    in_doubt(2100, "pg2", NULL, 0);
+    in_doubt(5950, "pg2", NULL, 0);
+    in_doubt(8100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("longest 1.0 s, 1.0 txn s", "longest %.1f s, %.1f txn s", m.in_doubt_s,
+           m.in_doubt_txn_s);
+}
+
+static void what_was_not_recovered_when_a_store_went_is_in_doubt_there(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(5500, 7000);
+    decided("c0-0", 0, 5490, 5500, HISTORY_INFO);
+    lose_pg2("kill", 8000);
+    in_doubt(5950, "pg2", "c0-0", 455);
+    in_doubt(8100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("longest 2.0 s, 2.1 txn s", "longest %.1f s, %.1f txn s", m.in_doubt_s,
+           m.in_doubt_txn_s);
+}
+
+/* It was on its way through when it was seen, and was over everywhere before the store went. */
+static void what_a_store_saw_last_is_not_all_that_it_holds(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    decided("c0-0", 0, 5940, 5960, HISTORY_OK);
+    lose_pg2("kill", 8000);
+    in_doubt(5950, "pg2", "c0-0", 5);
+    in_doubt(8100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("0.05 txn s", "%.2f txn s", m.in_doubt_txn_s);
+}
+
+static void what_a_store_lists_before_and_after_it_held_meanwhile(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    write_at("serve1", "c0-0", 0, 5940, 6940, HISTORY_INFO);
+    lose_pg2("kill", 8000);
+    in_doubt(5950, "pg2", "c0-0", 5);
+    in_doubt(8050, "pg2", "c0-0", 2105);
+    in_doubt(8150, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("2.2 txn s", "%.1f txn s", m.in_doubt_txn_s);
+}
+
+/* The answer was under way when the store was killed, or the question when it came back. */
+static void an_answer_of_an_absent_store_does_not_count(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    decided("c0-0", 0, 5990, 6500, HISTORY_INFO);
+    lose_pg2("kill", 8000);
+    in_doubt(5900, "pg2", NULL, 0);
+    in_doubt(6001, "pg2", NULL, 0);
+    in_doubt(7999, "pg2", NULL, 0);
+    in_doubt(8100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("longest 2.0 s, 2.1 txn s", "longest %.1f s, %.1f txn s", m.in_doubt_s,
+           m.in_doubt_txn_s);
+}
+
+static void a_store_that_never_comes_back_holds_to_the_end(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    decided("c0-0", 0, 5990, 6500, HISTORY_INFO);
+    lose_pg2("kill", 0);
+    in_doubt(5900, "pg2", NULL, 0);
+    in_doubt(9000, "pg1", NULL, 0);
+    measure(&m);
+    EXPECT("longest 3.0 s", "longest %.1f s", m.in_doubt_s);
+}
+
+/* Its vote may have been given only when it went on; before the answer it must have been. */
+static void a_paused_store_holds_what_was_answered_meanwhile(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    decided("c0-0", 0, 5990, 8050, HISTORY_OK);
+    lose_pg2("pause", 8000);
+    in_doubt(5900, "pg2", NULL, 0);
+    in_doubt(8100, "pg2", NULL, 0);
+    measure(&m);
+    EXPECT("longest 0.0 s", "longest %.1f s", m.in_doubt_s);
+    b.op[0].ended_ms = 7000;
+    b.op[0].level = "decided";
+    measure(&m);
+    EXPECT("longest 2.0 s", "longest %.1f s", m.in_doubt_s);
+}
+
 static void waiting_at_a_dead_door_is_no_blocking(void **state)
 {
     struct metrics m;
@@ -463,6 +593,13 @@ int main(void)
         TEST(waiting_before_or_after_the_doubt_is_put_down_to_somebody_else),
         TEST(two_episodes_of_doubt_do_not_cover_the_time_between),
         TEST(what_a_dead_store_holds_is_inferred),
+        TEST(what_was_settled_before_a_store_went_is_not_in_doubt_there),
+        TEST(what_was_not_recovered_when_a_store_went_is_in_doubt_there),
+        TEST(what_a_store_saw_last_is_not_all_that_it_holds),
+        TEST(what_a_store_lists_before_and_after_it_held_meanwhile),
+        TEST(an_answer_of_an_absent_store_does_not_count),
+        TEST(a_store_that_never_comes_back_holds_to_the_end),
+        TEST(a_paused_store_holds_what_was_answered_meanwhile),
         TEST(waiting_at_a_dead_door_is_no_blocking),
         TEST(attempts_between_two_oks_sum_up),
         TEST(an_ok_begins_anew),
