@@ -151,32 +151,38 @@ static int compare_times(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-/* Times of acknowledgement of writes while the load ran, sorted. */
-static size_t list_acks(const struct run_data *run, int64_t from_us, int64_t to_us, int64_t *at_us)
+/* Times at which writes were acknowledged at the native level between two moments, sorted. */
+static size_t list_acks(const struct run_data *run, enum level native, int64_t from_us,
+                        int64_t to_us, int64_t *at_us, size_t *ret_n_decided)
 {
     size_t n = 0;
 
+    *ret_n_decided = 0;
     for (size_t i = 0; i < run->history.n; i++) {
         const struct history_op *h = &run->history.op[i];
 
-        if (h->end == HISTORY_OK && run_op_writes(run, i) && h->ended_us >= from_us &&
-            h->ended_us <= to_us)
+        if (h->end != HISTORY_OK || !run_op_writes(run, i) || h->ended_us < from_us ||
+            h->ended_us > to_us)
+            continue;
+        if (is_native(h, native))
             at_us[n++] = h->ended_us;
+        else
+            ++*ret_n_decided;
     }
     qsort(at_us, n, sizeof *at_us, compare_times);
     return n;
 }
 
-static void measure_flow(const struct run_data *run, struct metrics *m)
+static void measure_flow(const struct run_data *run, enum level native, struct metrics *m)
 {
     int64_t from_us = run_load_begin_us(run), to_us = run_load_end_us(run), longest_us = 0;
     int64_t *at_us;
-    size_t n;
+    size_t n, n_decided;
 
     if (to_us <= from_us) /* nothing arrived */
         return;
     at_us = mem_alloc_array(run->history.n, sizeof *at_us);
-    n = list_acks(run, from_us, to_us, at_us);
+    n = list_acks(run, native, from_us, to_us, at_us, &n_decided);
     for (size_t i = 0; i <= n; i++) {
         int64_t before_us = i > 0 ? at_us[i - 1] : from_us, next_us = i < n ? at_us[i] : to_us;
 
@@ -185,6 +191,7 @@ static void measure_flow(const struct run_data *run, struct metrics *m)
     }
     free(at_us);
     m->ok_per_s = (double)n / seconds(to_us - from_us);
+    m->ok_decided_per_s = (double)n_decided / seconds(to_us - from_us);
     m->longest_gap_s = seconds(longest_us);
 }
 
@@ -287,6 +294,7 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
     struct held_list held;
 
     *ret_metrics = (struct metrics){.ok_per_s = NAN,
+                                    .ok_decided_per_s = NAN,
                                     .longest_gap_s = NAN,
                                     .in_doubt_s = NAN,
                                     .in_doubt_txn_s = NAN,
@@ -298,13 +306,14 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
                                     .converge_high_s = NAN};
     count_ops(run, native, ret_metrics);
     measure_latencies(run, native, ret_metrics);
-    measure_flow(run, ret_metrics);
+    measure_flow(run, native, ret_metrics);
     measure_lag(run, ret_metrics);
     measure_rest(run, ret_metrics);
     in_doubt_list_make(run, &in_doubt);
     in_doubt_measure(run, &in_doubt, ret_metrics);
     held_list_make(run, &in_doubt, &held);
     blocked_measure(run, &held, ret_metrics);
+    ret_metrics->blocked_measured = in_doubt.n > 0;
     free(held.item);
     in_doubt_list_done(&in_doubt);
 }

@@ -9,6 +9,7 @@
 #include "harness/checkers/run_data.h"
 #include "model/outcome.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,8 +48,9 @@ struct metrics {
     struct latency decided; /* of writes acknowledged below that, from the planned time */
     struct latency read;    /* of reads, from the planned time */
 
-    double ok_per_s;                 /* writes acknowledged while the load ran, a second */
-    double longest_gap_s;            /* without an acknowledged write while the load ran */
+    /* While the load ran, writes acknowledged at the native level, and the others. */
+    double ok_per_s, ok_decided_per_s;
+    double longest_gap_s;            /* in that time, without one of the native level */
     double in_doubt_s;               /* the oldest branch that was seen in doubt */
     double in_doubt_txn_s;           /* transactions in doubt, integrated over time */
     double keys_held;                /* most keys held by transactions in doubt at one time */
@@ -56,6 +58,7 @@ struct metrics {
     double sink_lag_max;             /* records, of the furthest behind store */
     struct blocked blocked_in_doubt; /* keys that a transaction in doubt held meanwhile */
     struct blocked blocked_other;
+    bool blocked_measured; /* false: nobody looked at what was in doubt to tell the two apart */
 
     /* From the later of last fault and last arrival. */
     double settle_s;                        /* until the scan that showed it settled */

@@ -79,12 +79,12 @@ struct run_fault {
     char action[16]; /* "kill", "pause" */
     char point[40];  /* "": none */
     unsigned gather;
-    unsigned gathered;
-    int64_t armed_us; /* 0: not armed */
-    int64_t begin_us; /* 0: did not happen */
-    int64_t end_us;   /* 0: lasted to the end of the run */
-    char skipped[96]; /* why it did not happen; "" when it did */
-    json_t *exposure; /* owned; NULL when not measured */
+    unsigned gathered; /* RUN_NONE: nobody knows */
+    int64_t armed_us;  /* 0: not armed */
+    int64_t begin_us;  /* 0: did not happen */
+    int64_t end_us;    /* 0: lasted to the end of the run */
+    char skipped[96];  /* why it did not happen; "" when it did */
+    json_t *exposure;  /* owned; NULL when not measured */
 };
 
 /* A role or server that ended by itself, no fault's doing. */

@@ -220,7 +220,9 @@ static void begin_fault(struct run_fault *fault, const json_t *line)
     json_t *exposure = json_object_get(line, "exposure");
 
     copy(fault->point, sizeof fault->point, text_or_none(line, "point"));
-    fault->gathered = (unsigned)int_or_none(line, "gathered");
+    fault->gathered = json_is_integer(json_object_get(line, "gathered"))
+                          ? (unsigned)int_or_none(line, "gathered")
+                          : RUN_NONE;
     json_decref(fault->exposure);
     fault->exposure = json_incref(exposure);
 }

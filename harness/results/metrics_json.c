@@ -85,10 +85,13 @@ static json_t *latencies_to_json(const struct metrics *m)
     return json;
 }
 
-static json_t *blocked_to_json(const struct blocked *blocked)
+static json_t *blocked_to_json(const struct metrics *m, const struct blocked *blocked)
 {
-    json_t *json = json_object();
+    json_t *json;
 
+    if (!m->blocked_measured)
+        return json_null();
+    json = json_object();
     (void)json_object_set_new(json, "keys", json_integer((json_int_t)blocked->keys));
     (void)json_object_set_new(json, "key_s", json_real(blocked->key_s));
     (void)json_object_set_new(json, "longest_s", json_real(blocked->longest_s));
@@ -103,7 +106,7 @@ static json_t *time_or_null(const struct run_data *run, int64_t at_us)
 static json_t *fault_to_json(const struct run_data *run, const struct run_fault *fault)
 {
     json_t *json = json_object();
-    bool point = fault->point[0] != '\0';
+    bool point = fault->point[0] != '\0', asked = point && fault->gathered != RUN_NONE;
 
     (void)json_object_set_new(json, "target", json_string(fault->target));
     (void)json_object_set_new(json, "action", json_string(fault->action));
@@ -112,7 +115,7 @@ static json_t *fault_to_json(const struct run_data *run, const struct run_fault 
     (void)json_object_set_new(json, "skipped", json_string(fault->skipped));
     (void)json_object_set_new(json, "point", json_string(fault->point));
     (void)json_object_set_new(json, "gather", point ? counted(fault->gather) : json_null());
-    (void)json_object_set_new(json, "gathered", point ? counted(fault->gathered) : json_null());
+    (void)json_object_set_new(json, "gathered", asked ? counted(fault->gathered) : json_null());
     (void)json_object_set(json, "exposure", fault->exposure ? fault->exposure : json_null());
     return json;
 }
@@ -164,14 +167,15 @@ void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t
     (void)json_object_set_new(into, "reads", reads_to_json(&m->reads));
     (void)json_object_set_new(into, "latency_ms", latencies_to_json(m));
     (void)json_object_set_new(into, "ok_per_s", number(m->ok_per_s));
+    (void)json_object_set_new(into, "ok_decided_per_s", number(m->ok_decided_per_s));
     (void)json_object_set_new(into, "longest_gap_s", number(m->longest_gap_s));
     (void)json_object_set_new(into, "in_doubt_s", number(m->in_doubt_s));
     (void)json_object_set_new(into, "in_doubt_txn_s", number(m->in_doubt_txn_s));
     (void)json_object_set_new(into, "keys_held", count(m->keys_held));
     (void)json_object_set_new(into, "waiters_max", count(m->waiters_max));
     (void)json_object_set_new(into, "sink_lag_max", count(m->sink_lag_max));
-    (void)json_object_set_new(blocked, "in_doubt", blocked_to_json(&m->blocked_in_doubt));
-    (void)json_object_set_new(blocked, "other", blocked_to_json(&m->blocked_other));
+    (void)json_object_set_new(blocked, "in_doubt", blocked_to_json(m, &m->blocked_in_doubt));
+    (void)json_object_set_new(blocked, "other", blocked_to_json(m, &m->blocked_other));
     (void)json_object_set_new(into, "blocked", blocked);
     (void)json_object_set_new(into, "settle_s", number(m->settle_s));
     (void)json_object_set_new(into, "converge_s",

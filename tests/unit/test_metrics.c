@@ -156,6 +156,21 @@ static void the_longest_gap_is_between_acknowledgements_of_writes(void **state)
     EXPECT("gap 1.3 s, 1.0 ok/s", "gap %.1f s, %.1f ok/s", m.longest_gap_s, m.ok_per_s);
 }
 
+/* A decision says that the transaction will be there, which is less than that it is. */
+static void an_answer_below_the_native_level_ends_no_gap(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    (void)built_write(&b, "c0-0", 0, 500, 600, HISTORY_OK);
+    built_write(&b, "c1-1", 0, 1000, 1100, HISTORY_OK)->level = "decided";
+    (void)built_write(&b, "c3-3", 0, 1500, 1900, HISTORY_OK);
+    (void)built_read(&b, "c0-4", 0, 0, "", 2000, 2001);
+    measure(&m);
+    EXPECT("gap 1.3 s, 1.0 ok/s and 0.5", "gap %.1f s, %.1f ok/s and %.1f", m.longest_gap_s,
+           m.ok_per_s, m.ok_decided_per_s);
+}
+
 static void what_nobody_measured_is_not_zero(void **state)
 {
     struct metrics m;
@@ -167,6 +182,8 @@ static void what_nobody_measured_is_not_zero(void **state)
     assert_true(unmeasured(m.waiters_max));
     assert_true(unmeasured(m.sink_lag_max));
     assert_true(unmeasured(m.longest_gap_s));
+    assert_true(unmeasured(m.ok_decided_per_s));
+    assert_false(m.blocked_measured);
     assert_true(unmeasured(m.settle_s));
     assert_true(unmeasured(m.converge_high_s));
 }
@@ -587,6 +604,7 @@ int main(void)
         TEST(quantiles_are_exact),
         TEST(latency_counts_from_the_plan_and_service_from_the_sending),
         TEST(the_longest_gap_is_between_acknowledgements_of_writes),
+        TEST(an_answer_below_the_native_level_ends_no_gap),
         TEST(what_nobody_measured_is_not_zero),
         TEST(transactions_in_doubt_are_counted_once_over_stores),
         TEST(a_key_behind_a_transaction_in_doubt_is_blocked),

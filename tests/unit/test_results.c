@@ -354,6 +354,35 @@ static void results_follow_their_schema(void **state)
     json_decref(results);
 }
 
+static void what_nobody_looked_at_is_null(void **state)
+{
+    json_t *results, *run, *fault, *blocked;
+    struct built b;
+
+    (void)state;
+    save_good("xa", "none", "001-xa-fanout-none-s1");
+    built_init(&b);
+    buf_append_str(&b.faults,
+                   "{\"t\":\"begin\",\"fault\":0,\"at\":2000000,\"target\":\"serve1\",\"action\":"
+                   "\"kill\",\"point\":\"xa-decided\",\"gather\":8,\"gathered\":null}\n");
+    save_run(&b, "002-xa-fanout-server_killed-s1");
+    results = judge_out();
+    expect_valid(results);
+    run = json_array_get(json_object_get(results, "runs"), 0);
+    fault = json_array_get(json_object_get(run, "faults"), 0);
+    blocked = json_object_get(run, "blocked");
+    assert_int_equal(json_integer_value(json_object_get(fault, "gathered")), 8);
+    assert_true(json_is_object(json_object_get(blocked, "in_doubt")));
+    assert_true(json_is_object(json_object_get(blocked, "other")));
+    run = json_array_get(json_object_get(results, "runs"), 1);
+    fault = json_array_get(json_object_get(run, "faults"), 0);
+    blocked = json_object_get(run, "blocked");
+    assert_true(json_is_null(json_object_get(fault, "gathered")));
+    assert_true(json_is_null(json_object_get(blocked, "in_doubt")));
+    assert_true(json_is_null(json_object_get(blocked, "other")));
+    json_decref(results);
+}
+
 static void a_schema_that_is_not_met_is_noticed(void **state)
 {
     json_t *schema = load_schema(), *results, *run;
@@ -522,6 +551,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(results_follow_their_schema),
+        TEST(what_nobody_looked_at_is_null),
         TEST(a_schema_that_is_not_met_is_noticed),
         TEST(anomalies_that_nobody_promised_away_keep_status_0),
         TEST(a_broken_promise_is_status_1),
