@@ -102,6 +102,11 @@ int ndjson_next(struct ndjson *in, json_t **ret_object, struct errctx *err)
     return r < 0 ? r : ndjson_next(in, ret_object, err); /* once: nothing may follow */
 }
 
+int ndjson_whole(const struct ndjson *in, struct errctx *err)
+{
+    return in->ended ? 0 : ndjson_complain(in, err, "the file is cut: no closing line");
+}
+
 int ndjson_text(const struct ndjson *in, const json_t *object, const char *field,
                 const char **ret_text, struct errctx *err)
 {

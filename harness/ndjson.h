@@ -34,6 +34,9 @@ void ndjson_close(struct ndjson *in);
 __attribute__((warn_unused_result)) int ndjson_next(struct ndjson *in, json_t **ret_object,
                                                     struct errctx *err);
 
+/* At the end of a file that has to have a closing line: complains when there was none. */
+__attribute__((warn_unused_result)) int ndjson_whole(const struct ndjson *in, struct errctx *err);
+
 /* "FILE:LINE: " + message; returns -EBADMSG. */
 __attribute__((format(printf, 3, 4))) int ndjson_complain(const struct ndjson *in,
                                                           struct errctx *err, const char *fmt, ...);

@@ -5,40 +5,6 @@
 #include "base/buf.h"
 #include "harness/checkers/checkers.h"
 
-#include <stdio.h>
-#include <string.h>
-
-static void to_op(const struct run_data *run, const struct run_entry *entry, struct op *ret_op)
-{
-    memset(ret_op, 0, sizeof *ret_op);
-    ret_op->kind = (enum op_kind)entry->kind;
-    ret_op->delta = entry->delta;
-    if (entry->value != RUN_NONE)
-        (void)snprintf(ret_op->value, sizeof ret_op->value, "%s", run_word(run, entry->value));
-}
-
-static bool overwrites(const struct run_entry *entry)
-{
-    return entry->kind == OP_WRITE || entry->kind == OP_INSERT;
-}
-
-/* What the journal makes of the key. An overwriting entry at the end is all that counts. */
-static void fold(const struct run_data *run, const struct run_state *s, struct folded *ret_folded)
-{
-    uint32_t end = s->first + s->n_entries, from = s->first;
-    struct op op;
-
-    *ret_folded = (struct folded){0};
-    if (s->n_entries > 0 && overwrites(&run->entry[end - 1]))
-        from = end - 1;
-    for (uint32_t i = from; i < end; i++) {
-        if (run->entry[i].kind == OP_KINDS) /* unreadable: check_ghosts() tells */
-            continue;
-        to_op(run, &run->entry[i], &op);
-        journal_fold(ret_folded, &op);
-    }
-}
-
 static void report_fold(const struct run_data *run, uint32_t state, struct verdict *ret)
 {
     const struct run_state *s = &run->state[state];
@@ -57,23 +23,10 @@ static void report_fold(const struct run_data *run, uint32_t state, struct verdi
                     run_store_name(run, state), run_key_name(run, state), s->gap);
         return;
     }
-    fold(run, s, &folded);
+    run_fold(run, state, &folded);
     example_say(e, "%s holds \"%s\" for %s, but the changes in its own journal add up to \"%s\".",
                 run_store_name(run, state), run_word(run, s->value), run_key_name(run, state),
                 folded.value);
-}
-
-static bool state_is_fold(const struct run_data *run, uint32_t state)
-{
-    const struct run_state *s = &run->state[state];
-    struct folded folded;
-
-    if (s->value == RUN_NONE)
-        return true;
-    if (s->gap > 0)
-        return false;
-    fold(run, s, &folded);
-    return strcmp(folded.value, run_word(run, s->value)) == 0;
 }
 
 static void mark_last(const struct run_data *run, uint32_t state, struct example *e)
@@ -164,7 +117,7 @@ static void check_key(const struct run_data *run, uint32_t key, struct verdict *
         any = true;
     }
     for (unsigned store = 0; any && store < run->n_stores; store++) {
-        if (!state_is_fold(run, key * run->n_stores + store)) {
+        if (!run_state_is_fold(run, key * run->n_stores + store)) {
             report_fold(run, key * run->n_stores + store, ret);
             return;
         }

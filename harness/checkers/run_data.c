@@ -151,7 +151,7 @@ static int load_all(struct run_data *run, struct errctx *err)
         if (r < 0)
             return r;
     }
-    return 0;
+    return run_check_settling(run, err);
 }
 
 int run_data_load(const char *dir, struct run_data *ret_run, struct errctx *err)

@@ -127,7 +127,9 @@ enum run_progress { PROGRESS_NOT_MEASURED, PROGRESS_NONE, PROGRESS_SOME };
 struct run_settling {
     bool settled;
     int64_t at_us;
-    char why[200]; /* not settled: what was missing */
+    unsigned line;       /* of evidence.ndjson that says so */
+    unsigned n_prepared; /* transactions that a store still held prepared */
+    char why[200];       /* not settled: what was missing */
     size_t n_scans;
     struct run_scan *scan;
     enum run_progress progress; /* not settled: were lag or branches still falling at the end */
@@ -210,6 +212,10 @@ const char *run_key_name(const struct run_data *run, uint32_t state);
 const char *run_store_name(const struct run_data *run, uint32_t state);
 const char *run_word(const struct run_data *run, uint32_t word);
 
+/* What its journal makes of a state; and is that what the store holds. */
+void run_fold(const struct run_data *run, uint32_t state, struct folded *ret_folded);
+bool run_state_is_fold(const struct run_data *run, uint32_t state);
+
 /* True when this operation is a transaction that writes. */
 bool run_op_writes(const struct run_data *run, size_t op);
 
@@ -230,6 +236,10 @@ __attribute__((warn_unused_result)) int run_load_faults(struct run_data *run, st
 __attribute__((warn_unused_result)) int run_load_samples(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_evidence(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_finals(struct run_data *run, struct errctx *err);
+
+/* -EBADMSG when the last scan before the run settled is not what was collected. */
+__attribute__((warn_unused_result)) int run_check_settling(const struct run_data *run,
+                                                           struct errctx *err);
 
 /* The state of a key, known or new, at a store. */
 uint32_t run_add_state(struct run_data *run, const char *key, unsigned store);

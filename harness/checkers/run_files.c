@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_SIZE (PATH_MAX + 64)
+#define PATH_SIZE         (PATH_MAX + 64)
+#define SETTLED_SCANS_MIN 2 /* nothing moved between them: DESIGN.md §9 */
 
 static void copy(char *to, size_t size, const char *from)
 {
@@ -142,7 +143,9 @@ int run_load_config(struct run_data *run, struct errctx *err)
 typedef int (*take_line)(struct run_data *run, const struct ndjson *in, const json_t *line,
                          const char *type, struct errctx *err);
 
-static int read_lines(struct run_data *run, const char *name, take_line take, struct errctx *err)
+/* With `whole` the file has to have a closing line. */
+static int read_lines(struct run_data *run, const char *name, bool whole, take_line take,
+                      struct errctx *err)
 {
     char path[PATH_SIZE];
     struct ndjson in;
@@ -162,6 +165,8 @@ static int read_lines(struct run_data *run, const char *name, take_line take, st
         if (r < 0)
             break;
     }
+    if (r == 0 && whole)
+        r = ndjson_whole(&in, err);
     ndjson_close(&in);
     return r;
 }
@@ -201,7 +206,7 @@ static int take_phase(struct run_data *run, const struct ndjson *in, const json_
 int run_load_phases(struct run_data *run, struct errctx *err)
 {
     struct errctx why = {0};
-    int r = read_lines(run, "phases.ndjson", take_phase, &why);
+    int r = read_lines(run, "phases.ndjson", false, take_phase, &why);
 
     if (r < 0 && r != -ENOENT && r != -EBADMSG)
         return err_set(err, -r, why.class, "%s", why.message);
@@ -265,7 +270,7 @@ static int take_fault(struct run_data *run, const struct ndjson *in, const json_
 
 int run_load_faults(struct run_data *run, struct errctx *err)
 {
-    return read_lines(run, "faults.ndjson", take_fault, err);
+    return read_lines(run, "faults.ndjson", true, take_fault, err);
 }
 
 /* --- evidence --------------------------------------------------------------------------------- */
@@ -293,6 +298,15 @@ static int take_scans(struct run_data *run, const struct ndjson *in, const json_
     return r;
 }
 
+/* Drained, and still in doubt: one of the two is wrong. */
+static int not_both(const struct run_settling *settling, const struct ndjson *in,
+                    struct errctx *err)
+{
+    if (settling->settled && settling->n_prepared > 0)
+        return ndjson_complain(in, err, "settled, and still prepared somewhere");
+    return 0;
+}
+
 static int take_settled(struct run_data *run, const struct ndjson *in, const json_t *line,
                         struct errctx *err)
 {
@@ -308,7 +322,12 @@ static int take_settled(struct run_data *run, const struct ndjson *in, const jso
     if (r < 0)
         return r;
     copy(settling->why, sizeof settling->why, text_or_none(line, "why"));
-    return take_scans(run, in, scans, err);
+    settling->line = in->line;
+    r = take_scans(run, in, scans, err);
+    if (r == 0 && settling->settled && settling->n_scans < SETTLED_SCANS_MIN)
+        r = ndjson_complain(in, err, "settled after %zu scans: at least %d are needed",
+                            settling->n_scans, SETTLED_SCANS_MIN);
+    return r == 0 ? not_both(settling, in, err) : r;
 }
 
 static int take_topic(struct run_data *run, const struct ndjson *in, const json_t *line,
@@ -346,6 +365,10 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
 
     if (strcmp(type, "settled") == 0)
         return take_settled(run, in, line, err);
+    if (strcmp(type, "prepared") == 0) {
+        run->settling.n_prepared++;
+        return not_both(&run->settling, in, err);
+    }
     if (strcmp(type, "topic") == 0)
         return take_topic(run, in, line, err);
     if (strcmp(type, "ended") == 0)
@@ -367,7 +390,7 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
 
 int run_load_evidence(struct run_data *run, struct errctx *err)
 {
-    int r = read_lines(run, "evidence.ndjson", take_evidence, err);
+    int r = read_lines(run, "evidence.ndjson", true, take_evidence, err);
 
     if (r == 0 && run->settling.at_us == 0)
         return err_set(err, EBADMSG, ERR_ABORT, "%s/evidence.ndjson: no line \"settled\"",

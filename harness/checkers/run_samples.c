@@ -207,6 +207,8 @@ int run_load_samples(struct run_data *run, struct errctx *err)
         if (r < 0)
             break;
     }
+    if (r == 0)
+        r = ndjson_whole(&in, err);
     ndjson_close(&in);
     if (r == 0)
         finish(&loader);

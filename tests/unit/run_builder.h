@@ -72,7 +72,7 @@ struct built {
     struct built_op op[BUILT_OPS_MAX];
     struct built_state state[BUILT_KEYS][BUILT_STORES];
     struct buf faults, samples, evidence; /* lines; evidence beside "settled" */
-    char scans[512];                      /* JSON array */
+    char scans[512];                      /* JSON array; "": two, as the states are */
     int64_t settle_begin_ms, settled_at_ms;
 };
 
@@ -95,7 +95,6 @@ static inline void built_init(struct built *b)
                         .schedule = "none",
                         .settled = true,
                         .finished = true,
-                        .scans = "[]",
                         .settle_begin_ms = 9000,
                         .settled_at_ms = 12000};
 }
@@ -214,6 +213,47 @@ static inline void built_record(struct built *b, const struct built_op *op)
 {
     buf_printf(&b->evidence, "{\"t\":\"record\",\"partition\":0,\"offset\":8,\"request\":\"%s\"}\n",
                op->request);
+}
+
+/* --- what the scans saw ----------------------------------------------------------------------- */
+
+/* The value that the journal makes, by another way than journal_fold(). */
+static inline void built_fold(const struct built_state *s, char value[BUILT_TEXT])
+{
+    long number = 0;
+
+    value[0] = '\0';
+    for (unsigned i = 0; i < s->n_entries; i++) {
+        char text[BUILT_TEXT], list[BUILT_TEXT * 2 + 1];
+        long delta;
+
+        if (sscanf(s->entry[i].op, "%*u incr %ld", &delta) == 1) {
+            number += delta;
+            (void)snprintf(value, BUILT_TEXT, "%ld", number);
+        } else if (sscanf(s->entry[i].op, "%*u append %40s", text) == 1) {
+            (void)snprintf(list, sizeof list, "%s%s%s", value, value[0] ? "," : "", text);
+            built_copy(value, list);
+        } else {
+            (void)sscanf(s->entry[i].op, "%*u w %40s", value);
+        }
+    }
+}
+
+/* Every store holds the same, and each what its journals make of it. */
+static inline bool built_equal(const struct built *b)
+{
+    for (unsigned key = 0; key < BUILT_KEYS; key++) {
+        for (unsigned store = 0; store < BUILT_STORES; store++) {
+            const struct built_state *s = &b->state[key][store], *first = &b->state[key][0];
+            char value[BUILT_TEXT];
+
+            built_fold(s, value);
+            if (s->exists != first->exists || strcmp(s->value, first->value) != 0 ||
+                (s->exists && (s->skip_n > 0 || strcmp(s->value, value) != 0)))
+                return false;
+        }
+    }
+    return true;
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -367,6 +407,36 @@ static inline void built_save_phases(const struct built *b, const char *dir)
     built_write_file(dir, "phases.ndjson", text);
 }
 
+/* With the closing line, which says how many were before. */
+static inline void built_write_lines(const char *dir, const char *name, const char *lines)
+{
+    struct buf out = {0};
+    unsigned n = 0;
+
+    for (const char *end = strchr(lines, '\n'); end; end = strchr(end + 1, '\n'))
+        n++;
+    buf_printf(&out, "%s{\"t\":\"end\",\"lines\":%u}\n", lines, n);
+    built_write_file(dir, name, buf_str(&out));
+    buf_done(&out);
+}
+
+static inline void built_print_settled(struct buf *out, const struct built *b)
+{
+    const char *equal = built_equal(b) ? "true" : "false";
+    long long at = (long long)built_us(b->settled_at_ms);
+
+    buf_printf(out, "{\"t\":\"settled\",\"at\":%lld,\"settled\":%s,\"why\":\"%s\",\"scans\":", at,
+               b->settled ? "true" : "false", b->settled ? "" : "serve1 holds 2 transactions");
+    if (b->scans[0])
+        buf_append_str(out, b->scans);
+    else
+        buf_printf(out,
+                   "[{\"from\":%lld,\"to\":%lld,\"equal\":%s},"
+                   "{\"from\":%lld,\"to\":%lld,\"equal\":%s}]",
+                   at - 1200000, at - 1190000, equal, at - 100000, at - 90000, equal);
+    buf_append_str(out, "}\n");
+}
+
 static inline void built_save(const struct built *b, const char *dir)
 {
     struct buf out = {0};
@@ -379,13 +449,11 @@ static inline void built_save(const struct built *b, const char *dir)
     built_print_history(&out, b);
     built_write_file(dir, "history.ndjson", buf_str(&out));
     buf_clear(&out);
-    buf_printf(&out,
-               "{\"t\":\"settled\",\"at\":%lld,\"settled\":%s,\"scans\":%s,\"why\":\"%s\"}\n%s",
-               (long long)built_us(b->settled_at_ms), b->settled ? "true" : "false", b->scans,
-               b->settled ? "" : "serve1 holds 2 transactions", buf_str(&b->evidence));
-    built_write_file(dir, "evidence.ndjson", buf_str(&out));
-    built_write_file(dir, "faults.ndjson", buf_str(&b->faults));
-    built_write_file(dir, "samples.ndjson", buf_str(&b->samples));
+    built_print_settled(&out, b);
+    buf_append_str(&out, buf_str(&b->evidence));
+    built_write_lines(dir, "evidence.ndjson", buf_str(&out));
+    built_write_lines(dir, "faults.ndjson", buf_str(&b->faults));
+    built_write_lines(dir, "samples.ndjson", buf_str(&b->samples));
     built_save_finals(b, dir);
     buf_done(&out);
 }

@@ -138,24 +138,6 @@ static void damage_state(struct built_state *s, unsigned damage)
         s->skip_n = 1 + (unsigned)rng_below(&rng, s->n_entries);
 }
 
-/* The value that the journal makes, by another way than journal_fold(). */
-static void fold(const struct built_state *s, char value[BUILT_TEXT])
-{
-    long number = 0;
-
-    value[0] = '\0';
-    for (unsigned i = 0; i < s->n_entries; i++) {
-        long delta;
-
-        if (sscanf(s->entry[i].op, "%*u incr %ld", &delta) == 1) {
-            number += delta;
-            (void)snprintf(value, BUILT_TEXT, "%ld", number);
-        } else {
-            (void)sscanf(s->entry[i].op, "%*u w %40s", value);
-        }
-    }
-}
-
 static void make_run(struct built *b, uint64_t seed)
 {
     unsigned damage;
@@ -170,7 +152,7 @@ static void make_run(struct built *b, uint64_t seed)
     for (unsigned key = 0; key < BUILT_KEYS; key++) {
         for (unsigned store = 0; store < BUILT_STORES; store++) {
             damage_state(&b->state[key][store], damage);
-            fold(&b->state[key][store], b->state[key][store].value);
+            built_fold(&b->state[key][store], b->state[key][store].value);
             if (chance(damage / 4) && b->state[key][store].exists)
                 (void)snprintf(b->state[key][store].value, BUILT_TEXT, "bad");
         }
@@ -361,7 +343,7 @@ static bool bad_key(const struct built *b, unsigned key)
         const struct built_state *s = &b->state[key][x];
         char value[BUILT_TEXT];
 
-        fold(s, value);
+        built_fold(s, value);
         bad |= s->exists && (strcmp(value, s->value) != 0 || s->skip_n > 0);
         for (unsigned y = 0; y < BUILT_STORES; y++)
             bad |= counts(b, key, x) && counts(b, key, y) &&

@@ -176,6 +176,8 @@ static void what_nobody_measured_is_not_zero(void **state)
     struct metrics m;
 
     (void)state;
+    b.settled = false;
+    (void)snprintf(b.scans, sizeof b.scans, "[]");
     measure(&m);
     assert_true(unmeasured(m.in_doubt_s));
     assert_true(unmeasured(m.keys_held));

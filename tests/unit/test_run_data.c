@@ -158,12 +158,77 @@ static void a_final_state_cut_anywhere_is_refused(void **state)
     cut_everywhere("final/pg2.ndjson");
 }
 
-/* Files without a closing line are whole when their run is; a cut in a line is noticed. */
+static void what_the_harness_noted_cut_anywhere_is_refused(void **state)
+{
+    (void)state;
+    cut_everywhere("faults.ndjson");
+    built_save(&b, dir);
+    cut_everywhere("samples.ndjson");
+    built_save(&b, dir);
+    cut_everywhere("evidence.ndjson");
+}
+
 static void a_line_without_an_end_is_refused(void **state)
 {
     (void)state;
     built_write_file(dir, "faults.ndjson", "{\"t\":\"skipped\",\"fault\":1,\"at\":1}");
     expect_refusal("faults.ndjson:1: the file is cut: no end of line");
+}
+
+/* Cut between two lines, or glued together again without some. */
+static void a_file_without_all_its_lines_is_refused(void **state)
+{
+    (void)state;
+    built_write_file(dir, "faults.ndjson", "");
+    expect_refusal("faults.ndjson:0: the file is cut: no closing line");
+    built_write_file(dir, "faults.ndjson", "{\"t\":\"end\",\"lines\":4}\n");
+    expect_refusal("faults.ndjson:1: the file is cut: 0 lines of 4 are here");
+    built_save(&b, dir);
+    built_write_file(dir, "samples.ndjson",
+                     "{\"t\":\"door\",\"at\":1100000,\"server\":\"serve1\",\"in_flight\":12}\n");
+    expect_refusal("samples.ndjson:1: the file is cut: no closing line");
+}
+
+#define SETTLED(scans)                                                                             \
+    "{\"t\":\"settled\",\"at\":13000000,\"settled\":true,\"scans\":[" scans "],\"why\":\"\"}\n"
+#define SCAN(equal) "{\"from\":11000000,\"to\":11100000,\"equal\":" equal "}"
+#define PREPARED    "{\"t\":\"prepared\",\"store\":\"pg1\",\"gid\":\"sb1:serve1:1:17:c1-1\"}\n"
+
+static void a_settled_run_holds_nothing_prepared(void **state)
+{
+    struct run_data run;
+
+    (void)state;
+    built_write_lines(dir, "evidence.ndjson", PREPARED SETTLED(SCAN("true") "," SCAN("true")));
+    expect_refusal("evidence.ndjson:2: settled, and still prepared somewhere");
+    built_write_lines(dir, "evidence.ndjson", SETTLED(SCAN("true") "," SCAN("true")) PREPARED);
+    expect_refusal("evidence.ndjson:2: settled, and still prepared somewhere");
+    b.settled = false;
+    buf_append_str(&b.evidence, PREPARED);
+    built_save(&b, dir);
+    load(&run);
+    assert_int_equal(run.settling.n_prepared, 1);
+    run_data_done(&run);
+}
+
+static void a_settled_run_was_scanned_twice_and_as_it_is(void **state)
+{
+    struct run_data run;
+
+    (void)state;
+    built_write_lines(dir, "evidence.ndjson", SETTLED(SCAN("true")));
+    expect_refusal("evidence.ndjson:1: settled after 1 scans: at least 2 are needed");
+    built_write_lines(dir, "evidence.ndjson", SETTLED(SCAN("true") "," SCAN("false")));
+    expect_refusal("evidence.ndjson:1: the last scan found the stores unequal, final/ does not");
+    built_write_lines(dir, "evidence.ndjson", SETTLED(SCAN("false") "," SCAN("true")));
+    load(&run);
+    run_data_done(&run);
+    built_append(&b, 0, 1, "c0-0", "1 w other");
+    built_save_finals(&b, dir);
+    expect_refusal("evidence.ndjson:1: the last scan found the stores equal, final/ does not");
+    built_write_lines(dir, "evidence.ndjson", SETTLED(SCAN("false") "," SCAN("false")));
+    load(&run);
+    run_data_done(&run);
 }
 
 static void what_is_malformed_is_named(void **state)
@@ -180,7 +245,7 @@ static void what_is_malformed_is_named(void **state)
     built_write_file(dir, "final/pg1.ndjson", "{\"t\":\"end\",\"keys\":2}\n");
     expect_refusal("final/pg1.ndjson:1: 2 keys said, 0 there");
     built_save_finals(&b, dir);
-    built_write_file(dir, "evidence.ndjson", "{\"t\":\"marker\",\"partition\":0,\"offset\":9}\n");
+    built_write_lines(dir, "evidence.ndjson", "{\"t\":\"marker\",\"partition\":0,\"offset\":9}\n");
     expect_refusal("evidence.ndjson: no line \"settled\"");
     built_write_file(dir, "samples.ndjson",
                      "{\"t\":\"lag\",\"at\":5,\"store\":\"pg9\",\"records\":1}\n");
@@ -226,7 +291,11 @@ int main(void)
         TEST(a_run_without_its_last_word_is_not_finished),
         TEST(a_history_cut_anywhere_is_refused),
         TEST(a_final_state_cut_anywhere_is_refused),
+        TEST(what_the_harness_noted_cut_anywhere_is_refused),
         TEST(a_line_without_an_end_is_refused),
+        TEST(a_file_without_all_its_lines_is_refused),
+        TEST(a_settled_run_holds_nothing_prepared),
+        TEST(a_settled_run_was_scanned_twice_and_as_it_is),
         TEST(what_is_malformed_is_named),
         TEST(a_request_twice_in_a_history_is_refused),
         cmocka_unit_test(equal_strings_have_equal_numbers),
