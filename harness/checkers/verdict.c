@@ -18,6 +18,7 @@ const char *verdict_word_name(enum verdict_word word)
         [VERDICT_VALID] = "valid",
         [VERDICT_INVALID] = "invalid",
         [VERDICT_UNKNOWN] = "unknown",
+        [VERDICT_NOT_EXERCISED] = "not exercised",
     };
 
     assert(word < VERDICT_WORDS);
@@ -28,8 +29,10 @@ void verdict_conclude(struct verdict *v, const struct run_data *run)
 {
     if (v->count > 0)
         v->word = VERDICT_INVALID;
+    else if (!run->settling.settled)
+        v->word = VERDICT_UNKNOWN;
     else
-        v->word = run->settling.settled ? VERDICT_VALID : VERDICT_UNKNOWN;
+        v->word = v->of > 0 ? VERDICT_VALID : VERDICT_NOT_EXERCISED;
 }
 
 struct example *verdict_add(struct verdict *v, uint32_t key)

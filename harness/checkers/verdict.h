@@ -20,7 +20,9 @@ enum verdict_word {
     VERDICT_NOT_JUDGED, /* no checker yet, or a run that did not finish */
     VERDICT_VALID,
     VERDICT_INVALID,
-    VERDICT_UNKNOWN, /* not settled: it may still come right, or go wrong */
+    VERDICT_UNKNOWN,       /* not settled: it may still come right, or go wrong */
+    VERDICT_NOT_EXERCISED, /* nothing was found, and there was nothing that could have violated it
+                            */
     VERDICT_WORDS
 };
 
@@ -51,12 +53,13 @@ struct verdict {
     struct example example[VERDICT_EXAMPLES_MAX]; /* the first ones found */
 };
 
-const char *
-verdict_word_name(enum verdict_word word); /* "not judged" "valid" "invalid" "unknown" */
+/* "not judged" "valid" "invalid" "unknown" "not exercised" */
+const char *verdict_word_name(enum verdict_word word);
 
 /*
- * The word, from count and settling: invalid when something was found, else valid once settled,
- * else unknown. For what is a violation whatever comes later.
+ * The word, from count, settling and of: invalid when something was found, else unknown when not
+ * settled, else valid, or not exercised with an `of` of 0. For what is a violation whatever comes
+ * later.
  */
 void verdict_conclude(struct verdict *v, const struct run_data *run);
 

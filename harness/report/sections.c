@@ -202,7 +202,7 @@ static const char *short_word(const char *word)
         return "✓";
     if (strcmp(word, verdict_word_name(VERDICT_INVALID)) == 0)
         return "✗";
-    return strcmp(word, verdict_word_name(VERDICT_UNKNOWN)) == 0 ? "?" : "not judged";
+    return strcmp(word, verdict_word_name(VERDICT_UNKNOWN)) == 0 ? "?" : word;
 }
 
 static void matrix_cell(struct buf *out, const json_t *run, const struct checker *checker)
@@ -264,7 +264,8 @@ static void matrix_row(struct buf *out, const json_t *run)
 void section_matrix(struct buf *out, const struct report *r)
 {
     buf_append_str(out, "<section><h2>Every verdict</h2><p>✓ valid, ✗ invalid with the number of "
-                        "violations, ? unknown; “of” is how many could have violated it.</p>"
+                        "violations, ? unknown; “of” is how many could have violated it: "
+                        "with none it was not exercised.</p>"
                         "<div class=\"scroll\"><table class=\"matrix\"><thead><tr><th></th><th>"
                         "fault</th>");
     for (unsigned c = 0; c < CHECKERS; c++)

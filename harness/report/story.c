@@ -90,6 +90,10 @@ static void words(struct buf *out, const struct cell_phrase *phrase)
         counts(out, &phrase->count);
         buf_printf(out, " write%s left unknown to the client", plural(phrase));
         break;
+    case FACT_UNTRIED:
+        counts(out, &phrase->count);
+        buf_printf(out, " promise%s not exercised", plural(phrase));
+        break;
     case FACT_SKIPPED:
         buf_append_str(out, "no such fault here: ");
         html_text(out, phrase->why);

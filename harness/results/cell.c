@@ -106,35 +106,45 @@ static void tell(struct cell *cell, struct cell_phrase phrase)
 }
 
 /* In some run: one that did not finish has no verdicts at all. */
-static bool is_promised(const json_t *runs, const char *checker)
+static bool is_promised(const json_t *runs, const char *checker, bool *ret_exercised)
 {
+    bool promised = false;
     json_t *run;
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        if (json_is_true(json_object_get(result_verdict(run, checker), "promised")))
-            return true;
+        if (!json_is_true(json_object_get(result_verdict(run, checker), "promised")))
+            continue;
+        promised = true;
+        if (!result_verdict_is(run, checker, VERDICT_NOT_EXERCISED))
+            *ret_exercised = true;
     }
-    return false;
+    return promised;
 }
 
 static void tell_verdicts(struct cell *cell, const json_t *runs)
 {
+    unsigned n_untried = 0;
+
     for (unsigned i = 0; i < CHECKERS; i++) {
         const struct checker *checker = &checker_table[i];
-        bool promised = is_promised(runs, checker->name);
+        bool exercised = false, promised = is_promised(runs, checker->name, &exercised);
         struct cell_range count;
         char path[96];
 
         (void)snprintf(path, sizeof path, "verdicts.%s.count", checker->name);
         count = range_of(runs, path);
-        cell->n_promises += promised;
+        cell->n_promises += promised && exercised;
+        n_untried += promised && !exercised;
         if (reaches(&count, 1))
             tell(cell, (struct cell_phrase){.fact = FACT_ANOMALY,
                                             .count = count,
                                             .checker = checker,
                                             .promised = promised});
     }
+    if (n_untried > 0)
+        tell(cell, (struct cell_phrase){.fact = FACT_UNTRIED,
+                                        .count = {1, (double)n_untried, (double)n_untried}});
 }
 
 static bool had_faults(const json_t *runs)

@@ -33,6 +33,7 @@ struct cell_range {
 
 enum cell_fact {
     FACT_ANOMALY,    /* count: violations that `checker` found */
+    FACT_UNTRIED,    /* count: promises that nothing in any run could have broken */
     FACT_IN_DOUBT,   /* count: keys blocked by a transaction in doubt; seconds: the longest */
     FACT_STUCK,      /* count: keys blocked otherwise; seconds: the longest */
     FACT_GAP,        /* seconds: without an acknowledged write */
@@ -65,7 +66,7 @@ struct cell {
     const char *ended;   /* a role or server that ended by itself; NULL: none did */
     const json_t *worst; /* the first of the worst runs; borrowed from the results */
     enum cell_mark mark; /* its mark */
-    unsigned n_promises; /* that were judged */
+    unsigned n_promises; /* that were judged and exercised */
     unsigned n_phrases;  /* in the order in which to tell them */
     struct cell_phrase phrase[CELL_PHRASES_MAX];
     struct cell_range p50_ms, p99_ms; /* of acknowledgements */

@@ -65,6 +65,9 @@ static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
     case FACT_UNANSWERED:
         say(out, TONE_PLAIN, "%s unknown", count);
         break;
+    case FACT_UNTRIED:
+        say(out, TONE_SOFT, "%s not exercised", count);
+        break;
     case FACT_SKIPPED:
         say(out, TONE_UNKNOWN, "no such fault here");
         break;

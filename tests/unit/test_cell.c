@@ -77,6 +77,23 @@ static void writes_acknowledged_through_a_fault_are_told_on_the_page(void **stat
            "✓ kept 1 promise", KEPT, "<li>writes were acknowledged throughout</li>");
 }
 
+#define GHOSTS(word)                                                                               \
+    "{" BASE ",\"verdicts\":{\"ghosts\":{\"verdict\":\"" word                                      \
+    "\",\"count\":0,\"promised\":true},\"order\":{\"verdict\":\"valid\",\"count\":0,\"promised\":" \
+    "true}}}"
+
+static void a_promise_that_nothing_could_break_is_not_kept(void **state)
+{
+    (void)state;
+    expect("[" GHOSTS("not exercised") "]", "✓ kept 1 promise|1 not exercised", KEPT,
+           "<li>1 promise not exercised</li>");
+    expect("[" GHOSTS("not exercised") "," GHOSTS("valid") "]", "✓ kept 2 promises|in 2 runs", KEPT,
+           "<li class=\"soft\">in 2 runs</li>");
+    expect("[{" BASE
+           ",\"verdicts\":{\"ghosts\":{\"verdict\":\"not exercised\",\"promised\":true}}}]",
+           "✓ nothing amiss|1 not exercised", KEPT, "<li>1 promise not exercised</li>");
+}
+
 static void numbers_of_several_runs_are_ranges_in_both(void **state)
 {
     (void)state;
@@ -181,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cell_where_nothing_ran_is_a_dash),
         cmocka_unit_test(writes_acknowledged_through_a_fault_are_told_on_the_page),
+        cmocka_unit_test(a_promise_that_nothing_could_break_is_not_kept),
         cmocka_unit_test(numbers_of_several_runs_are_ranges_in_both),
         cmocka_unit_test(the_worst_run_gives_the_mark),
         cmocka_unit_test(who_was_blocked_is_told_and_whether_anybody_else_was),

@@ -218,7 +218,10 @@ static unsigned n_applied(const struct built *b, const struct built_op *op)
 
 static void conclude(const struct built *b, struct judged *j)
 {
-    j->word = j->count ? VERDICT_INVALID : b->settled ? VERDICT_VALID : VERDICT_UNKNOWN;
+    j->word = j->count      ? VERDICT_INVALID
+              : !b->settled ? VERDICT_UNKNOWN
+              : j->of == 0  ? VERDICT_NOT_EXERCISED
+                            : VERDICT_VALID;
 }
 
 static void ref_durability(const struct built *b, struct judged *j)

@@ -424,6 +424,26 @@ static void anomalies_that_nobody_promised_away_keep_status_0(void **state)
     expect_status(0);
 }
 
+/* No request failed: nothing was there that could have become a ghost. */
+static void what_was_not_exercised_keeps_status_0(void **state)
+{
+    const json_t *run, *ghosts;
+    json_t *results;
+
+    (void)state;
+    save_good("xa", "none", "001-xa-fanout-none-s1");
+    results = judge_out();
+    expect_valid(results);
+    run = json_array_get(json_object_get(results, "runs"), 0);
+    ghosts = result_verdict(run, "ghosts");
+    assert_true(json_is_true(json_object_get(ghosts, "promised")));
+    assert_int_equal(json_integer_value(json_object_get(ghosts, "of")), 0);
+    assert_true(result_verdict_is(run, "ghosts", VERDICT_NOT_EXERCISED));
+    assert_true(result_verdict_is(run, "duplicates", VERDICT_VALID));
+    json_decref(results);
+    expect_status(0);
+}
+
 static void a_broken_promise_is_status_1(void **state)
 {
     (void)state;
@@ -529,7 +549,8 @@ static void the_table_tells_what_happened(void **state)
         "      ✗ 1 key out of order\n"
         "      no ok for 3.2 s\n"
         "      1 failed\n"
-        "      p50 4.0 ms\n" RULE "xa    ? 1 of 1 not finished      ✓ kept 7 promises\n"
+        "      p50 4.0 ms\n" RULE "xa    ? 1 of 1 not finished      ✓ kept 6 promises\n"
+        "                                 1 not exercised\n"
         "                                 p50 3.0 ms\n"
         "\n"
         "dual, no fault: user:0 ends as c1-1 in pg1 and pg2 but as\n"
@@ -554,6 +575,7 @@ int main(void)
         TEST(what_nobody_looked_at_is_null),
         TEST(a_schema_that_is_not_met_is_noticed),
         TEST(anomalies_that_nobody_promised_away_keep_status_0),
+        TEST(what_was_not_exercised_keeps_status_0),
         TEST(a_broken_promise_is_status_1),
         TEST(an_unfinished_run_is_status_3),
         TEST(a_role_that_crashed_leaves_no_promise_valid),
