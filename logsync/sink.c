@@ -51,6 +51,7 @@ struct sink {
     struct store_batch request;
     enum store_status answer;
     char detail[STORE_DETAIL_SIZE]; /* of the store's last answer */
+    struct errctx unreadable;       /* what is wrong with the last bad record */
 };
 
 static void step(struct sink *s, const struct sink_event *ev);
@@ -119,23 +120,26 @@ static void on_notice(void *arg, const char *text)
 }
 
 /* Decoded into the place behind those gathered; the core's answer decides whether it stays. */
-static int take(struct sink *s, const struct log_record *record, struct errctx *err)
+static void take(struct sink *s, const struct log_record *record)
 {
     struct held *place = &s->gathering->record[s->gathering->n];
+    struct sink_event ev = {.type = SINK_EV_RECORD,
+                            .partition = record->partition,
+                            .offset = record->offset,
+                            .size = record->size};
     int r;
 
     assert(s->gathering->n < SINK_BATCH_RECORDS_MAX);
-    r = envelope_decode(record->data ? record->data : "", record->size, &place->envelope, err);
-    if (r != 0)
-        return err_prefix(err, r, "record %u@%" PRId64 " of %s", record->partition, record->offset,
-                          s->topic);
     place->partition = record->partition;
     place->offset = record->offset;
-    step(s, &(struct sink_event){.type = SINK_EV_RECORD,
-                                 .partition = record->partition,
-                                 .offset = record->offset,
-                                 .size = record->size});
-    return 0;
+    r = envelope_decode(record->data ? record->data : "", record->size, &place->envelope,
+                        &s->unreadable);
+    if (r != 0) {
+        (void)err_prefix(&s->unreadable, r, "record %u@%" PRId64 " of %s", record->partition,
+                         record->offset, s->topic);
+        ev.type = SINK_EV_BAD_RECORD;
+    }
+    step(s, &ev);
 }
 
 static void pump(void *arg)
@@ -151,10 +155,10 @@ static void pump(void *arg)
             step(s, &(struct sink_event){.type = SINK_EV_NO_MORE});
             return;
         }
-        if (r > 0)
-            r = take(s, &record, &err);
         if (r < 0)
             stop(s, &err);
+        else
+            take(s, &record);
     }
 }
 
@@ -305,15 +309,12 @@ static void seek(struct sink *s, const struct position *from)
         stop(s, &err);
 }
 
-static void stop_with(struct sink *s, enum sink_failure failure)
+static void stop_refused(struct sink *s)
 {
     const struct held *record = &s->under_way->record[0];
     struct errctx err;
 
-    if (failure == SINK_FENCED)
-        (void)err_set(&err, EPERM, ERR_FENCED, "another sink has taken over %s: %s",
-                      store_name(s->store), s->detail);
-    else if (s->under_way->n == 0)
+    if (s->under_way->n == 0)
         (void)err_set(&err, EIO, ERR_FATAL, "%s cannot be opened: %s", store_name(s->store),
                       s->detail);
     else
@@ -321,6 +322,27 @@ static void stop_with(struct sink *s, enum sink_failure failure)
                       store_name(s->store), record->partition, record->offset,
                       record->envelope.txn.request, s->detail);
     stop(s, &err);
+}
+
+static void stop_with(struct sink *s, enum sink_failure failure)
+{
+    struct errctx err;
+
+    switch (failure) {
+    case SINK_REFUSED:
+        stop_refused(s);
+        break;
+    case SINK_UNREADABLE:
+        stop(s, &s->unreadable);
+        break;
+    case SINK_FENCED:
+        (void)err_set(&err, EPERM, ERR_FENCED, "another sink has taken over %s: %s",
+                      store_name(s->store), s->detail);
+        stop(s, &err);
+        break;
+    case SINK_LOST:
+        assert(!"an answer that was lost stops nobody");
+    }
 }
 
 static void perform(struct sink *s, const struct sink_action *action)

@@ -7,8 +7,9 @@
  * a backlog or a store that is away can take.
  *
  * When the store is down or paused the sink waits and tries again, for ever. It stops by itself
- * when it is fenced (its successor owns the store), when the store refuses a record, when a record
- * cannot be decoded and when the log no longer holds the store's position.
+ * when it is fenced (its successor owns the store), at a record that the store refuses or nobody
+ * can decode (what precedes it has been applied), and when the log no longer holds the store's
+ * position.
  */
 #ifndef SYNCBED_LOGSYNC_SINK_H
 #define SYNCBED_LOGSYNC_SINK_H

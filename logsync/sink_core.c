@@ -19,7 +19,7 @@ static void set_state(struct sink_core *s, enum sink_state to)
     static const unsigned legal[] = {
         [SINK_NEW] = 1U << SINK_OPENING,
         [SINK_OPENING] = 1U << SINK_READING | 1U << SINK_WAITING | 1U << SINK_STOPPED,
-        [SINK_READING] = 1U << SINK_APPLYING,
+        [SINK_READING] = 1U << SINK_APPLYING | 1U << SINK_STOPPED,
         [SINK_APPLYING] = 1U << SINK_READING | 1U << SINK_WAITING | 1U << SINK_STOPPED,
         [SINK_WAITING] = 1U << SINK_OPENING,
         [SINK_STOPPED] = 0,
@@ -27,6 +27,11 @@ static void set_state(struct sink_core *s, enum sink_state to)
 
     assert(legal[s->state] & 1U << to);
     s->state = to;
+}
+
+static bool following(const struct sink_core *s)
+{
+    return s->state == SINK_READING || s->state == SINK_APPLYING;
 }
 
 static bool full(const struct sink_core *s)
@@ -38,7 +43,7 @@ static bool full(const struct sink_core *s)
 
 bool sink_core_wants(const struct sink_core *s)
 {
-    return (s->state == SINK_READING || s->state == SINK_APPLYING) && !full(s);
+    return following(s) && !full(s) && !s->bad_next;
 }
 
 static void ask_position(struct sink_core *s, struct sink_actions *out)
@@ -72,20 +77,41 @@ static void on_opened(struct sink_core *s, const struct position *position,
     s->next = *position;
     s->n_held = 0;
     s->bytes_held = 0;
+    s->bad_next = false; /* it is read again */
     emit(out, SINK_ACT_SEEK)->from = *position;
+}
+
+static void stop(struct sink_core *s, enum sink_failure failure, struct sink_actions *out)
+{
+    set_state(s, SINK_STOPPED);
+    emit(out, SINK_ACT_STOP)->failure = failure;
+}
+
+/* Nothing is under way: what is held goes, and what cannot go ends it. */
+static void go_on(struct sink_core *s, struct sink_actions *out)
+{
+    assert(s->state == SINK_READING);
+    if (s->n_held > 0)
+        apply(s, out);
+    else if (s->bad_next)
+        stop(s, SINK_UNREADABLE, out);
 }
 
 static int on_record(struct sink_core *s, const struct sink_event *ev, struct sink_actions *out)
 {
-    bool following = s->state == SINK_READING || s->state == SINK_APPLYING;
-
     assert(ev->partition < s->next.n);
-    if (!following || ev->offset < s->next.offset[ev->partition]) {
+    if (!following(s) || ev->offset < s->next.offset[ev->partition]) {
         emit(out, SINK_ACT_SKIP);
         return 0;
     }
-    if (full(s))
+    if (!sink_core_wants(s))
         return -EPROTO;
+    if (ev->type == SINK_EV_BAD_RECORD) {
+        s->bad_next = true;
+        if (s->state == SINK_READING)
+            go_on(s, out);
+        return 0;
+    }
     /* A gap below it holds nothing for us: aborted transactions, markers of the log's own. */
     s->next.offset[ev->partition] = ev->offset + 1;
     s->n_held++;
@@ -102,14 +128,7 @@ static void on_applied(struct sink_core *s, struct sink_actions *out)
     if (s->n_singly > 0)
         s->n_singly--;
     set_state(s, SINK_READING);
-    if (s->n_held > 0)
-        apply(s, out);
-}
-
-static void stop(struct sink_core *s, enum sink_failure failure, struct sink_actions *out)
-{
-    set_state(s, SINK_STOPPED);
-    emit(out, SINK_ACT_STOP)->failure = failure;
+    go_on(s, out);
 }
 
 static void back_off(struct sink_core *s, struct sink_actions *out)
@@ -125,6 +144,7 @@ static void on_failed(struct sink_core *s, enum sink_failure failure, struct sin
         back_off(s, out);
         break;
     case SINK_FENCED:
+    case SINK_UNREADABLE:
         stop(s, failure, out);
         break;
     case SINK_REFUSED:
@@ -167,10 +187,11 @@ int sink_core_step(struct sink_core *s, const struct sink_event *ev,
         on_opened(s, &ev->position, ret_actions);
         return 0;
     case SINK_EV_RECORD:
+    case SINK_EV_BAD_RECORD:
         return on_record(s, ev, ret_actions);
     case SINK_EV_NO_MORE:
-        if (s->state == SINK_READING && s->n_held > 0)
-            apply(s, ret_actions);
+        if (s->state == SINK_READING)
+            go_on(s, ret_actions);
         return 0;
     case SINK_EV_APPLIED:
         if (s->state != SINK_APPLYING)
@@ -180,6 +201,7 @@ int sink_core_step(struct sink_core *s, const struct sink_event *ev,
     case SINK_EV_FAILED:
         if (s->state != SINK_OPENING && s->state != SINK_APPLYING)
             return -EPROTO;
+        assert(ev->failure != SINK_UNREADABLE);
         on_failed(s, ev->failure, ret_actions);
         return 0;
     case SINK_EV_TIMEOUT:

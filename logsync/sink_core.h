@@ -17,11 +17,12 @@
  *   NEW -> OPENING -> READING <-> APPLYING
  *             ^ |                    |
  *             | v                    |
- *           WAITING <---(answer lost)+       fenced, or one record refused: -> STOPPED
+ *           WAITING <---(answer lost)+       fenced, one record refused or unreadable: -> STOPPED
  *
- * A refused batch is taken again record by record, so that what precedes the record which the store
- * cannot take is applied, and the sink stops with that one in hand: skipping it would break the
- * order, and there is no dead-letter topic yet.
+ * A record that cannot be applied stops the sink, since skipping it would break the order and there
+ * is no dead-letter topic yet; but all that was read before it is applied first. One that cannot be
+ * read ends the batch being gathered. One that the store refuses takes its whole batch along, which
+ * is therefore taken again record by record, until the sink stops with that one in hand.
  */
 #ifndef SYNCBED_LOGSYNC_SINK_CORE_H
 #define SYNCBED_LOGSYNC_SINK_CORE_H
@@ -44,26 +45,28 @@ enum sink_state {
 };
 
 enum sink_event_type {
-    SINK_EV_START,   /* once */
-    SINK_EV_OPENED,  /* the store is ours and stands at `position` */
-    SINK_EV_RECORD,  /* read from the log; only while sink_core_wants() */
-    SINK_EV_NO_MORE, /* no further record has arrived by now */
-    SINK_EV_APPLIED, /* the batch under way, and its position, are in the store */
-    SINK_EV_FAILED,  /* the open or the batch under way, with `failure` */
+    SINK_EV_START,      /* once */
+    SINK_EV_OPENED,     /* the store is ours and stands at `position` */
+    SINK_EV_RECORD,     /* read from the log; only while sink_core_wants() */
+    SINK_EV_BAD_RECORD, /* the same, but nobody can tell what it says */
+    SINK_EV_NO_MORE,    /* no further record has arrived by now */
+    SINK_EV_APPLIED,    /* the batch under way, and its position, are in the store */
+    SINK_EV_FAILED,     /* the open or the batch under way, with `failure` */
     SINK_EV_TIMEOUT,
 };
 
 enum sink_failure {
-    SINK_LOST,    /* did or did not happen, or could not be tried: ask again */
-    SINK_FENCED,  /* another process owns the store */
-    SINK_REFUSED, /* the store will not take it */
+    SINK_LOST,       /* did or did not happen, or could not be tried: ask again */
+    SINK_FENCED,     /* another process owns the store */
+    SINK_REFUSED,    /* the store will not take it */
+    SINK_UNREADABLE, /* never of FAILED: a bad record is the next to be applied */
 };
 
 struct sink_event {
     enum sink_event_type type;
     struct position position;  /* OPENED: n_partitions offsets, each the next one to apply */
-    unsigned partition;        /* RECORD */
-    int64_t offset;            /* RECORD */
+    unsigned partition;        /* RECORD, BAD_RECORD */
+    int64_t offset;            /* RECORD, BAD_RECORD */
     size_t size;               /* RECORD: bytes, to bound the batch */
     enum sink_failure failure; /* FAILED */
 };
@@ -84,7 +87,7 @@ struct sink_action {
     unsigned n_records;        /* APPLY: how many that are, above 0 */
     struct position from, to;  /* APPLY; SEEK: only `from` */
     int64_t delay_us;          /* SET_TIMER */
-    enum sink_failure failure; /* STOP: FENCED or REFUSED */
+    enum sink_failure failure; /* STOP: not LOST */
 };
 
 /* Filled by sink_core_step(); owned by the caller, valid until the next step. */
@@ -110,6 +113,7 @@ struct sink_core {
     unsigned n_applying;
     unsigned n_held; /* the next batch */
     size_t bytes_held;
+    bool bad_next;     /* a bad record follows what is held: nothing more is read */
     unsigned n_singly; /* so many records of a refused batch are still to be taken one by one */
 };
 

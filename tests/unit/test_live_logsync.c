@@ -178,12 +178,45 @@ static void expect_words(const char *words)
         fail_msg("the sinks have not said: %s", words);
 }
 
+struct applied {
+    bool done; /* first: on_done() sets it */
+    unsigned partition;
+    unsigned n;
+};
+
+static void count_entries(void *arg, const struct store_scan_row *row)
+{
+    struct applied *applied = arg;
+
+    if (envelope_partition(row->key, PARTITIONS) == applied->partition)
+        applied->n += row->n_entries;
+}
+
+/* How many operations pg1 has on keys of the partition. */
+static unsigned n_applied(unsigned partition)
+{
+    struct applied applied = {.partition = partition};
+
+    store_scan(w.store[0], count_entries, clock_now_us() + WAIT_US, on_done, &applied);
+    must(loop_until(w.base, is_set, &applied.done, WAIT_US));
+    return applied.n;
+}
+
+static unsigned n_sent_to(unsigned partition)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < w.n_sent; i++)
+        n += w.sent[i].partition == partition;
+    return n;
+}
+
 /* Nothing of ours writes such a record, but a topic is open to all. */
 static void stops_at_a_record_that_it_cannot_read(void **state)
 {
     char sink[] = "sink-pg1 ";
     struct buf record = {0}, words = {0};
-    unsigned n = 0;
+    unsigned n = 0, partition;
 
     (void)state;
     load(100, 1500);
@@ -199,9 +232,12 @@ static void stops_at_a_record_that_it_cannot_read(void **state)
         -EBADMSG);
     start_sink("sink-pg1");
     must(loop_until(w.base, has_exited, sink, WAIT_US));
-    buf_printf(&words, "error record %u@%" PRId64 " of %s: ", w.sent[100].partition,
-               w.sent[100].offset, w.topology->topic);
+    partition = w.sent[100].partition;
+    buf_printf(&words, "error record %u@%" PRId64 " of %s: ", partition, w.sent[100].offset,
+               w.topology->topic);
     expect_words(buf_str(&words));
+    assert_true(n_sent_to(partition) > 1);
+    assert_int_equal(n_applied(partition), n_sent_to(partition) - 1);
     buf_done(&words);
     buf_done(&record);
 }

@@ -38,8 +38,10 @@ static size_t render_action(const struct sink_action *a, char *buf, size_t size)
         [SINK_ACT_SKIP] = "skip",           [SINK_ACT_APPLY] = "apply ",
         [SINK_ACT_SET_TIMER] = "timer",     [SINK_ACT_STOP] = "stop:",
     };
-    static const char *const failures[] = {
-        [SINK_LOST] = "lost", [SINK_FENCED] = "fenced", [SINK_REFUSED] = "refused"};
+    static const char *const failures[] = {[SINK_LOST] = "lost",
+                                           [SINK_FENCED] = "fenced",
+                                           [SINK_REFUSED] = "refused",
+                                           [SINK_UNREADABLE] = "unreadable"};
     size_t used = (size_t)snprintf(buf, size, "%s", names[a->type]);
 
     if (a->type == SINK_ACT_STOP)
@@ -80,6 +82,14 @@ static struct sink_event record(unsigned partition, int64_t offset)
 {
     return (struct sink_event){
         .type = SINK_EV_RECORD, .partition = partition, .offset = offset, .size = 10};
+}
+
+static struct sink_event bad(unsigned partition, int64_t offset)
+{
+    struct sink_event ev = record(partition, offset);
+
+    ev.type = SINK_EV_BAD_RECORD;
+    return ev;
 }
 
 static struct sink_event failed(enum sink_failure failure)
@@ -271,6 +281,43 @@ static void large_batches_come_back_after_a_refusal_that_passed(void **state)
     expect(&s, NO_MORE, "apply 2: 7,7 -> 9,7");
 }
 
+static void applies_what_precedes_an_unreadable_record(void **state)
+{
+    struct sink_core s;
+    struct sink_actions out;
+    struct sink_event late = record(0, 8);
+
+    (void)state;
+    begin(&s);
+    expect(&s, bad(0, 4), "skip"); /* below the position: whoever moved that has seen to it */
+    expect(&s, record(0, 5), "hold");
+    expect(&s, NO_MORE, "apply 1: 5,7 -> 6,7");
+    expect(&s, record(0, 6), "hold");
+    expect(&s, bad(0, 7), "");
+    assert_false(sink_core_wants(&s));
+    assert_int_equal(sink_core_step(&s, &late, &out), -EPROTO);
+    expect(&s, NO_MORE, "");
+    expect(&s, APPLIED, "apply 1: 6,7 -> 7,7");
+    expect(&s, APPLIED, "stop:unreadable");
+    expect(&s, bad(0, 7), "skip");
+}
+
+static void an_unreadable_record_sends_off_what_is_held(void **state)
+{
+    struct sink_core s;
+
+    (void)state;
+    begin(&s);
+    expect(&s, record(0, 5), "hold");
+    expect(&s, bad(1, 7), "apply 1: 5,7 -> 6,7");
+    expect(&s, failed(SINK_LOST), "timer");
+    expect(&s, bad(1, 7), "skip"); /* will be read again */
+    expect(&s, TIMEOUT, "resume");
+    expect(&s, opened(6, 7), "seek 6,7");
+    assert_true(sink_core_wants(&s));
+    expect(&s, bad(1, 7), "stop:unreadable");
+}
+
 static void rejects_answers_to_nothing(void **state)
 {
     struct sink_core s;
@@ -295,6 +342,8 @@ static void rejects_answers_to_nothing(void **state)
  * and a network that loses answers before or after they took effect. After every apply:
  *
  *   prefix   what the store has applied of each partition is exactly the log's first records
+ *   bad      nothing at or behind a record that nobody can read is applied, and when a sink stops
+ *            because of it, all that it was given before is in the store
  *   fenced   a process that was fenced never changes the store again
  *   bounded  no batch is larger than its limits say
  */
@@ -309,6 +358,7 @@ struct world {
     uint64_t seed;
     unsigned n_log[PARTITIONS];
     int64_t log[PARTITIONS][LOG_MAX]; /* offsets, ascending, with gaps */
+    unsigned bad[PARTITIONS];         /* index of the unreadable one; LOG_MAX: none */
 
     int64_t epoch; /* the store */
     int owner;
@@ -326,14 +376,14 @@ struct world {
         struct position from, to;
         bool superseded; /* another has opened since */
     } sink[SINKS];
-    unsigned n_batches, n_fenced;
+    unsigned n_batches, n_fenced, n_unreadable;
 };
 
 static void check_prefix(const struct world *w)
 {
     for (unsigned p = 0; p < PARTITIONS; p++) {
         for (unsigned i = 0; i < w->n_applied[p]; i++) {
-            if (i >= w->n_log[p] || w->applied[p][i] != w->log[p][i])
+            if (i >= w->n_log[p] || i >= w->bad[p] || w->applied[p][i] != w->log[p][i])
                 fail_msg("seed %llu: partition %u, applied %u is offset %lld",
                          (unsigned long long)w->seed, p, i, (long long)w->applied[p][i]);
         }
@@ -377,7 +427,9 @@ static void act(struct world *w, unsigned who, const struct sink_action *a,
         s->applying = true;
         break;
     case SINK_ACT_STOP:
-        w->n_fenced++;
+        w->n_fenced += a->failure == SINK_FENCED;
+        w->n_unreadable += a->failure == SINK_UNREADABLE;
+        assert_true(a->failure == SINK_FENCED || (s->n_held[0] == 0 && !s->applying));
         break;
     case SINK_ACT_SKIP:
     case SINK_ACT_SET_TIMER:
@@ -465,7 +517,7 @@ static void deliver(struct world *w, unsigned who)
         feed(w, who, &NO_MORE);
         return;
     }
-    ev = record(p, w->log[p][at]);
+    ev = at == w->bad[p] ? bad(p, w->log[p][at]) : record(p, w->log[p][at]);
     ev.size = 1 + (size_t)rng_below(&w->rng, 60);
     if (at == s->next[p])
         s->next[p]++;
@@ -530,6 +582,7 @@ static void world_init(struct world *w, uint64_t seed)
     for (unsigned p = 0; p < PARTITIONS; p++) {
         int64_t offset = 0;
 
+        w->bad[p] = one_in(w, 4) ? (unsigned)rng_below(&w->rng, LOG_MAX / 4) : LOG_MAX;
         w->n_log[p] = (unsigned)rng_below(&w->rng, LOG_MAX + 1);
         for (unsigned i = 0; i < w->n_log[p]; i++) {
             offset += one_in(w, 5) ? 1 + (int64_t)rng_below(&w->rng, 3) : 0;
@@ -542,7 +595,7 @@ static void world_init(struct world *w, uint64_t seed)
 
 static void random_schedules_apply_the_log_and_nothing_else(void **state)
 {
-    uint64_t n_batches = 0, n_fenced = 0;
+    uint64_t n_batches = 0, n_fenced = 0, n_unreadable = 0;
     static struct world w;
 
     (void)state;
@@ -552,10 +605,12 @@ static void random_schedules_apply_the_log_and_nothing_else(void **state)
             turn(&w);
         n_batches += w.n_batches;
         n_fenced += w.n_fenced;
+        n_unreadable += w.n_unreadable;
     }
     /* Schedules in which nothing happens prove nothing. */
     assert_true(n_batches > SCHEDULES);
     assert_true(n_fenced > SCHEDULES / 10);
+    assert_true(n_unreadable > SCHEDULES / 10);
 }
 
 int main(void)
@@ -571,6 +626,8 @@ int main(void)
         cmocka_unit_test(stops_for_good_when_fenced),
         cmocka_unit_test(a_refused_batch_is_taken_again_record_by_record),
         cmocka_unit_test(large_batches_come_back_after_a_refusal_that_passed),
+        cmocka_unit_test(applies_what_precedes_an_unreadable_record),
+        cmocka_unit_test(an_unreadable_record_sends_off_what_is_held),
         cmocka_unit_test(rejects_answers_to_nothing),
         cmocka_unit_test(random_schedules_apply_the_log_and_nothing_else),
     };
