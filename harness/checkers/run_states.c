@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define PATH_SIZE (PATH_MAX + 64)
@@ -26,7 +27,10 @@ static size_t count_micros(const struct history *history)
     return n;
 }
 
-/* What a micro-operation writes, or what it has read; RUN_NONE for neither. */
+/*
+ * What a micro-operation writes, or what it has read; RUN_NONE for neither. Most write their
+ * request id, whose number is that of the operation.
+ */
 static uint32_t value_of(struct run_data *run, const struct history_op *op, unsigned i)
 {
     switch (op->txn->op[i].kind) {
@@ -36,7 +40,9 @@ static uint32_t value_of(struct run_data *run, const struct history_op *op, unsi
     case OP_WRITE:
     case OP_INSERT:
     case OP_APPEND:
-        return intern_add(&run->words, op->txn->op[i].value);
+        return op->txn->op[i].value == op->txn->request
+                   ? (uint32_t)op->op
+                   : intern_add(&run->words, op->txn->op[i].value);
     case OP_INCR:
     case OP_KINDS:
         break;
@@ -111,11 +117,14 @@ int run_load_history(struct run_data *run, struct errctx *err)
 
 /* --- journals --------------------------------------------------------------------------------- */
 
-static void set_argument(struct run_data *run, struct run_entry *entry, const struct op *op)
+static void set_argument(struct run_data *run, struct run_entry *entry, const char *request,
+                         const struct op *op)
 {
     entry->kind = (uint8_t)op->kind;
     if (op->kind == OP_INCR)
         entry->delta = op->delta;
+    else if (strcmp(op->value, request) == 0) /* as most: spares a search */
+        entry->value = entry->request;
     else
         entry->value = intern_add(&run->words, op->value);
 }
@@ -168,7 +177,7 @@ static int add_entry(struct run_data *run, const struct ndjson *in, uint32_t sta
     entry.request = intern_add(&run->words, request);
     if (journal_op_parse(text, &index, &op) && index < TXN_OPS_MAX) {
         entry.index = (uint8_t)index;
-        set_argument(run, &entry, &op);
+        set_argument(run, &entry, request, &op);
         join(run, &entry);
     } else {
         entry.value = intern_add(&run->words, text);
