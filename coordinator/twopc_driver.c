@@ -23,13 +23,17 @@ static void feed(struct transaction *t, struct twopc_event ev);
 /* --- the stores' answers -----------------------------------------------------------------------
  */
 
-/* Of execute, prepare and release. Anything but "unknown" means that the store has rolled back. */
+/*
+ * Of execute, prepare and release: a NO means that the store has surely rolled back and needs not
+ * be told. What is in no table of the store's errors (FATAL) may be anything.
+ */
 static enum twopc_answer vote_of(enum store_status status)
 {
     switch (status) {
     case STORE_OK:
         return TWOPC_YES;
     case STORE_UNKNOWN:
+    case STORE_FATAL:
         return TWOPC_UNKNOWN;
     case STORE_CONSTRAINT:
     case STORE_CONFLICT:
@@ -38,7 +42,6 @@ static enum twopc_answer vote_of(enum store_status status)
     case STORE_NOTA:
     case STORE_RETRY:
     case STORE_FENCED:
-    case STORE_FATAL:
     case STORE_STATUSES:
         break;
     }

@@ -152,9 +152,14 @@ void branch_session_lost(struct store_branch *b)
     b->executed = false;
 }
 
+/*
+ * Not FATAL: what is in no table may be anything. Nor UNAVAILABLE: what begin did stays, though
+ * prepare was not sent.
+ */
 static bool certain(enum store_status status)
 {
-    return status != STORE_OK && status != STORE_UNKNOWN && status != STORE_UNAVAILABLE;
+    return status != STORE_OK && status != STORE_UNKNOWN && status != STORE_UNAVAILABLE &&
+           status != STORE_FATAL;
 }
 
 void branch_job_over(struct store_branch *b, struct job *job, enum store_status status)

@@ -178,22 +178,11 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
     }
 }
 
-/*
- * A session that ends with its error (FATAL), or a server that does (PANIC, as when WAL cannot be
- * flushed), proves nothing: the record of a COMMIT or PREPARE may already be on disk.
- */
-static enum store_status status_of(const PGresult *res, enum pg_phase phase)
-{
-    const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
-
-    if (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
-        return STORE_UNKNOWN;
-    return pg_status_of(PQresultErrorField(res, PG_DIAG_SQLSTATE), phase);
-}
-
 static void take_failure(struct pg_session *s, const struct pg_expectation *e, const PGresult *res)
 {
     const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 
     if (e->purpose == PG_IGNORED)
         return;
@@ -201,7 +190,7 @@ static void take_failure(struct pg_session *s, const struct pg_expectation *e, c
         s->prepared = false;
     if (!s->base.job)
         return;
-    reply_fail(&s->base.reply, status_of(res, phase_of(s->base.job)),
+    reply_fail(&s->base.reply, pg_status_of(severity, sqlstate, phase_of(s->base.job)),
                message ? message : PQresultErrorMessage(res));
 }
 

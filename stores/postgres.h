@@ -107,11 +107,12 @@ extern const struct pg_prepared pg_prepared[PG_STATEMENTS];
 extern const char *const pg_schema[]; /* statements that make it, and empty it; ends with NULL */
 
 /*
- * postgres_errors.c: the class of an SQLSTATE. The same code means another thing to work, which is
- * rolled back by it, than to the end of a prepared transaction, which stays prepared.
+ * postgres_errors.c: the class of an error, by its severity and SQLSTATE (NULL: libpq's own). The
+ * same code means another thing to work, which is rolled back by it, than to the end of a prepared
+ * transaction, which stays prepared.
  */
 enum pg_phase { PG_PHASE_WORK, PG_PHASE_END };
-enum store_status pg_status_of(const char *sqlstate, enum pg_phase phase);
+enum store_status pg_status_of(const char *severity, const char *sqlstate, enum pg_phase phase);
 
 /* postgres_verbs.c: operation `i` of `txn`, which is no read. */
 void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i);

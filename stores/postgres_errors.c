@@ -33,9 +33,20 @@ static const struct {
     {"57P03", STORE_UNKNOWN, STORE_UNKNOWN}, /* cannot_connect_now */
 };
 
-enum store_status pg_status_of(const char *sqlstate, enum pg_phase phase)
+/*
+ * A session that ends with its error (FATAL), or a server that does (PANIC, as when WAL cannot be
+ * flushed), proves nothing: the record of a COMMIT or PREPARE may already be on disk.
+ */
+static bool is_last_word(const char *severity)
 {
-    if (!sqlstate) /* libpq's own errors have none: the connection broke */
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}
+
+enum store_status pg_status_of(const char *severity, const char *sqlstate, enum pg_phase phase)
+{
+    if (!severity || !sqlstate) /* libpq's own errors have none: the connection broke */
+        return STORE_UNKNOWN;
+    if (is_last_word(severity))
         return STORE_UNKNOWN;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0)

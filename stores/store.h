@@ -129,8 +129,9 @@ enum store_branch_until { STORE_UNTIL_EXECUTED, STORE_UNTIL_PREPARED };
 
 /*
  * BEGIN; the transaction's operations of this store; and, with STORE_UNTIL_PREPARED, PREPARE: all
- * in one round trip. `done` has the reads. Any status but OK means: rolled back here and nothing
- * prepared, except UNKNOWN. `txn` is borrowed until the branch is freed. Returns the branch.
+ * in one round trip. `done` has the reads. UNKNOWN and FATAL leave it open what is here; any other
+ * status but OK means: rolled back and nothing prepared. `txn` is borrowed until the branch is
+ * freed. Returns the branch.
  */
 struct store_branch *store_branch_begin(struct store *store, const struct txn *txn, const char *gid,
                                         enum store_branch_until until, int64_t deadline_us,

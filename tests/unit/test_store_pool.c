@@ -290,6 +290,27 @@ static void rollback_of_what_was_never_sent_needs_no_store(void **state)
     store_branch_free(branch);
 }
 
+/* Only what the store has surely rolled back by itself needs no word. */
+static void rollback_is_sent_unless_the_refusal_was_certain(void **state)
+{
+    static const bool sent[STORE_STATUSES] = {
+        [STORE_UNAVAILABLE] = true, [STORE_UNKNOWN] = true, [STORE_FATAL] = true};
+
+    (void)state;
+    for (unsigned status = STORE_OK + 1; status < STORE_STATUSES; status++) {
+        struct store_branch *branch = begin("begin", STORE_UNTIL_PREPARED, US_PER_S);
+
+        reply_fail(&store->session[0]->reply, (enum store_status)status, "");
+        session_finish(store->session[0]);
+        store_branch_rollback(branch, hear, say("rollback"));
+        assert_int_equal(store->session[0]->job != NULL, sent[status]);
+        if (sent[status])
+            session_finish(store->session[0]);
+        turn(1);
+        store_branch_free(branch);
+    }
+}
+
 static void rollback_after_a_lost_session_takes_its_identity_along(void **state)
 {
     struct store_branch *branch;
@@ -366,9 +387,27 @@ static void sqlstates_have_one_class_a_phase(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        assert_int_equal(pg_status_of(cases[i].sqlstate, PG_PHASE_WORK), cases[i].work);
-        assert_int_equal(pg_status_of(cases[i].sqlstate, PG_PHASE_END), cases[i].end);
+        assert_int_equal(pg_status_of("ERROR", cases[i].sqlstate, PG_PHASE_WORK), cases[i].work);
+        assert_int_equal(pg_status_of("ERROR", cases[i].sqlstate, PG_PHASE_END), cases[i].end);
     }
+}
+
+/* 58030 and 53100 come with the PANIC of a WAL that cannot be flushed; 23505 for contrast. */
+static void the_last_words_of_a_session_prove_nothing(void **state)
+{
+    static const char *const sqlstates[] = {"58030", "53100", "57P05", "XX000", "23505"};
+    static const char *const severities[] = {"FATAL", "PANIC"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sqlstates / sizeof sqlstates[0]; i++) {
+        for (size_t s = 0; s < 2; s++) {
+            assert_int_equal(pg_status_of(severities[s], sqlstates[i], PG_PHASE_WORK),
+                             STORE_UNKNOWN);
+            assert_int_equal(pg_status_of(severities[s], sqlstates[i], PG_PHASE_END),
+                             STORE_UNKNOWN);
+        }
+    }
+    assert_int_equal(pg_status_of(NULL, NULL, PG_PHASE_WORK), STORE_UNKNOWN);
 }
 
 static void only_a_certain_refusal_is_definite(void **state)
@@ -433,11 +472,13 @@ int main(void)
         CASE(a_branch_keeps_its_session_until_it_is_freed),
         CASE(rollback_goes_behind_an_outstanding_begin),
         CASE(rollback_of_what_was_never_sent_needs_no_store),
+        CASE(rollback_is_sent_unless_the_refusal_was_certain),
         CASE(rollback_after_a_lost_session_takes_its_identity_along),
         CASE(a_verb_behind_a_lost_session_was_not_sent),
         CASE(freeing_an_executed_branch_ends_its_transaction_first),
         CASE(freeing_a_branch_at_work_waits_for_the_store_in_silence),
         CASE(sqlstates_have_one_class_a_phase),
+        CASE(the_last_words_of_a_session_prove_nothing),
         CASE(only_a_certain_refusal_is_definite),
         CASE(gids_need_no_quoting),
         CASE(operations_go_by_key_and_keep_their_order_on_one),
