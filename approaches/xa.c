@@ -141,6 +141,7 @@ static void xa_counters(const void *self, json_t *into)
         {"recovered_committed", c.recovered_committed},
         {"recovered_rolled_back", c.recovered_rolled_back},
         {"open_decisions", c.open_decisions},
+        {"not_recovered", c.not_recovered},
         {"log_records", c.log.records},
         {"log_fsyncs", c.log.fsyncs},
         {"log_batch_max", c.log.batch_max},

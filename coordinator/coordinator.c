@@ -114,14 +114,28 @@ uint32_t coordinator_participants(const struct coordinator *co, const struct txn
     return participants;
 }
 
-const struct store *coordinator_missing(const struct coordinator *co, uint32_t participants)
+bool coordinator_can_reach(const struct coordinator *co, uint32_t participants,
+                           char ret_why_not[PROTOCOL_DETAIL_SIZE])
 {
+    char doing[STORE_DETAIL_SIZE];
+
     for (unsigned i = 0; i < co->n_stores; i++) {
-        if ((participants >> i & 1U) &&
-            !(store_alive(co->store[i]) && recovery_fenced(co->recovery, i)))
-            return co->store[i];
+        const char *name = store_name(co->store[i]);
+
+        if (!(participants >> i & 1U))
+            continue;
+        if (!store_alive(co->store[i])) {
+            (void)snprintf(ret_why_not, PROTOCOL_DETAIL_SIZE, "%s has no live session", name);
+            return false;
+        }
+        if (!recovery_fenced(co->recovery, i)) {
+            recovery_why_not(co->recovery, i, doing, sizeof doing);
+            (void)snprintf(ret_why_not, PROTOCOL_DETAIL_SIZE, "%s is not recovered yet: %s", name,
+                           doing);
+            return false;
+        }
     }
-    return NULL;
+    return true;
 }
 
 __attribute__((format(printf, 5, 6))) static void refuse(struct coordinator *co,
@@ -158,7 +172,8 @@ void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t d
 {
     const struct known_request *known = requests_find(&co->requests, txn->request);
     bool all;
-    const struct store *missing = coordinator_missing(co, coordinator_participants(co, txn, &all));
+    uint32_t participants = coordinator_participants(co, txn, &all);
+    char why_not[PROTOCOL_DETAIL_SIZE];
 
     if (known) {
         submit_again(co, known, done, arg);
@@ -167,9 +182,9 @@ void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t d
     } else if (co->failed || co->n_in_flight >= COORDINATOR_INFLIGHT_MAX) {
         co->counters.refused++;
         refuse(co, done, arg, CODE_REFUSED, "%u in flight", co->n_in_flight);
-    } else if (missing) {
+    } else if (!coordinator_can_reach(co, participants, why_not)) {
         co->counters.unavailable++;
-        refuse(co, done, arg, CODE_UNAVAILABLE, "%s has no live session", store_name(missing));
+        refuse(co, done, arg, CODE_UNAVAILABLE, "%s", why_not);
     } else {
         transaction_new(co, txn, deadline_us, done, arg);
     }
@@ -375,6 +390,7 @@ unsigned coordinator_in_flight(const struct coordinator *co)
 void coordinator_counters(const struct coordinator *co, struct coordinator_counters *ret_counters)
 {
     *ret_counters = co->counters;
+    ret_counters->not_recovered = recovery_unfenced(co->recovery);
     ret_counters->open_decisions = recovery_open_decisions(co->recovery);
     decision_log_stats(co->log, &ret_counters->log);
 }

@@ -50,7 +50,8 @@ struct coordinator_options {
 
 struct coordinator_handlers {
     /* Once: every participant was recovered, or 1 s has passed: a store that is down must not keep
-     * the door shut. */
+     * the door shut. Requests on a store that is not recovered yet are answered `unavailable`, with
+     * the reason; the log has it, too. */
     void (*ready)(void *arg);
     /* Cannot go on (the log failed, or a participant has seen a later incarnation): end. */
     void (*failed)(void *arg, const struct errctx *err);
@@ -106,6 +107,7 @@ struct coordinator_counters {
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
     unsigned open_decisions; /* of earlier incarnations, now */
+    unsigned not_recovered;  /* participants that cannot be given transactions yet, now */
     struct decision_log_stats log;
 };
 

@@ -20,7 +20,7 @@ struct answer {
     enum level level;
     bool is_status;
     enum outcome outcome;
-    char detail[64];
+    char detail[PROTOCOL_DETAIL_SIZE];
     struct answer *next;
 };
 
@@ -63,7 +63,9 @@ void coordinator_soon(struct coordinator *co);
 uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,
                                   bool *ret_all);
 
-/* The first of them that has no session or has not been fenced; NULL: all are there. */
-const struct store *coordinator_missing(const struct coordinator *co, uint32_t participants);
+/* Each of them has a session and may be given transactions; else the first that does not, and why:
+ * for the client. */
+bool coordinator_can_reach(const struct coordinator *co, uint32_t participants,
+                           char ret_why_not[PROTOCOL_DETAIL_SIZE]);
 
 #endif

@@ -2,7 +2,9 @@
 #include "coordinator/recovery.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "coordinator/backoff.h"
 #include "model/names.h"
 
 #include <assert.h>
@@ -12,8 +14,6 @@
 #include <string.h>
 #include <uthash.h>
 
-#define RETRY_FIRST_US   INT64_C(50000)
-#define RETRY_MAX_US     INT64_C(1000000)
 #define VERB_DEADLINE_US INT64_C(2000000)
 #define FENCE_TRIES_MAX  ((1 << 20) - 1) /* 12 days of them; Redis compares up to 2^53 */
 
@@ -28,15 +28,26 @@ struct open_decision {
 
 enum step { ENDING, FENCING, LISTING, SETTLING, SETTLED };
 
+static const char *const step_words[] = {
+    [ENDING] = "ending the sessions of earlier incarnations",
+    [FENCING] = "raising the epoch of its coordinator",
+    [LISTING] = "listing what is in doubt",
+    [SETTLING] = "settling what is in doubt",
+    [SETTLED] = "recovered",
+};
+
 struct participant {
     struct recovery *recovery;
     struct store *store;
     enum step step;
     bool fenced;
-    bool busy;        /* a verb is outstanding */
-    unsigned n_tries; /* of fencing */
-    int64_t delay_us; /* before the next try */
+    bool busy;         /* a verb is outstanding */
+    unsigned n_fences; /* sent */
+    unsigned n_failed; /* tries of this step */
     struct event *retry;
+    enum store_status status; /* of the last try of this step that failed; OK: none did */
+    char detail[STORE_DETAIL_SIZE];
+    bool complained;     /* of some step: the log is told when all is well again */
     unsigned n_settling; /* resolve verbs outstanding */
     bool unsettled;      /* one of them has to be tried again */
 };
@@ -127,20 +138,38 @@ static void end_decisions(struct recovery *r)
 /* --- one participant ---------------------------------------------------------------------------
  */
 
+/*
+ * The log hears of a step's first failure and of each other status after it, not of every try. What
+ * is no passing condition is an error: only somebody's hand will mend it, and it is tried for ever.
+ */
+static void note_failure(struct participant *p, enum store_status status, const char *detail)
+{
+    bool passing = status == STORE_UNAVAILABLE || status == STORE_UNKNOWN || status == STORE_RETRY;
+    bool news = status != p->status;
+
+    p->status = status;
+    (void)snprintf(p->detail, sizeof p->detail, "%s%s%s", store_status_name(status),
+                   detail[0] ? ", " : "", detail);
+    if (!news || p->recovery->stopped)
+        return;
+    p->complained = true;
+    log_line(passing ? LOG_WARN : LOG_ERROR, "%s: recovering at %s: %s: %s; tried again and again",
+             p->recovery->name, store_name(p->store), step_words[p->step], p->detail);
+}
+
 static void try_later(struct participant *p)
 {
-    struct timeval delay = clock_timeval(p->delay_us);
+    struct timeval delay = clock_timeval(backoff_delay_us(p->n_failed++));
 
-    if (p->recovery->stopped)
-        return;
-    (void)evtimer_add(p->retry, &delay);
-    p->delay_us = p->delay_us * 2 < RETRY_MAX_US ? p->delay_us * 2 : RETRY_MAX_US;
+    if (!p->recovery->stopped)
+        (void)evtimer_add(p->retry, &delay);
 }
 
 static void next_step(struct participant *p, enum step step)
 {
     p->step = step;
-    p->delay_us = RETRY_FIRST_US;
+    p->n_failed = 0;
+    p->status = STORE_OK;
     go_on(p);
 }
 
@@ -149,10 +178,12 @@ static void sessions_ended(void *arg, const struct store_reply *reply)
     struct participant *p = arg;
 
     p->busy = false;
-    if (reply->status == STORE_OK)
+    if (reply->status == STORE_OK) {
         next_step(p, FENCING);
-    else
-        try_later(p);
+        return;
+    }
+    note_failure(p, reply->status, reply->detail);
+    try_later(p);
 }
 
 static void fence_answered(void *arg, const struct store_reply *reply)
@@ -172,6 +203,7 @@ static void fence_answered(void *arg, const struct store_reply *reply)
         return;
     }
     if (reply->status != STORE_OK) {
+        note_failure(p, reply->status, reply->detail);
         try_later(p);
         return;
     }
@@ -188,9 +220,9 @@ static void fence(struct participant *p)
 {
     int64_t epoch = decision_log_epoch(p->recovery->log);
 
-    if (p->n_tries < FENCE_TRIES_MAX)
-        p->n_tries++;
-    store_fence(p->store, p->recovery->name, epoch * (FENCE_TRIES_MAX + 1) + p->n_tries,
+    if (p->n_fences < FENCE_TRIES_MAX)
+        p->n_fences++;
+    store_fence(p->store, p->recovery->name, epoch * (FENCE_TRIES_MAX + 1) + p->n_fences,
                 clock_now_us() + VERB_DEADLINE_US, fence_answered, p);
 }
 
@@ -226,6 +258,7 @@ static void settle_answered(void *arg, const struct store_reply *reply)
             store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
     } else if (reply->status != STORE_NOTA) { /* NOTA: an earlier answer was lost */
         p->unsettled = true;
+        note_failure(p, reply->status, reply->detail);
     }
     free(s);
     if (--p->n_settling == 0)
@@ -253,6 +286,7 @@ static void listed(void *arg, enum store_status status, const struct store_in_do
     (void)waiters;
     p->busy = false;
     if (status != STORE_OK) {
+        note_failure(p, status, "");
         try_later(p);
         return;
     }
@@ -268,6 +302,8 @@ static void listed(void *arg, enum store_status status, const struct store_in_do
     if (p->n_settling > 0)
         return;
     p->step = SETTLED;
+    if (p->complained)
+        log_info("%s: %s is recovered", r->name, store_name(p->store));
     end_decisions(r);
     r->handlers.progress(r->handlers.arg);
 }
@@ -362,7 +398,7 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct store *
     for (unsigned i = 0; i < n_stores; i++) {
         struct participant *p = &r->participant[i];
 
-        *p = (struct participant){.recovery = r, .store = stores[i], .delay_us = RETRY_FIRST_US};
+        *p = (struct participant){.recovery = r, .store = stores[i]};
         p->retry = evtimer_new(r->base, retry, p);
         assert(p->retry);
         store_on_alive(stores[i], alive_changed, p);
@@ -375,6 +411,25 @@ bool recovery_fenced(const struct recovery *r, unsigned i)
 {
     assert(i < r->n_participants);
     return r->participant[i].fenced;
+}
+
+void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size_t size)
+{
+    const struct participant *p = &r->participant[i];
+    bool failed = p->status != STORE_OK;
+
+    assert(i < r->n_participants);
+    (void)snprintf(ret_text, size, "%s%s%s", step_words[p->step], failed ? ": " : "",
+                   failed ? p->detail : "");
+}
+
+unsigned recovery_unfenced(const struct recovery *r)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < r->n_participants; i++)
+        n += !r->participant[i].fenced;
+    return n;
 }
 
 bool recovery_complete(const struct recovery *r)

@@ -14,6 +14,10 @@
  *
  * A participant may be given new transactions once it is fenced: theirs carry the new epoch, so
  * neither side touches the other's. Each step may be repeated after a crash anywhere.
+ *
+ * A step that fails is tried again for ever (backoff.h), whatever the reason: a participant that is
+ * down comes back, one that lacks our tables may be given them. Why it fails goes to the log, once
+ * for each reason, and to who asks for that participant: recovery_why_not().
  */
 #ifndef SYNCBED_COORDINATOR_RECOVERY_H
 #define SYNCBED_COORDINATOR_RECOVERY_H
@@ -24,6 +28,7 @@
 
 #include <event2/event.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct recovery;
@@ -52,6 +57,12 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct store *
 
 /* May participant `i` (an index into the stores) be given new transactions? */
 bool recovery_fenced(const struct recovery *r, unsigned i);
+
+/* What is being done at participant `i`, and why the last try of it failed. */
+void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size_t size);
+
+/* Participants that cannot be given new transactions yet. */
+unsigned recovery_unfenced(const struct recovery *r);
 
 /* Nothing of earlier incarnations is left at any participant. */
 bool recovery_complete(const struct recovery *r);

@@ -111,10 +111,9 @@ void transaction_leave_keys(struct transaction *t, const char *store)
 /* --- begin and end -----------------------------------------------------------------------------
  */
 
-static void give_up(struct transaction *t, enum code code, const struct store *store,
-                    const char *detail)
+static void give_up(struct transaction *t, enum code code, const char *detail)
 {
-    transaction_refused(t, code, store, detail);
+    transaction_refused(t, code, NULL, detail);
     transaction_answer_refused(t);
     transaction_over(t, OUTCOME_ABORTED);
 }
@@ -128,7 +127,7 @@ static void timer_due(evutil_socket_t fd, short what, void *arg)
     switch (t->state) {
     case TRANSACTION_QUEUED:
     case TRANSACTION_GRANTED:
-        give_up(t, CODE_CONFLICT, NULL, "waited for its keys until its deadline");
+        give_up(t, CODE_CONFLICT, "waited for its keys until its deadline");
         break;
     case TRANSACTION_RUNNING:
         if (t->n_branches > 1) /* one store answers at the deadline by itself */
@@ -180,16 +179,15 @@ void transaction_new(struct coordinator *co, const struct txn *txn, int64_t dead
 
 void transaction_begin(struct transaction *t)
 {
-    const struct store *missing;
+    char why_not[PROTOCOL_DETAIL_SIZE];
     bool all;
 
     if (t->state == TRANSACTION_OVER) /* its deadline came in between */
         return;
     assert(t->state == TRANSACTION_GRANTED);
     t->state = TRANSACTION_RUNNING;
-    missing = coordinator_missing(t->co, coordinator_participants(t->co, &t->txn, &all));
-    if (missing)
-        give_up(t, CODE_UNAVAILABLE, missing, "has no live session");
+    if (!coordinator_can_reach(t->co, coordinator_participants(t->co, &t->txn, &all), why_not))
+        give_up(t, CODE_UNAVAILABLE, why_not);
     else if (t->n_branches == 1)
         one_phase_begin(t);
     else

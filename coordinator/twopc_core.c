@@ -1,6 +1,8 @@
 /* Presumed-abort two-phase commit; see the header for the contract and the state diagram. */
 #include "coordinator/twopc_core.h"
 
+#include "coordinator/backoff.h"
+
 #include <assert.h>
 #include <errno.h>
 
@@ -190,16 +192,6 @@ static void on_logged(struct twopc_txn *t, struct twopc_actions *out)
              (struct twopc_action){.type = TWOPC_ACT_SET_TIMER, .delay_us = TWOPC_PATIENCE_US});
 }
 
-static int64_t next_delay_us(struct twopc_txn *t, unsigned i)
-{
-    int64_t delay_us = TWOPC_RETRY_FIRST_US << t->retries[i];
-
-    if (delay_us >= TWOPC_RETRY_MAX_US)
-        return TWOPC_RETRY_MAX_US;
-    t->retries[i]++;
-    return delay_us;
-}
-
 static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
                    struct twopc_actions *out)
 {
@@ -211,7 +203,7 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
         t->retrying |= bit(i);
         emit(out, (struct twopc_action){.type = TWOPC_ACT_SET_RETRY,
                                         .participant = i,
-                                        .delay_us = next_delay_us(t, i)});
+                                        .delay_us = backoff_delay_us(t->retries[i]++)});
         return;
     }
     t->settled |= bit(i);

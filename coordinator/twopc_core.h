@@ -35,8 +35,6 @@
 #define TWOPC_PARTICIPANTS_MAX 8
 #define TWOPC_ACTIONS_MAX      (TWOPC_PARTICIPANTS_MAX + 3) /* + reply, timer or log, forget */
 #define TWOPC_PATIENCE_US      INT64_C(1000000) /* of phase two: then the answer is `decided` */
-#define TWOPC_RETRY_FIRST_US   INT64_C(50000)   /* back-off: doubled each time … */
-#define TWOPC_RETRY_MAX_US     INT64_C(1000000) /* … up to this */
 
 enum twopc_state {
     TWOPC_IDLE,
@@ -130,7 +128,7 @@ struct twopc_txn {
     uint32_t settled;  /* needs no decision message any more */
     uint32_t retrying; /* its retry timer runs */
     bool replied;
-    uint8_t retries[TWOPC_PARTICIPANTS_MAX];
+    unsigned retries[TWOPC_PARTICIPANTS_MAX];
 };
 
 /* Start in IDLE. The driver's timer runs to the deadline from before BEGIN. */

@@ -14,6 +14,7 @@
 #include "live_server.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -346,20 +347,23 @@ static void await_idle(struct door *d)
 /* --- before each test --------------------------------------------------------------------------
  */
 
-static int clean(void **state)
+static void reset_store(unsigned i)
 {
     struct event_base *base = loop_new();
+    struct store *store = open_store(base, i, "test:reset");
+    struct verb reset = {.done = false};
 
-    (void)state;
-    for (unsigned i = 0; i < N_STORES; i++) {
-        struct store *store = open_store(base, i, "test:reset");
-        struct verb reset = {.done = false};
-
-        store_reset(store, clock_now_us() + WAIT_US, verb_done, &reset);
-        await_verb(base, &reset);
-        store_free(store);
-    }
+    store_reset(store, clock_now_us() + WAIT_US, verb_done, &reset);
+    await_verb(base, &reset);
+    store_free(store);
     event_base_free(base);
+}
+
+static int clean(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < N_STORES; i++)
+        reset_store(i);
     (void)snprintf(folder, sizeof folder, "/tmp/test-coordinator-XXXXXX");
     return mkdtemp(folder) ? 0 : -1;
 }
@@ -736,6 +740,20 @@ static void a_store_that_is_away_is_unavailable_at_once(void **state)
     close_door(&d);
 }
 
+/* The same request until it is answered so; what was `unavailable` was not begun. */
+static void execute_until(struct door *d, const struct txn *txn, const char *expected)
+{
+    const char *said = "";
+
+    for (int64_t end = clock_now_us() + WAIT_US; clock_now_us() < end;) {
+        said = execute(d, txn);
+        if (strcmp(said, expected) == 0)
+            return;
+        assert_int_equal(loop_for(d->base, 10 * US_PER_MS), 0);
+    }
+    fail_msg("%s: %s", txn->request, said);
+}
+
 static void recovers_while_a_participant_is_down(void **state)
 {
     static struct door d;
@@ -748,12 +766,45 @@ static void recovers_while_a_participant_is_down(void **state)
     assert_string_equal(execute(&d, &txn), "ok everywhere");
     live_server_start(&server[1]);
     txn = fan_out(OP_WRITE, "r2", "a");
-    for (int64_t end = clock_now_us() + WAIT_US; clock_now_us() < end;) {
-        if (strcmp(execute(&d, &txn), "ok everywhere") == 0)
-            break;
-        assert_int_equal(loop_for(d.base, 10 * US_PER_MS), 0);
-    }
+    execute_until(&d, &txn, "ok everywhere");
     assert_string_equal(status_of(&d, "r2"), "committed");
+    await_idle(&d);
+    close_door(&d);
+}
+
+static void by_hand(unsigned i, const char *sql)
+{
+    char where[128];
+    PGconn *conn;
+
+    (void)snprintf(where, sizeof where, "host=127.0.0.1 port=%u user=%s dbname=%s",
+                   (unsigned)server[i].port, LIVE_USER, LIVE_DATABASE);
+    conn = PQconnectdb(where);
+    PQclear(PQexec(conn, sql));
+    if (PQerrorMessage(conn)[0])
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    PQfinish(conn);
+}
+
+/* As servers are before anybody has made the tables. */
+static void a_store_that_cannot_be_fenced_is_named_with_the_reason(void **state)
+{
+    static struct door d;
+    struct txn txn = fan_out(OP_WRITE, "r1", "a");
+    struct coordinator_counters c;
+
+    (void)state;
+    by_hand(0, "DROP TABLE coordinator_epoch");
+    open_door(&d, "serve1", TWOPC_SORTED);
+    execute_until(&d, &txn,
+                  "unavailable pg1 is not recovered yet: raising the epoch of its coordinator: "
+                  "fatal, relation \"coordinator_epoch\" does not exist");
+    coordinator_counters(d.co, &c);
+    assert_int_equal(c.not_recovered, 1);
+    reset_store(0);
+    execute_until(&d, &txn, "ok everywhere");
+    coordinator_counters(d.co, &c);
+    assert_int_equal(c.not_recovered, 0);
     await_idle(&d);
     close_door(&d);
 }
@@ -853,6 +904,7 @@ int main(void)
         CASE(waiting_for_a_key_in_doubt_counts_against_the_deadline),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
+        CASE(a_store_that_cannot_be_fenced_is_named_with_the_reason),
         CASE(a_store_that_dies_after_the_decision_commits_when_it_is_back),
         CASE(a_store_paused_before_it_voted_leaves_no_orphan),
     };
