@@ -29,8 +29,11 @@ static const struct crash_point_info table[CRASH_POINTS] = {
                                "PREPARE is on its way: some stores may be in doubt; without a "
                                "commit record recovery rolls them back."},
     [CRASH_XA_VOTED] = {"xa-voted", "xa",
-                        "Every store has voted yes and is in doubt; the commit record is being "
-                        "forced, and only the disk knows whether recovery will find it."},
+                        "Every store has voted yes and is in doubt, and nothing was given to the "
+                        "decision log: recovery rolls them back."},
+    [CRASH_XA_LOGGING] = {"xa-logging", "xa",
+                          "The commit record is being forced: only the disk knows whether recovery "
+                          "will find it and commit, or roll back."},
     [CRASH_XA_DECIDED] = {"xa-decided", "xa",
                           "The commit record is durable and no store has been told: all are in "
                           "doubt and hold their locks until this coordinator is back."},
