@@ -155,16 +155,20 @@ __attribute__((format(printf, 5, 6))) static void refuse(struct coordinator *co,
 static void submit_again(struct coordinator *co, const struct known_request *known,
                          coordinator_done done, void *arg)
 {
+    struct answer again = {.done = done, .arg = arg};
     bool answered = !known->running || !known->running->waiters;
 
-    if (!answered && co->n_joined < COORDINATOR_INFLIGHT_MAX)
+    if (!answered && co->n_joined < COORDINATOR_INFLIGHT_MAX) {
         transaction_join(known->running, done, arg);
-    else if (!answered) /* not `refused`, since it may happen */
+    } else if (!answered) { /* not `refused`, since it may happen */
         refuse(co, done, arg, CODE_UNKNOWN, "in flight; ask for its status");
-    else if (known->code != CODE_NONE)
-        refuse(co, done, arg, known->code, "as answered before");
-    else
-        answer_soon(co, (struct answer){.done = done, .arg = arg, .level = known->level});
+    } else {
+        again.code = requests_answer(known, &again.level);
+        if (again.code != CODE_NONE)
+            (void)snprintf(again.detail, sizeof again.detail, "%s",
+                           again.code == known->code ? "as answered before" : "as known by now");
+        answer_soon(co, again);
+    }
 }
 
 void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
@@ -391,6 +395,6 @@ void coordinator_counters(const struct coordinator *co, struct coordinator_count
 {
     *ret_counters = co->counters;
     ret_counters->not_recovered = recovery_unfenced(co->recovery);
-    ret_counters->open_decisions = recovery_open_decisions(co->recovery);
+    ret_counters->open_decisions = recovery_open_decisions(co->recovery) + co->n_left_open;
     decision_log_stats(co->log, &ret_counters->log);
 }

@@ -17,10 +17,15 @@
  *   - a decision is kept until every participant has acknowledged it;
  *   - nothing is decided by time alone.
  *
- * Not here: the operator's view (list, settle by hand), and the proof that a branch which has
- * vanished had committed: "no such gid" in answer to a COMMIT counts as committed by an earlier
- * COMMIT; at the first try it is counted (`not_there`) and logged. A request is known to one
- * coordinator only: sent again to another it would be executed again.
+ * "No such gid" in answer to COMMIT is no proof of anything. After a COMMIT of ours whose answer
+ * was lost it is *presumed* that this one had committed. Without one, somebody else has settled the
+ * branch and may have rolled it back: it is logged and counted (`not_there`), the client hears
+ * `decided` at most, and the decision stays open (no END record) until the next incarnation, which
+ * finds nothing in doubt and ends it. A branch settled by hand while it aborts is not noticed.
+ *
+ * Not here: the operator's view (list, settle by hand), and a store's own proof that a branch which
+ * has vanished had committed. A request is known to one coordinator only: sent again to another it
+ * would be executed again.
  *
  * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
  * are called from the loop, never from inside a function of this header.
@@ -103,10 +108,10 @@ struct coordinator_counters {
     uint64_t answered_decided;
     uint64_t answered_unknown;
     uint64_t retries;             /* decisions sent again */
-    uint64_t not_there;           /* "no such gid" at the first COMMIT: somebody else's doing */
+    uint64_t not_there;           /* branches that somebody else has settled, it is not known how */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
-    unsigned open_decisions; /* of earlier incarnations, now */
+    unsigned open_decisions; /* now: of earlier incarnations, and those with a branch not_there */
     unsigned not_recovered;  /* participants that cannot be given transactions yet, now */
     struct decision_log_stats log;
 };

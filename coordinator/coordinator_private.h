@@ -46,6 +46,7 @@ struct coordinator {
     uint64_t seq; /* of the last gid */
     unsigned n_in_flight;
     unsigned n_joined;           /* requests that wait for another's answer */
+    unsigned n_left_open;        /* over, but for a branch that somebody else has settled */
     struct transaction *running; /* all that are not over */
 
     struct event *soon; /* the loop's next turn, for these three */

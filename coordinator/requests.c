@@ -44,6 +44,18 @@ struct known_request *requests_begin(struct requests *r, const char *id,
     return k;
 }
 
+enum code requests_answer(const struct known_request *request, enum level *ret_level)
+{
+    *ret_level = LEVEL_NONE;
+    if (request->code == CODE_NONE || request->outcome == OUTCOME_COMMITTED) {
+        *ret_level = request->level;
+        return CODE_NONE;
+    }
+    if (!code_definite(request->code) && request->outcome == OUTCOME_ABORTED)
+        return CODE_ABORTED;
+    return request->code;
+}
+
 static void forget_oldest(struct requests *r)
 {
     struct known_request *oldest = r->first_ended;

@@ -23,7 +23,7 @@ struct known_request {
     char id[REQUEST_ID_SIZE];
     enum outcome outcome;
     enum code code;              /* once answered: the answer */
-    enum level level;            /* ok */
+    enum level level;            /* committed: how far it has got */
     struct transaction *running; /* NULL: over */
     struct known_request *next_ended;
     UT_hash_handle hh;
@@ -43,6 +43,12 @@ struct known_request *requests_find(const struct requests *r, const char *id); /
 /* A new request, OUTCOME_PENDING; `id` is not known yet. Valid until it has ended. */
 struct known_request *requests_begin(struct requests *r, const char *id,
                                      struct transaction *running);
+
+/*
+ * What is answered when an answered request is sent again: as before, but where that was indefinite
+ * and the outcome is known by now, the outcome. ret_level: of CODE_NONE.
+ */
+enum code requests_answer(const struct known_request *request, enum level *ret_level);
 
 /* Its transaction is over; its outcome and answer have been filled in. May forget the oldest. */
 void requests_end(struct requests *r, struct known_request *request);

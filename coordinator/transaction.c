@@ -43,7 +43,8 @@ void transaction_answer(struct transaction *t, enum code code, enum level level)
     t->reply.code = code;
     t->reply.level = level;
     t->request->code = code;
-    t->request->level = level;
+    if (code == CODE_NONE)
+        t->request->level = level;
     count_answer(&t->co->counters, code, level);
     while (w) {
         struct waiter *next = w->next;

@@ -33,8 +33,9 @@ struct branch {
     unsigned index;
     struct store *store;
     struct store_branch *handle; /* NULL: nothing was sent, or nothing is left there */
-    unsigned n_commits_sent;
-    bool rolled_back; /* ROLLBACK was sent */
+    bool told;                   /* the decision was sent there */
+    bool commit_lost;            /* a COMMIT was sent, and its answer lost: it may have committed */
+    bool complained;             /* of an answer to it that no waiting mends */
     struct event retry;
 };
 

@@ -197,7 +197,7 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
 {
     if ((t->state != TWOPC_COMMITTING && t->state != TWOPC_ABORTING) || t->settled & bit(i))
         return;
-    if (answer != TWOPC_YES) {
+    if (answer != TWOPC_YES && answer != TWOPC_GONE) {
         if (t->retrying & bit(i))
             return;
         t->retrying |= bit(i);
@@ -207,9 +207,12 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
         return;
     }
     t->settled |= bit(i);
+    t->gone |= answer == TWOPC_GONE ? bit(i) : 0;
     if (t->settled != everyone(t))
         return;
-    if (t->state == TWOPC_COMMITTING) {
+    if (t->gone != 0) {
+        reply(t, TWOPC_ACT_REPLY_DECIDED, out);
+    } else if (t->state == TWOPC_COMMITTING) {
         reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
         act(out, TWOPC_ACT_LOG_END);
     }

@@ -21,7 +21,9 @@
  *   RELEASING  only with readers: their transactions end. A reader that was lost since its vote may
  *              have lost its locks before the last were taken: that is a no.
  *   LOGGING    the commit record is being forced; undecided until it is durable.
- *   COMMITTING, ABORTING   decided; sent again, with back-off, until acknowledged.
+ *   COMMITTING, ABORTING   decided; sent again, with back-off, until acknowledged. When a branch
+ * was settled by somebody else (by hand, XA's "heuristic"), "committed everywhere" would be a
+ * guess: the client hears `decided` and the decision gets no END.
  *
  * What a crash leaves behind needs no state here: a branch that is prepared at a participant is
  * committed if the log has its COMMIT record, else rolled back (recovery.h).
@@ -71,6 +73,8 @@ enum twopc_answer {
     TWOPC_YES,     /* done as asked */
     TWOPC_NO,      /* not done, and rolled back there; never in an ACK */
     TWOPC_UNKNOWN, /* lost or busy: may have been done. In an ACK: send again */
+    TWOPC_GONE,    /* only in an ACK of COMMIT: nothing is prepared there, and no COMMIT of ours can
+                      have ended it. Settled by somebody else, and who knows how */
 };
 
 struct twopc_event {
@@ -93,7 +97,7 @@ enum twopc_action_type {
     TWOPC_ACT_REPLY_UNKNOWN, /* the deadline passed while the commit record was being forced */
     TWOPC_ACT_SET_TIMER,     /* replaces the deadline; fires TIMEOUT */
     TWOPC_ACT_SET_RETRY,     /* of a participant; fires RETRY */
-    TWOPC_ACT_LOG_END,       /* not forced */
+    TWOPC_ACT_LOG_END,       /* all have committed; not forced */
     TWOPC_ACT_FORGET,        /* the last action: cancel the timers */
     TWOPC_ACTION_TYPES
 };
@@ -126,6 +130,7 @@ struct twopc_txn {
     uint32_t prepared;
     uint32_t released;
     uint32_t settled;  /* needs no decision message any more */
+    uint32_t gone;     /* of the settled: by somebody else */
     uint32_t retrying; /* its retry timer runs */
     bool replied;
     unsigned retries[TWOPC_PARTICIPANTS_MAX];

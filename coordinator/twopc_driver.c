@@ -102,45 +102,64 @@ static void released(void *arg, const struct store_reply *reply)
     voted(arg, TWOPC_EV_RELEASED, reply);
 }
 
-static void settled(struct branch *b)
+static void settled(struct branch *b, enum twopc_answer answer)
 {
     struct transaction *t = b->transaction;
 
     free_branch(b);
     transaction_leave_keys(t, store_name(b->store));
-    feed(t,
-         (struct twopc_event){.type = TWOPC_EV_ACK, .participant = b->index, .answer = TWOPC_YES});
+    feed(t, (struct twopc_event){.type = TWOPC_EV_ACK, .participant = b->index, .answer = answer});
 }
 
+/* What no waiting mends is logged, but not each of the tries that go on for ever. */
 static void not_settled(struct branch *b, const struct store_reply *reply)
 {
-    if (reply->status == STORE_FATAL || reply->status == STORE_FENCED)
-        log_error("%s at %s: %s %s; sent again", b->transaction->gid, store_name(b->store),
-                  store_status_name(reply->status), reply->detail);
+    bool mends = reply->status != STORE_FATAL && reply->status != STORE_FENCED;
+
+    if (!mends && !b->complained)
+        log_error("%s at %s: %s, %s; sent again and again", b->transaction->gid,
+                  store_name(b->store), store_status_name(reply->status), reply->detail);
+    b->complained = !mends;
     feed(b->transaction, (struct twopc_event){.type = TWOPC_EV_ACK,
                                               .participant = b->index,
                                               .answer = TWOPC_UNKNOWN});
+}
+
+/* Nothing of it is prepared there, though it had voted yes. */
+static void not_there(struct branch *b)
+{
+    struct transaction *t = b->transaction;
+
+    if (b->commit_lost) { /* presumed: the COMMIT whose answer was lost has done it */
+        settled(b, TWOPC_YES);
+        return;
+    }
+    t->co->counters.not_there++;
+    log_error("%s is not prepared at %s any more, before any COMMIT of ours got there: somebody "
+              "else has settled it, maybe the other way. It is answered `decided` at most, and its "
+              "decision stays open",
+              t->gid, store_name(b->store));
+    settled(b, TWOPC_GONE);
 }
 
 static void committed(void *arg, const struct store_reply *reply)
 {
     struct branch *b = arg;
 
-    if (reply->status == STORE_NOTA && b->n_commits_sent == 1) {
-        b->transaction->co->counters.not_there++;
-        log_error("%s is not prepared at %s any more: somebody else has settled it",
-                  b->transaction->gid, store_name(b->store));
-    }
-    if (reply->status == STORE_OK || reply->status == STORE_NOTA)
-        settled(b); /* NOTA: an earlier COMMIT has done it, its answer was lost */
-    else
+    if (reply->status == STORE_OK) {
+        settled(b, TWOPC_YES);
+    } else if (reply->status == STORE_NOTA) {
+        not_there(b);
+    } else {
+        b->commit_lost |= reply->status == STORE_UNKNOWN;
         not_settled(b, reply);
+    }
 }
 
 static void rolled_back(void *arg, const struct store_reply *reply)
 {
     if (reply->status == STORE_OK || reply->status == STORE_NOTA)
-        settled(arg);
+        settled(arg, TWOPC_YES);
     else
         not_settled(arg, reply);
 }
@@ -170,6 +189,7 @@ static void decision_durable(void *arg)
     struct transaction *t = arg;
 
     t->request->outcome = OUTCOME_COMMITTED;
+    t->request->level = LEVEL_DECIDED;
     feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
 }
 
@@ -197,13 +217,17 @@ static void forgotten(void *arg, const struct store_reply *reply)
     (void)reply; /* what was not forgotten costs the store some space, nothing else */
 }
 
-/* Nothing of it is left: stores that remember its outcome need not any more. */
+/*
+ * Nothing of it is left: stores that remember its outcome need not any more; but they shall while
+ * it is open who settled it elsewhere, and how.
+ */
 static void finish(struct transaction *t)
 {
+    t->co->n_left_open += t->core.gone != 0;
     for (unsigned i = 0; i < t->n_branches; i++) {
         struct branch *b = &t->branch[i];
 
-        if (b->n_commits_sent > 0 || b->rolled_back)
+        if (b->told && t->core.gone == 0)
             store_forget(b->store, t->gid, clock_now_us() + FORGET_DEADLINE_US, forgotten, NULL);
     }
     transaction_over(t, t->request->outcome);
@@ -244,11 +268,11 @@ static void act(struct transaction *t, const struct twopc_action *a)
         log_commit(t);
         break;
     case TWOPC_ACT_COMMIT:
-        b->n_commits_sent++;
+        b->told = true;
         store_branch_commit(b->handle, committed, b);
         break;
     case TWOPC_ACT_ROLLBACK:
-        b->rolled_back = true;
+        b->told = true;
         store_branch_rollback(b->handle, rolled_back, b);
         break;
     case TWOPC_ACT_REPLY_EVERYWHERE:
@@ -273,6 +297,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
         set_timer(&b->retry, a->delay_us);
         break;
     case TWOPC_ACT_LOG_END:
+        t->request->level = LEVEL_EVERYWHERE;
         decision_log_end(t->co->log, t->gid, t->ticket.segment);
         break;
     case TWOPC_ACT_FORGET:
@@ -316,6 +341,8 @@ static enum crash_point after_actions(const struct transaction *t)
 {
     if (t->core.state == TWOPC_VOTING)
         return CRASH_XA_PREPARE_SENT;
+    if (t->core.state == TWOPC_LOGGING)
+        return CRASH_XA_LOGGING;
     if (t->core.state == TWOPC_COMMITTING)
         return t->core.settled == t->core.options.readers ? CRASH_XA_COMMIT_SENT
                                                           : CRASH_XA_FIRST_ACKED;

@@ -492,6 +492,33 @@ static void a_request_is_executed_once(void **state)
     assert_true(happened(&p, "r1")); /* once in each */
 }
 
+static bool one_has_voted(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_VOTED) == 1;
+}
+
+/* Its deadline passes while the decision is being written. */
+static void a_retry_hears_what_became_of_a_timeout(void **state)
+{
+    static struct door d;
+    struct txn txn = fan_out(OP_WRITE, "r1", "a");
+    struct answer *a;
+
+    (void)state;
+    open_door(&d, "serve1", TWOPC_SORTED);
+    crash_point_arm(CRASH_XA_VOTED, 1000);
+    a = send_txn(&d, &txn, 200 * US_PER_MS);
+    assert_int_equal(loop_until(d.base, one_has_voted, NULL, WAIT_US), 0);
+    assert_int_equal(loop_for(d.base, 250 * US_PER_MS), 0);
+    crash_point_disarm();
+    await_answer(&d, a);
+    assert_string_equal(code_name(a->reply.code), "timeout");
+    await_idle(&d);
+    assert_string_equal(execute(&d, &txn), "ok everywhere");
+    close_door(&d);
+}
+
 /* --- two coordinators on the same keys ---------------------------------------------------------
  */
 
@@ -659,6 +686,7 @@ static void a_door_killed_at_any_step_leaves_all_or_nothing(void **state)
         {CRASH_XA_PREPARE_SENT, TWOPC_SORTED, 0, 0},
         {CRASH_XA_PREPARE_SENT, TWOPC_PARALLEL, 0, 0},
         {CRASH_XA_VOTED, TWOPC_SORTED, 0, 0},
+        {CRASH_XA_LOGGING, TWOPC_SORTED, 0, 8},
         {CRASH_XA_DECIDED, TWOPC_SORTED, GATHER, 8},
         {CRASH_XA_DECIDED, TWOPC_PARALLEL, GATHER, 8},
         {CRASH_XA_COMMIT_SENT, TWOPC_SORTED, GATHER, 8},
@@ -841,6 +869,75 @@ static void a_store_that_dies_after_the_decision_commits_when_it_is_back(void **
     assert_int_equal(p.n_in_doubt, 0);
 }
 
+struct hand {
+    struct store *store;
+    struct verb resolve;
+};
+
+static void resolve_all(void *arg, enum store_status status, const struct store_in_doubt *entries,
+                        unsigned n_entries, unsigned waiters)
+{
+    struct hand *hand = arg;
+
+    (void)waiters;
+    assert_int_equal(status, STORE_OK);
+    assert_int_equal(n_entries, 1);
+    store_resolve(hand->store, entries[0].gid, false, clock_now_us() + WAIT_US, verb_done,
+                  &hand->resolve);
+}
+
+/* An operator rolls back at one store what was decided. PostgreSQL then knows nothing of it. */
+static void roll_back_by_hand(unsigned i)
+{
+    struct event_base *base = loop_new();
+    struct hand hand = {.store = open_store(base, i, "test:hand")};
+
+    store_list_in_doubt(hand.store, "", clock_now_us() + WAIT_US, resolve_all, &hand);
+    await_verb(base, &hand.resolve);
+    store_free(hand.store);
+    event_base_free(base);
+}
+
+static void count_open(void *arg, const struct decision *decision)
+{
+    int *n_open = arg;
+
+    *n_open += decision->kind == DECISION_COMMIT;
+    *n_open -= decision->kind == DECISION_END;
+}
+
+static void what_was_settled_by_hand_is_not_called_committed_everywhere(void **state)
+{
+    static struct door d;
+    struct txn txn = fan_out(OP_WRITE, "r1", "a");
+    struct coordinator_counters c;
+    struct answer *a;
+    char dir[128];
+    int n_open = 0;
+
+    (void)state;
+    for (unsigned by_hand_at = 0; by_hand_at < 2; by_hand_at++) {
+        (void)snprintf(txn.request, sizeof txn.request, "r%u", by_hand_at);
+        open_door(&d, "serve1", TWOPC_SORTED);
+        crash_point_arm(CRASH_XA_DECIDED, 1000);
+        a = send_txn(&d, &txn, 10 * US_PER_S);
+        assert_int_equal(loop_until(d.base, one_stands_decided, NULL, WAIT_US), 0);
+        roll_back_by_hand(by_hand_at);
+        crash_point_disarm();
+        await_answer(&d, a);
+        await_idle(&d);
+        assert_string_equal(execute(&d, &txn), "ok decided");
+        assert_int_equal(a->reply.level, LEVEL_DECIDED);
+        coordinator_counters(d.co, &c);
+        assert_int_equal(c.not_there, 1);
+        assert_int_equal(c.open_decisions, 1);
+        close_door(&d);
+    }
+    (void)snprintf(dir, sizeof dir, "%s/serve1", folder);
+    assert_int_equal(decision_log_read(dir, count_open, &n_open, NULL), 0);
+    assert_int_equal(n_open, 1); /* the second; the first was ended by the next incarnation */
+}
+
 static void waiting_for_a_key_in_doubt_counts_against_the_deadline(void **state)
 {
     static struct door d;
@@ -896,12 +993,14 @@ int main(void)
         CASE(reads_are_answered_from_one_instant),
         CASE(one_store_needs_no_decision),
         CASE(a_request_is_executed_once),
+        CASE(a_retry_hears_what_became_of_a_timeout),
         CASE(two_coordinators_on_one_key_both_go_on),
         CASE(the_same_coordinator_twice_is_refused),
         CASE(a_coordinator_that_lost_its_log_is_refused),
         CASE(a_door_killed_at_any_step_leaves_all_or_nothing),
         CASE(a_door_killed_while_it_recovers_recovers_the_next_time),
         CASE(waiting_for_a_key_in_doubt_counts_against_the_deadline),
+        CASE(what_was_settled_by_hand_is_not_called_committed_everywhere),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
         CASE(a_store_that_cannot_be_fenced_is_named_with_the_reason),

@@ -38,11 +38,41 @@ static void what_is_known_is_not_overwritten(void **state)
     requests_done(&r);
 }
 
+/* An indefinite answer is not repeated once there is a definite one. */
+static void a_retry_hears_the_outcome_once_it_is_known(void **state)
+{
+    static const struct {
+        enum code answered;
+        enum outcome outcome;
+        enum level level;
+        enum code again;
+    } cases[] = {
+        {CODE_TIMEOUT, OUTCOME_PENDING, LEVEL_NONE, CODE_TIMEOUT},
+        {CODE_TIMEOUT, OUTCOME_COMMITTED, LEVEL_DECIDED, CODE_NONE},
+        {CODE_TIMEOUT, OUTCOME_COMMITTED, LEVEL_EVERYWHERE, CODE_NONE},
+        {CODE_TIMEOUT, OUTCOME_ABORTED, LEVEL_NONE, CODE_ABORTED},
+        {CODE_UNKNOWN, OUTCOME_UNKNOWN, LEVEL_NONE, CODE_UNKNOWN},
+        {CODE_CONSTRAINT, OUTCOME_ABORTED, LEVEL_NONE, CODE_CONSTRAINT},
+        {CODE_NONE, OUTCOME_COMMITTED, LEVEL_DECIDED, CODE_NONE},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct known_request known = {
+            .code = cases[i].answered, .outcome = cases[i].outcome, .level = cases[i].level};
+        enum level level;
+
+        assert_string_equal(code_name(requests_answer(&known, &level)), code_name(cases[i].again));
+        assert_string_equal(level_name(level), level_name(cases[i].level));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_request_is_forgotten_first),
         cmocka_unit_test(what_is_known_is_not_overwritten),
+        cmocka_unit_test(a_retry_hears_the_outcome_once_it_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

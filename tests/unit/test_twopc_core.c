@@ -106,6 +106,7 @@ static struct twopc_event about(enum twopc_event_type type, unsigned participant
 #define NOT_HELD(p)  about(TWOPC_EV_RELEASED, (p), TWOPC_UNKNOWN)
 #define ACK(p)       about(TWOPC_EV_ACK, (p), TWOPC_YES)
 #define ACK_LOST(p)  about(TWOPC_EV_ACK, (p), TWOPC_UNKNOWN)
+#define GONE(p)      about(TWOPC_EV_ACK, (p), TWOPC_GONE)
 
 /* The client hears "ok" only once the commit record is durable and every participant has it. */
 static void commits_when_all_vote_yes(void **state)
@@ -254,6 +255,23 @@ static void answers_decided_when_a_participant_stays_away(void **state)
     expect(&t, TIMEOUT, "ok-decided");
     expect(&t, RETRY(1), "commit:1");
     expect(&t, ACK(1), "end forget");
+}
+
+/* Settled by hand, maybe rolled back: neither `everywhere` nor an END would be true. */
+static void a_branch_settled_by_somebody_else_leaves_the_decision_open(void **state)
+{
+    struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
+
+    (void)state;
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    expect(&t, YES(0), "");
+    expect(&t, YES(1), "force-commit");
+    expect(&t, LOGGED, "commit:0 commit:1 timer@1000ms");
+    expect(&t, GONE(0), "");
+    expect(&t, GONE(0), "");
+    expect(&t, ACK_LOST(1), "retry:1@50ms");
+    expect(&t, RETRY(1), "commit:1");
+    expect(&t, ACK(1), "ok-decided forget");
 }
 
 static void the_early_rule_answers_with_the_decision(void **state)
@@ -611,6 +629,7 @@ int main(void)
         cmocka_unit_test(aborts_at_the_deadline),
         cmocka_unit_test(cannot_abort_once_the_record_may_be_durable),
         cmocka_unit_test(answers_decided_when_a_participant_stays_away),
+        cmocka_unit_test(a_branch_settled_by_somebody_else_leaves_the_decision_open),
         cmocka_unit_test(the_early_rule_answers_with_the_decision),
         cmocka_unit_test(sends_an_abort_again_until_acknowledged),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
