@@ -19,69 +19,19 @@
 _Static_assert(COORDINATOR_INFLIGHT_MAX < DECISION_QUEUE_MAX / 2, "the log's queue never fills");
 _Static_assert(STORES_MAX <= TWOPC_PARTICIPANTS_MAX, "a transaction may be over all stores");
 
-/* --- the loop's next turn ----------------------------------------------------------------------
+/* --- answers that need no transaction ----------------------------------------------------------
  */
 
-void coordinator_soon(struct coordinator *co)
+static void give_answer(void *arg)
 {
-    event_active(co->soon, 0, 0);
-}
+    struct answer *a = arg;
+    struct reply reply = {
+        .code = a->code, .level = a->level, .is_status = a->is_status, .outcome = a->outcome};
 
-static void begin_granted(struct coordinator *co)
-{
-    struct key_ticket *ticket = co->granted;
-
-    co->granted = NULL;
-    co->granted_last = &co->granted;
-    while (ticket) {
-        struct key_ticket *next = ticket->next; /* it may be over, and leave, inside */
-
-        transaction_begin(ticket->arg);
-        ticket = next;
-    }
-}
-
-static void give_answers(struct coordinator *co)
-{
-    struct answer *a = co->answers;
-
-    co->answers = NULL;
-    co->answers_last = &co->answers;
-    while (a) {
-        struct answer *next = a->next;
-        struct reply reply = {
-            .code = a->code, .level = a->level, .is_status = a->is_status, .outcome = a->outcome};
-
-        (void)snprintf(reply.detail, sizeof reply.detail, "%s", a->detail);
-        a->done(a->arg, &reply);
-        free(a);
-        a = next;
-    }
-}
-
-static void free_over(struct coordinator *co)
-{
-    struct transaction *t = co->over;
-
-    co->over = NULL;
-    while (t) {
-        struct transaction *next = t->next;
-
-        transaction_free(t);
-        t = next;
-    }
-}
-
-static void soon(evutil_socket_t fd, short what, void *arg)
-{
-    struct coordinator *co = arg;
-
-    (void)fd;
-    (void)what;
-    begin_granted(co);
-    give_answers(co);
-    if (!co->granted) /* a ticket lives in its transaction */
-        free_over(co);
+    (void)snprintf(reply.detail, sizeof reply.detail, "%s", a->detail);
+    DL_DELETE(a->co->answers, a);
+    a->done(a->arg, &reply);
+    free(a);
 }
 
 static void answer_soon(struct coordinator *co, struct answer answer)
@@ -89,9 +39,9 @@ static void answer_soon(struct coordinator *co, struct answer answer)
     struct answer *a = mem_alloc(sizeof *a);
 
     *a = answer;
-    *co->answers_last = a;
-    co->answers_last = &a->next;
-    coordinator_soon(co);
+    a->co = co;
+    DL_APPEND(co->answers, a);
+    soon_add(co->soon, &a->soon, give_answer, a);
 }
 
 /* --- requests ----------------------------------------------------------------------------------
@@ -292,12 +242,10 @@ static struct coordinator *coordinator_new(struct event_base *base,
     (void)snprintf(co->name, sizeof co->name, "%s", options->name);
     key_queue_init(&co->keys);
     requests_init(&co->requests);
-    co->granted_last = &co->granted;
-    co->answers_last = &co->answers;
     co->recovery = recovery_new(base, co->name, &recovery);
-    co->soon = event_new(base, -1, 0, soon, co);
+    co->soon = soon_new(base);
     co->grace = evtimer_new(base, grace_over, co);
-    assert(co->soon && co->grace);
+    assert(co->grace);
     return co;
 }
 
@@ -354,7 +302,7 @@ static void close_stores(struct coordinator *co)
     struct transaction *t;
 
     recovery_stop(co->recovery);
-    DL_FOREACH (co->running, t) {
+    DL_FOREACH (co->transactions, t) {
         transaction_drop_waiters(t);
         twopc_driver_done(t);
     }
@@ -365,24 +313,24 @@ static void close_stores(struct coordinator *co)
 
 void coordinator_free(struct coordinator *co)
 {
-    struct transaction *t, *tmp;
-    struct answer *a, *next;
-
     if (!co)
         return;
     close_stores(co);
-    DL_FOREACH_SAFE(co->running, t, tmp)
-    transaction_free(t);
-    free_over(co);
-    LL_FOREACH_SAFE(co->answers, a, next)
-    free(a);
+    while (co->transactions)
+        transaction_free(co->transactions);
+    while (co->answers) {
+        struct answer *a = co->answers;
+
+        DL_DELETE(co->answers, a);
+        free(a);
+    }
     if (co->log_event)
         event_free(co->log_event);
     decision_log_close(co->log);
     recovery_free(co->recovery);
     requests_done(&co->requests);
     event_free(co->grace);
-    event_free(co->soon);
+    soon_free(co->soon);
     free(co);
 }
 

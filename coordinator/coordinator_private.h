@@ -2,6 +2,7 @@
 #ifndef SYNCBED_COORDINATOR_COORDINATOR_PRIVATE_H
 #define SYNCBED_COORDINATOR_COORDINATOR_PRIVATE_H
 
+#include "base/soon.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/key_queue.h"
 #include "coordinator/recovery.h"
@@ -12,8 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An answer that needs no transaction, given on the loop's next turn. */
+/* An answer that needs no transaction, given from the loop. */
 struct answer {
+    struct coordinator *co;
+    struct soon_call soon;
     coordinator_done done;
     void *arg;
     enum code code;
@@ -21,7 +24,7 @@ struct answer {
     bool is_status;
     enum outcome outcome;
     char detail[PROTOCOL_DETAIL_SIZE];
-    struct answer *next;
+    struct answer *prev, *next; /* in co->answers */
 };
 
 struct coordinator {
@@ -45,20 +48,14 @@ struct coordinator {
     struct requests requests;
     uint64_t seq; /* of the last gid */
     unsigned n_in_flight;
-    unsigned n_joined;           /* requests that wait for another's answer */
-    unsigned n_left_open;        /* over, but for a branch that somebody else has settled */
-    struct transaction *running; /* all that are not over */
-
-    struct event *soon; /* the loop's next turn, for these three */
-    struct key_ticket *granted, **granted_last;
-    struct answer *answers, **answers_last;
-    struct transaction *over;
+    unsigned n_joined;                /* requests that wait for another's answer */
+    unsigned n_left_open;             /* over, but for a branch that somebody else has settled */
+    struct transaction *transactions; /* that are not freed: in flight, or just over */
+    struct answer *answers;           /* that are not given */
+    struct soon *soon;                /* begins, answers and freeing, each from the loop */
 
     struct coordinator_counters counters;
 };
-
-/* One of the three lists has grown. */
-void coordinator_soon(struct coordinator *co);
 
 /* The participants of `txn`, as bits of co->store; ret_all: every operation names one of ours. */
 uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,

@@ -87,29 +87,7 @@ void transaction_take_reads(struct transaction *t, const struct store *store,
     }
 }
 
-/* --- keys --------------------------------------------------------------------------------------
- */
-
-static void grant(struct coordinator *co, struct key_ticket *ready)
-{
-    if (!ready)
-        return;
-    *co->granted_last = ready;
-    for (; ready; ready = ready->next) {
-        struct transaction *t = ready->arg;
-
-        t->state = TRANSACTION_GRANTED;
-        co->granted_last = &ready->next;
-    }
-    coordinator_soon(co);
-}
-
-void transaction_leave_keys(struct transaction *t, const char *store)
-{
-    grant(t->co, key_queue_leave(&t->co->keys, &t->keys, store));
-}
-
-/* --- begin and end -----------------------------------------------------------------------------
+/* --- begin -------------------------------------------------------------------------------------
  */
 
 static void give_up(struct transaction *t, enum code code, const char *detail)
@@ -118,6 +96,45 @@ static void give_up(struct transaction *t, enum code code, const char *detail)
     transaction_answer_refused(t);
     transaction_over(t, OUTCOME_ABORTED);
 }
+
+static void begin(void *arg)
+{
+    struct transaction *t = arg;
+    char why_not[PROTOCOL_DETAIL_SIZE];
+    bool all;
+
+    assert(t->state == TRANSACTION_GRANTED);
+    t->state = TRANSACTION_RUNNING;
+    if (!coordinator_can_reach(t->co, coordinator_participants(t->co, &t->txn, &all), why_not))
+        give_up(t, CODE_UNAVAILABLE, why_not);
+    else if (t->n_branches == 1)
+        one_phase_begin(t);
+    else
+        twopc_driver_begin(t);
+}
+
+/* --- keys --------------------------------------------------------------------------------------
+ */
+
+/* They begin from the loop; if a deadline ends one before, the call that frees it takes this one's
+ * place. */
+static void grant(struct coordinator *co, struct key_ticket *ready)
+{
+    for (; ready; ready = ready->next) {
+        struct transaction *t = ready->arg;
+
+        t->state = TRANSACTION_GRANTED;
+        soon_add(co->soon, &t->soon, begin, t);
+    }
+}
+
+void transaction_leave_keys(struct transaction *t, const char *store)
+{
+    grant(t->co, key_queue_leave(&t->co->keys, &t->keys, store));
+}
+
+/* --- from the first to the last ----------------------------------------------------------------
+ */
 
 static void timer_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -172,27 +189,15 @@ void transaction_new(struct coordinator *co, const struct txn *txn, int64_t dead
     }
     (void)evtimer_assign(&t->timer, co->base, timer_due, t);
     transaction_join(t, done, arg);
-    DL_APPEND(co->running, t);
+    DL_APPEND(co->transactions, t);
     co->n_in_flight++;
     if (!crash_point_reach(&t->stand, CRASH_XA_RECEIVED, queue_for_keys, t))
         queue_for_keys(t);
 }
 
-void transaction_begin(struct transaction *t)
+static void free_over(void *arg)
 {
-    char why_not[PROTOCOL_DETAIL_SIZE];
-    bool all;
-
-    if (t->state == TRANSACTION_OVER) /* its deadline came in between */
-        return;
-    assert(t->state == TRANSACTION_GRANTED);
-    t->state = TRANSACTION_RUNNING;
-    if (!coordinator_can_reach(t->co, coordinator_participants(t->co, &t->txn, &all), why_not))
-        give_up(t, CODE_UNAVAILABLE, why_not);
-    else if (t->n_branches == 1)
-        one_phase_begin(t);
-    else
-        twopc_driver_begin(t);
+    transaction_free(arg);
 }
 
 void transaction_over(struct transaction *t, enum outcome outcome)
@@ -210,11 +215,8 @@ void transaction_over(struct transaction *t, enum outcome outcome)
     co->counters.aborted += outcome == OUTCOME_ABORTED;
     t->request->outcome = outcome;
     requests_end(&co->requests, t->request);
-    DL_DELETE(co->running, t);
     co->n_in_flight--;
-    t->next = co->over;
-    co->over = t;
-    coordinator_soon(co);
+    soon_add(co->soon, &t->soon, free_over, t);
 }
 
 void transaction_drop_waiters(struct transaction *t)
@@ -232,5 +234,6 @@ void transaction_free(struct transaction *t)
     (void)evtimer_del(&t->timer);
     crash_point_leave(&t->stand);
     transaction_drop_waiters(t);
+    DL_DELETE(t->co->transactions, t);
     free(t);
 }

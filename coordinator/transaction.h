@@ -11,6 +11,7 @@
 #define SYNCBED_COORDINATOR_TRANSACTION_H
 
 #include "base/crash_point.h"
+#include "base/soon.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/key_queue.h"
 #include "coordinator/requests.h"
@@ -73,7 +74,8 @@ struct transaction {
     unsigned n_held;
     struct twopc_event held[HELD_EVENTS_MAX];
 
-    struct transaction *prev, *next; /* in co->running; then, by next, in co->over */
+    struct soon_call soon;           /* granted: it begins; over: it is freed */
+    struct transaction *prev, *next; /* in co->transactions */
 };
 
 /* --- transaction.c -----------------------------------------------------------------------------
@@ -85,9 +87,6 @@ void transaction_new(struct coordinator *co, const struct txn *txn, int64_t dead
 
 /* Free at once, in whatever state; its branches have been freed. */
 void transaction_free(struct transaction *t);
-
-/* Its keys were granted and the loop has come round. */
-void transaction_begin(struct transaction *t);
 
 /* One more wants to hear the answer, which has not been given. */
 void transaction_join(struct transaction *t, coordinator_done done, void *arg);
@@ -112,7 +111,7 @@ void transaction_take_reads(struct transaction *t, const struct store *store,
 /* Its keys at `store` (NULL: at all stores) are free; who waits for them may go on. */
 void transaction_leave_keys(struct transaction *t, const char *store);
 
-/* Nothing of it is left, and it was answered. It is freed on the loop's next turn. */
+/* Nothing of it is left, and it was answered. It is freed from the loop. */
 void transaction_over(struct transaction *t, enum outcome outcome);
 
 /* --- the two engines; each ends with transaction_over() ----------------------------------------
