@@ -15,7 +15,6 @@
 
 struct sink_role {
     struct role *role;
-    struct store *store;
     struct sink *sink;
 };
 
@@ -105,7 +104,7 @@ static void on_notice(void *arg, const char *text)
     log_info("%s", text);
 }
 
-static int open_store(struct sink_role *self, struct errctx *err)
+static int open_store(const struct sink_role *self, struct store **ret_store, struct errctx *err)
 {
     const struct topology *t = role_topology(self->role);
     const struct topology_role *role = role_self(self->role);
@@ -118,10 +117,10 @@ static int open_store(struct sink_role *self, struct errctx *err)
                        role->store);
     session_name(application, role->name, "sink");
     return store_open(role_base(self->role), where, topology_address(t, role->name, role->store),
-                      &options, &self->store, err);
+                      &options, ret_store, err);
 }
 
-static int open_sink(struct sink_role *self, struct errctx *err)
+static int open_sink(struct sink_role *self, struct store *store, struct errctx *err)
 {
     const struct topology *t = role_topology(self->role);
     const char *name = role_self(self->role)->name;
@@ -142,7 +141,20 @@ static int open_sink(struct sink_role *self, struct errctx *err)
     /* Process ids come again; together with the time of the start they do not. */
     (void)snprintf(owner, sizeof owner, "%s-%d-%" PRId64, name, (int)getpid(),
                    clock_wall_us() / US_PER_MS);
-    return sink_new(role_base(self->role), self->store, &options, &self->sink, err);
+    return sink_new(role_base(self->role), store, &options, &self->sink, err);
+}
+
+static int follow(struct sink_role *self, struct errctx *err)
+{
+    struct store *store;
+    int r = open_store(self, &store, err);
+
+    if (r < 0)
+        return r;
+    r = open_sink(self, store, err);
+    if (r < 0)
+        store_free(store);
+    return r;
 }
 
 int sink_main(const char *topology_path, const char *name)
@@ -158,16 +170,13 @@ int sink_main(const char *topology_path, const char *name)
         log_error("sink: %s", err.message);
         return 2;
     }
-    r = open_store(&self, &err);
-    if (r == 0)
-        r = open_sink(&self, &err);
+    r = follow(&self, &err);
     if (r == 0) {
         role_ready(self.role, 0);
         status = role_run(self.role);
     } else {
         log_error("sink: %s", err.message);
     }
-    store_free(self.store);
     sink_free(self.sink);
     role_free(self.role);
     return status;

@@ -10,6 +10,7 @@
 #include "model/envelope.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -217,6 +218,8 @@ static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
 {
     struct sink *s = arg;
 
+    if (s->is_stopped)
+        return;
     (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
     if (reply->status != STORE_OK) {
         failed(s, reply->status);
@@ -260,6 +263,8 @@ static void on_answer(void *arg, const struct store_reply *reply)
 {
     struct sink *s = arg;
 
+    if (s->is_stopped)
+        return;
     s->answer = reply->status;
     (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
     when_released(s->under_way, answered);
@@ -300,12 +305,27 @@ static void apply(struct sink *s, const struct sink_action *action)
     when_released(batch, send_batch);
 }
 
+/* What the store says is the store's: nobody knows who has written there. */
+static int check_position(const struct sink *s, const struct position *from, struct errctx *err)
+{
+    for (unsigned i = 0; i < from->n; i++) {
+        if (from->offset[i] < 0)
+            return err_set(err, EBADMSG, ERR_FATAL,
+                           "%s says that it stands at %u@%" PRId64 " of %s: no log has that",
+                           store_name(s->store), i, from->offset[i], s->topic);
+    }
+    return 0;
+}
+
 static void seek(struct sink *s, const struct position *from)
 {
     struct errctx err;
+    int r = check_position(s, from, &err);
 
     empty(s->gathering);
-    if (log_consumer_start(s->consumer, from, &err) != 0)
+    if (r == 0)
+        r = log_consumer_start(s->consumer, from, &err);
+    if (r < 0)
         stop(s, &err);
 }
 
@@ -426,7 +446,6 @@ int sink_new(struct event_base *base, struct store *store, const struct sink_opt
     int r;
 
     sink_core_init(&s->core, options->n_partitions, &limits);
-    s->store = store;
     s->topic = mem_strdup(options->topic);
     s->owner = mem_strdup(options->owner);
     s->stopped = options->stopped;
@@ -442,6 +461,7 @@ int sink_new(struct event_base *base, struct store *store, const struct sink_opt
         sink_free(s);
         return r;
     }
+    s->store = store;
     step(s, &(struct sink_event){.type = SINK_EV_START});
     *ret_sink = s;
     return 0;
@@ -451,6 +471,8 @@ void sink_free(struct sink *s)
 {
     if (!s)
         return;
+    s->is_stopped = true; /* closing the store answers what is outstanding */
+    store_free(s->store);
     log_consumer_free(s->consumer);
     if (s->timer)
         event_free(s->timer);

@@ -36,8 +36,7 @@ struct sink_options {
     unsigned n_partitions;
     const struct address *log; /* borrowed during sink_new() only */
     const char *owner;         /* unique to this process: see store_sink_open() */
-    /* It has stopped by itself; ERR_FENCED or ERR_FATAL. From the loop, once; free it then or
-     * later. */
+    /* It has stopped by itself; ERR_FENCED or ERR_FATAL. Once, and not to be freed from inside. */
     void (*stopped)(void *arg, const struct errctx *err);
     void (*notice)(void *arg, const char *text); /* for the process's log; or NULL */
     void *arg;
@@ -51,11 +50,14 @@ struct sink_counters {
     uint64_t opened;  /* how often the store's position was asked for */
 };
 
-/* `store` is borrowed and must outlive it. Fails only for want of memory, threads, descriptors. */
+/*
+ * Follow into `store`, which has one session and no other user; on success it is the sink's. Fails
+ * only for want of memory, threads, descriptors.
+ */
 __attribute__((warn_unused_result)) int sink_new(struct event_base *base, struct store *store,
                                                  const struct sink_options *options,
                                                  struct sink **ret_sink, struct errctx *err);
-/* Free the store first when a batch is under way: its answer comes to the sink. NULL is fine. */
+/* Closes the store, too: a batch under way may or may not get in. NULL is fine. */
 void sink_free(struct sink *sink);
 
 /* Where the store stands by its own last word; n = 0 while it has not been asked successfully. */

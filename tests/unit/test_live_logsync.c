@@ -11,6 +11,7 @@
 #include "servers/keeper_main.h"
 
 #include <errno.h>
+#include <libpq-fe.h>
 #include <sys/stat.h>
 
 #include "logsync_world.h"
@@ -242,6 +243,46 @@ static void stops_at_a_record_that_it_cannot_read(void **state)
     buf_done(&record);
 }
 
+/* Past our driver, as an operator would. */
+static void change_pg1(const char *sql)
+{
+    const struct topology_store *pg1 = topology_store(w.topology, "pg1");
+    char where[256];
+    PGconn *conn;
+    PGresult *res;
+
+    (void)snprintf(where, sizeof where, "host=%s port=%u user=%s dbname=%s", pg1->address.host,
+                   (unsigned)pg1->address.port, pg1->user, pg1->database);
+    conn = PQconnectdb(where);
+    res = PQexec(conn, sql);
+    if (PQresultStatus(res) != PGRES_COMMAND_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    assert_string_equal(PQcmdTuples(res), "1");
+    PQclear(res);
+    PQfinish(conn);
+}
+
+static void stops_at_a_position_that_no_log_has(void **state)
+{
+    char sink[] = "sink-pg1 ";
+    struct position past;
+    struct buf words = {0};
+
+    (void)state;
+    start_sink("sink-pg1");
+    must(log_admin_mark(w.admin, w.topology->topic, PARTITIONS, "some", WAIT_MS, &past, &err));
+    await_sink("sink-pg1", &past);
+    change_pg1("UPDATE sink_position SET position = -5 WHERE part = 2");
+    must(keeper_signal(w.keeper, "sink-pg1", KEEPER_KILL, &err));
+    must(loop_until(w.base, has_exited, sink, WAIT_US));
+    w.exited[0] = '\0';
+    must(keeper_restart(w.keeper, "sink-pg1", &err));
+    must(loop_until(w.base, has_exited, sink, WAIT_US));
+    buf_printf(&words, "pg1 says that it stands at 2@-5 of %s", w.topology->topic);
+    expect_words(buf_str(&words));
+    buf_done(&words);
+}
+
 /* `insert` of a key that exists: the front door would never have let it into the log. */
 static void stops_at_a_record_that_the_store_refuses(void **state)
 {
@@ -316,6 +357,7 @@ int main(int argc, char **argv)
         TEST(waits_for_a_store_that_is_down_and_holds_up_nobody_else),
         TEST(stops_at_a_record_that_the_store_refuses),
         TEST(stops_at_a_record_that_it_cannot_read),
+        TEST(stops_at_a_position_that_no_log_has),
     };
 
     if (argc > 1 && strcmp(argv[1], KEEPER_VERB) == 0)
