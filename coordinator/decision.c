@@ -8,6 +8,12 @@
 
 #define CRC_OFFSET (SEGMENT_HEADER_SIZE - 4) /* of a segment's header: its last four bytes */
 
+/* The longest record is a COMMIT; a text takes its length's byte instead of its NUL. */
+_Static_assert(DECISION_HEAD_SIZE + GID_SIZE + REQUEST_ID_SIZE + 1 + STORES_MAX * STORE_NAME_SIZE <=
+                   DECISION_SIZE_MAX,
+               "every record fits");
+_Static_assert(DECISION_SIZE_MAX % DECISION_ALIGN == 0, "and does so when padded");
+
 /* --- integers and texts ------------------------------------------------------------------------
  */
 

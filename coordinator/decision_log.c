@@ -16,6 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+_Static_assert(SEGMENT_HEADER_SIZE + (size_t)DECISION_QUEUE_MAX * DECISION_SIZE_MAX <=
+                   DECISION_SEGMENT_SIZE,
+               "a batch fits into a segment, so it is never split");
+
 /* What is written with one fdatasync. */
 struct batch {
     size_t n;
@@ -33,6 +37,7 @@ struct segment_open {
 struct decision_log {
     char *dir;
     char *owner;
+    size_t queue_max; /* records in `waiting` */
     int lock_fd;
     int event_fd;
     pthread_t thread;
@@ -299,11 +304,12 @@ static int begin_epoch(struct decision_log *log, struct errctx *err)
     return rc;
 }
 
-static struct decision_log *log_new(const struct decision_log_options *options)
+static struct decision_log *log_new(const struct decision_log_options *options, size_t size)
 {
     struct decision_log *log = mem_alloc(sizeof *log);
-    size_t size = options->segment_size ? options->segment_size : DECISION_SEGMENT_SIZE;
+    size_t fit = (size - SEGMENT_HEADER_SIZE) / DECISION_SIZE_MAX;
 
+    log->queue_max = fit < DECISION_QUEUE_MAX ? fit : DECISION_QUEUE_MAX;
     log->dir = mem_strdup(options->dir);
     log->owner = mem_strdup(options->owner);
     log->lock_fd = log->event_fd = -1;
@@ -318,9 +324,13 @@ static struct decision_log *log_new(const struct decision_log_options *options)
 int decision_log_open(const struct decision_log_options *options, decision_visit visit, void *arg,
                       struct decision_log **ret_log, struct errctx *err)
 {
-    struct decision_log *log = log_new(options);
+    size_t size = options->segment_size ? options->segment_size : DECISION_SEGMENT_SIZE;
+    struct decision_log *log;
     int rc;
 
+    if (size < SEGMENT_HEADER_SIZE + 2 * DECISION_SIZE_MAX)
+        return err_set(err, EINVAL, ERR_FATAL, "segments of %zu bytes hold no two records", size);
+    log = log_new(options, size);
     rc = lock_folder(log, err);
     if (rc == 0)
         rc = read_and_cut(log, visit, arg, err);
@@ -390,7 +400,7 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
 {
     assert(commit->kind == DECISION_COMMIT);
     (void)pthread_mutex_lock(&log->mutex);
-    assert(log->waiting.n < DECISION_QUEUE_MAX);
+    assert(log->waiting.n < log->queue_max);
     batch_add(&log->waiting, commit, ticket);
     (void)pthread_cond_signal(&log->wake);
     (void)pthread_mutex_unlock(&log->mutex);
@@ -406,7 +416,7 @@ void decision_log_end(struct decision_log *log, const char *gid, uint64_t segmen
     s = segment_find(log, segment);
     if (s && s->n_open > 0)
         s->n_open--;
-    if (log->waiting.n < DECISION_QUEUE_MAX / 2)
+    if (log->waiting.n < log->queue_max / 2)
         batch_add(&log->waiting, &end, NULL);
     else
         log->stats.ends_dropped++;

@@ -30,7 +30,7 @@
 
 #define DECISION_SEGMENT_SIZE  (4 * 1024 * 1024) /* about 30,000 decisions */
 #define DECISION_SEGMENTS_KEPT 4
-#define DECISION_QUEUE_MAX     8192 /* records not yet written */
+#define DECISION_QUEUE_MAX     8192 /* records not yet written; they go out as one batch */
 
 /* `decision` is valid during the call. */
 typedef void (*decision_visit)(void *arg, const struct decision *decision);
@@ -55,12 +55,14 @@ struct decision_log_options {
     const char *dir;              /* made if it is not there */
     const char *owner;            /* the coordinator's name; a log of another is refused */
     const struct decision_io *io; /* NULL: the system's calls. Borrowed until close. */
-    size_t segment_size;          /* 0: DECISION_SEGMENT_SIZE */
+    size_t segment_size;          /* 0: DECISION_SEGMENT_SIZE; smaller for tests, see open */
 };
 
 /*
  * Lock the folder, read all (each record to `visit`, also from earlier incarnations), cut a torn
  * tail, and make a new epoch durable. -EBUSY: another process holds the log. -EBADMSG as above.
+ * -EINVAL: a segment_size that holds fewer than two records. One that holds fewer than
+ * DECISION_QUEUE_MAX bounds the queue to what it holds, since a batch is never split.
  */
 __attribute__((warn_unused_result)) int
 decision_log_open(const struct decision_log_options *options, decision_visit visit, void *arg,
@@ -80,7 +82,7 @@ struct decision_ticket {
     struct decision_ticket *next;
 };
 
-/* Queue a COMMIT record. The caller keeps fewer than DECISION_QUEUE_MAX / 2 outstanding. */
+/* Queue a COMMIT record. The caller keeps fewer than half of the queue outstanding. */
 void decision_log_commit(struct decision_log *log, const struct decision *commit,
                          struct decision_ticket *ticket);
 

@@ -240,6 +240,18 @@ static void a_second_coordinator_of_the_same_name_is_refused(void **state)
     decision_log_close(log);
 }
 
+static void a_segment_without_room_for_two_records_is_refused(void **state)
+{
+    size_t least = SEGMENT_HEADER_SIZE + 2 * DECISION_SIZE_MAX;
+    struct errctx err = {.message = ""};
+    struct decision_log *log;
+    struct found f;
+
+    (void)state;
+    assert_int_equal(open_log(NULL, least - 1, &f, &log, &err), -EINVAL);
+    decision_log_close(must_open(least, &f));
+}
+
 static void the_log_of_another_is_refused(void **state)
 {
     struct decision_log_options options = {.dir = dir, .owner = "serve2"};
@@ -805,6 +817,7 @@ int main(void)
         IN_A_FOLDER(reads_back_what_was_committed),
         IN_A_FOLDER(a_folder_without_segments_is_an_empty_log),
         IN_A_FOLDER(a_second_coordinator_of_the_same_name_is_refused),
+        IN_A_FOLDER(a_segment_without_room_for_two_records_is_refused),
         IN_A_FOLDER(the_log_of_another_is_refused),
         IN_A_FOLDER(a_newer_format_is_refused),
         IN_A_FOLDER(a_missing_segment_is_refused),
