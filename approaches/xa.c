@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/requests.h"
 #include "stores/store.h"
 
 #include <errno.h>
@@ -151,6 +152,10 @@ static void xa_counters(const void *self, json_t *into)
         json_object_set_new(into, counters[i].name, json_integer((json_int_t)counters[i].value));
 }
 
+/* Aborts, and what was done at one store, are remembered in memory: requests.h. */
+#define WHILE_REMEMBERED "while its door remembers the request: 65,536 others, no restart"
+_Static_assert(REQUESTS_MAX == 65536, "as the condition says");
+
 static const struct setting_info settings[] = {
     {"lock_order",
      {"sorted", "parallel"},
@@ -169,8 +174,8 @@ const struct approach xa_approach = {
     .n_settings = sizeof settings / sizeof settings[0],
     .promise = {{"durability", ""},
                 {"atomicity", "while the decision log lives and nobody settles by hand"},
-                {"ghosts", ""},
-                {"duplicates", "by request id, at one front door"},
+                {"ghosts", "a refused request sent again: " WHILE_REMEMBERED},
+                {"duplicates", "a request sent again to one door: " WHILE_REMEMBERED},
                 {"convergence", "after recovery"},
                 {"order", ""},
                 {"real-time", ""},

@@ -84,14 +84,19 @@ void coordinator_free(struct coordinator *co);
 typedef void (*coordinator_done)(void *arg, const struct reply *reply);
 
 /*
- * Execute `txn`, which is copied. A request that is in flight is joined, one that is over is
- * answered as it was (without what it read): none is executed twice, as far as requests.h
- * remembers.
+ * Execute `txn`, which is copied. A request that is in flight is joined, one that is answered is
+ * answered as it was (without what it read; and where that was indefinite, by what is known now):
+ * none is executed twice, as far as requests.h remembers.
  */
 void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
                         coordinator_done done, void *arg);
 
-/* What became of a request. Who is told `aborted` can rely on it: it is barred from now on. */
+/*
+ * What became of a request. `aborted` bars it: sent here again it is refused. This holds as long as
+ * it is remembered (requests.h): until REQUESTS_MAX others have ended after it, or this coordinator
+ * restarts, since an abort is not written anywhere. Afterwards the same id is a new request, and
+ * `unknown`; as it is at every other coordinator all along.
+ */
 void coordinator_status(struct coordinator *co, const char *request, coordinator_done done,
                         void *arg);
 

@@ -3,8 +3,9 @@
  *
  * Holds every request in flight, and the REQUESTS_MAX that ended last. An older one is forgotten:
  * asked for its status the coordinator then says `unknown`, and sent again it would be executed
- * again. What was aborted lives in memory only; what was committed is read from the decision log
- * when the coordinator starts.
+ * again. When the coordinator starts, it reads from the decision log what it has committed at
+ * several stores, and learns from the stores what recovery rolls back. All other aborts, and what
+ * was done at one store, without a decision, have lived in memory only.
  */
 #ifndef SYNCBED_COORDINATOR_REQUESTS_H
 #define SYNCBED_COORDINATOR_REQUESTS_H
