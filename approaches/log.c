@@ -19,11 +19,6 @@
 
 #define INFLIGHT_MAX 8192
 #define KNOWN_MAX    16384 /* acknowledged requests remembered for status */
-/*
- * Below the clients' deadline (PROTOCOL_DEADLINE_MS) by the second that librdkafka takes to notice,
- * so that what never left is told as `unavailable`, definitely, and not as `timeout`.
- */
-#define MESSAGE_TIMEOUT_MS (PROTOCOL_DEADLINE_MS - 1100)
 
 /* A request that the log has acknowledged. */
 struct known {
@@ -46,6 +41,7 @@ struct front {
     unsigned next_known;
     uint64_t n_results[LOG_UNKNOWN + 1];
     uint64_t n_timed_out;
+    uint64_t n_withdrawn;
 };
 
 /* One transaction, or a question for one. It is over when it is answered *and* the log is done. */
@@ -162,19 +158,23 @@ static void tell(void *arg)
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
     struct work *work = arg;
+    struct front *front = work->front;
     struct reply reply = {.code = CODE_TIMEOUT};
+    /* Not even sent: held at a crash point. */
+    bool over = !work->sent || log_producer_withdraw(front->producer, &work->message);
 
     (void)fd;
     (void)what;
-    if (!work->sent) { /* held at a crash point */
+    if (over) {
         reply.code = CODE_UNAVAILABLE;
+        front->n_withdrawn += work->sent;
         (void)snprintf(work->detail, sizeof work->detail, "not sent by the deadline");
     } else {
-        work->front->n_timed_out++;
+        front->n_timed_out++;
         (void)snprintf(work->detail, sizeof work->detail, "the log has not acknowledged in time");
     }
     answer(work, &reply);
-    if (!work->sent)
+    if (over)
         end(work);
 }
 
@@ -385,7 +385,7 @@ static int log_open(const struct approach_env *env, void **ret_self, struct errc
         .bootstrap = topology_address(topology, env->role->name, "log"),
         .topic = topology->topic,
         .inflight_max = INFLIGHT_MAX,
-        .message_timeout_ms = MESSAGE_TIMEOUT_MS,
+        .message_timeout_ms = PROTOCOL_DEADLINE_MS_MAX, /* each request's own is kept here */
         .notice = on_notice,
     };
     int r;
@@ -422,6 +422,7 @@ static void log_counters(const void *self, json_t *into)
     json_object_set_new(into, "acknowledged", json_integer((json_int_t)n[LOG_ACKNOWLEDGED]));
     json_object_set_new(into, "not_persisted", json_integer((json_int_t)n[LOG_NOT_PERSISTED]));
     json_object_set_new(into, "unknown", json_integer((json_int_t)n[LOG_UNKNOWN]));
+    json_object_set_new(into, "withdrawn", json_integer((json_int_t)front->n_withdrawn));
     json_object_set_new(into, "timed_out", json_integer((json_int_t)front->n_timed_out));
     json_object_set_new(into, "producers_replaced",
                         json_integer(log_producer_replaced(front->producer)));

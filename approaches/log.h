@@ -8,6 +8,11 @@
  * since stores may then apply them in different orders - unless all they do is unbounded `incr`,
  * which commutes.
  *
+ * While the log is silent or away, requests wait at the door. One that still waits at its deadline
+ * is withdrawn: `unavailable`, and surely in no log. One that has been given to the log client and
+ * is not acknowledged by then is `timeout`: it may be in the log, or get there when the log is
+ * back.
+ *
  * A request sent twice (say, by a client that lost the first answer) is two records and is applied
  * twice. Within one producer session the log itself drops duplicates of its own retries; duplicates
  * of the clients' would have to be dropped by request id at the sinks, where all doors' records

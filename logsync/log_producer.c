@@ -1,6 +1,7 @@
 /* Appending to the log; see the header. */
 #include "logsync/log_producer.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "logsync/kafka.h"
 
@@ -10,6 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
+
+/* Several requests' worth: one is on its way while the next is gathered. */
+#define GIVEN_MAX 512
+
+/* A log that has not acknowledged anything for so long is given nothing more. */
+#define SILENCE_US (100 * US_PER_MS)
 
 struct log_producer {
     struct kafka_waker waker;
@@ -22,8 +29,11 @@ struct log_producer {
     unsigned message_timeout_ms;
     void (*notice)(void *arg, const char *text);
     void *arg;
-    struct log_message *open; /* sent, not delivered: what librdkafka holds a pointer to */
-    unsigned n_open;
+    struct log_message *waiting; /* in the order in which they came */
+    struct log_message *given;   /* what librdkafka holds a pointer to */
+    unsigned n_waiting, n_given;
+    bool away;        /* an error says so; until the next acknowledgement */
+    int64_t heard_us; /* the last acknowledgement; or when there came to be one to wait for */
     unsigned n_replaced;
     bool broken; /* fatal: to be replaced from the loop */
 };
@@ -49,6 +59,7 @@ static int start(struct log_producer *p, struct errctx *err)
         {"enable.idempotence", "true"}, /* and with it acks=all, and retries without reordering */
         {"max.in.flight", "1"},         /* see the header */
         {"linger.ms", "0"},
+        {"socket.timeout.ms", "5000"}, /* a broker that keeps silent is connected to again */
         {"message.timeout.ms", timeout_ms},
         {"queue.buffering.max.messages", inflight_max},
         {NULL, NULL},
@@ -88,26 +99,109 @@ static void stop(struct log_producer *p)
     p->topic = NULL;
 }
 
+/* --- waiting and giving ---------------------------------------------------------------------- */
+
+static bool may_give(const struct log_producer *p)
+{
+    if (!p->kafka || p->broken)
+        return false;
+    if (p->n_given == 0)
+        return true;
+    return !p->away && p->n_given < GIVEN_MAX && clock_now_us() - p->heard_us < SILENCE_US;
+}
+
+/* `key` is a string; librdkafka copies it and the record. */
+static rd_kafka_resp_err_t produce(struct log_producer *p, struct log_message *m, const char *key,
+                                   const char *record, size_t size)
+{
+    return rd_kafka_producev(
+        p->kafka, RD_KAFKA_V_RKT(p->topic), RD_KAFKA_V_PARTITION((int32_t)m->partition),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, strlen(key)),
+        RD_KAFKA_V_VALUE((char *)(uintptr_t)record, size), RD_KAFKA_V_OPAQUE(m), RD_KAFKA_V_END);
+}
+
+static void begin_given(struct log_producer *p, struct log_message *m)
+{
+    if (p->n_given == 0)
+        p->heard_us = clock_now_us();
+    DL_APPEND(p->given, m);
+    p->n_given++;
+}
+
+static void begin_wait(struct log_producer *p, struct log_message *m, const char *key,
+                       const struct buf *record)
+{
+    buf_append(&m->content, key, strlen(key) + 1);
+    buf_append(&m->content, record->data, record->size);
+    m->waits = true;
+    DL_APPEND(p->waiting, m);
+    p->n_waiting++;
+}
+
+static void end_wait(struct log_producer *p, struct log_message *m)
+{
+    assert(m->waits);
+    m->waits = false;
+    DL_DELETE(p->waiting, m);
+    p->n_waiting--;
+    buf_done(&m->content);
+}
+
+static void deliver_never_given(struct log_producer *p, struct log_message *m, const char *why)
+{
+    const struct log_delivery d = {
+        .result = LOG_NOT_PERSISTED, .partition = m->partition, .offset = -1, .detail = why};
+
+    end_wait(p, m);
+    m->delivered(m->arg, &d);
+}
+
+static void give_waiting(struct log_producer *p)
+{
+    while (p->waiting && may_give(p)) {
+        struct log_message *m = p->waiting;
+        const char *key = buf_str(&m->content);
+        const char *record = key + strlen(key) + 1;
+        rd_kafka_resp_err_t code =
+            produce(p, m, key, record, m->content.size - (size_t)(record - key));
+
+        if (code == RD_KAFKA_RESP_ERR__FATAL)
+            return; /* it goes to the next producer */
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            deliver_never_given(p, m, rd_kafka_err2str(code));
+            continue;
+        }
+        end_wait(p, m);
+        begin_given(p, m);
+    }
+}
+
 static void deliver(struct log_producer *p, struct log_message *m, const struct log_delivery *d)
 {
-    DL_DELETE(p->open, m);
-    p->n_open--;
+    DL_DELETE(p->given, m);
+    p->n_given--;
+    if (d->result == LOG_ACKNOWLEDGED) {
+        p->away = false;
+        p->heard_us = clock_now_us();
+    }
     m->delivered(m->arg, d); /* may send, and may free m */
 }
 
 static void deliver_all_unknown(struct log_producer *p, const char *detail)
 {
     const struct log_delivery unknown = {.result = LOG_UNKNOWN, .offset = -1, .detail = detail};
-    struct log_message *lost = p->open;
+    struct log_message *lost = p->given;
     struct log_message *m;
 
-    p->open = NULL; /* what is sent from inside is another producer's */
-    p->n_open = 0;
+    p->given = NULL; /* what is sent from inside is another producer's */
+    p->n_given = 0;
     while ((m = lost)) {
         DL_DELETE(lost, m);
         m->delivered(m->arg, &unknown);
     }
 }
+
+/* --- from librdkafka ------------------------------------------------------------------------- */
 
 static enum log_result result_of(const rd_kafka_message_t *report)
 {
@@ -180,8 +274,10 @@ static void take_event(struct log_producer *p, rd_kafka_event_t *event)
         return;
     if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_DR)
         on_reports(p, event);
-    else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR)
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR) {
+        p->away = true; /* the connection is lost, or was refused */
         notice(p, "log: %s", rd_kafka_event_error_string(event));
+    }
 }
 
 static void on_woken(void *arg)
@@ -195,6 +291,7 @@ static void on_woken(void *arg)
         take_event(p, event);
         rd_kafka_event_destroy(event);
     }
+    give_waiting(p);
     if (fatal(p))
         replace(p);
 }
@@ -231,6 +328,8 @@ void log_producer_free(struct log_producer *p)
     stop(p);
     kafka_waker_done(&p->waker);
     deliver_all_unknown(p, "the producer was closed");
+    while (p->waiting)
+        deliver_never_given(p, p->waiting, "the producer was closed");
     free(p->topic_name);
     free(p);
 }
@@ -256,7 +355,7 @@ int log_producer_send(struct log_producer *p, struct log_message *message, unsig
     rd_kafka_resp_err_t code;
     int r;
 
-    if (p->n_open >= p->inflight_max)
+    if (p->n_waiting + p->n_given >= p->inflight_max)
         return refusal(p, RD_KAFKA_RESP_ERR__QUEUE_FULL, err);
     if (p->broken)
         return refusal(p, RD_KAFKA_RESP_ERR__FATAL, err);
@@ -265,15 +364,24 @@ int log_producer_send(struct log_producer *p, struct log_message *message, unsig
         if (r != 0)
             return r;
     }
-    code = rd_kafka_producev(
-        p->kafka, RD_KAFKA_V_RKT(p->topic), RD_KAFKA_V_PARTITION((int32_t)partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_KEY(key, strlen(key)),
-        RD_KAFKA_V_VALUE(record->data, record->size), RD_KAFKA_V_OPAQUE(message), RD_KAFKA_V_END);
+    message->partition = partition;
+    if (p->waiting || !may_give(p)) {
+        begin_wait(p, message, key, record);
+        return 0;
+    }
+    code = produce(p, message, key, record->data, record->size);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
         return refusal(p, code, err);
-    DL_APPEND(p->open, message);
-    p->n_open++;
+    begin_given(p, message);
     return 0;
+}
+
+bool log_producer_withdraw(struct log_producer *p, struct log_message *message)
+{
+    if (!message->waits)
+        return false;
+    end_wait(p, message);
+    return true;
 }
 
 unsigned log_producer_replaced(const struct log_producer *p)

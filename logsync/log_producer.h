@@ -21,8 +21,17 @@
  * It costs nothing: a broker serves one request of a connection at a time, and batches grow.
  * For the same reason a success without an offset, which is how "duplicate" reads, is UNKNOWN.
  *
+ * librdkafka has one time-out for all its messages, and cannot give back one of them: what it holds
+ * may be written at any moment. So it is given no more than it can send. While the log is silent or
+ * away, messages wait here, and those can be withdrawn for certain: log_producer_withdraw() is how
+ * a caller keeps the deadline of each. One message is out all the same, and finds the log when it
+ * is back.
+ *
+ *   WAITING --the log answers, or nothing is out--> GIVEN --delivery--> over
+ *      `-----------------withdrawn---------------------------------------^
+ *
  * After a fatal error (librdkafka 2.0.2 can meet one after a disconnect) the sequence numbers are
- * worth nothing any more. What was open is UNKNOWN and is never produced again; a new producer is
+ * worth nothing any more. What was given is UNKNOWN and is never produced again; a new producer is
  * made, and work goes on.
  */
 #ifndef SYNCBED_LOGSYNC_LOG_PRODUCER_H
@@ -33,6 +42,7 @@
 #include "model/topology.h"
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum log_result { LOG_ACKNOWLEDGED, LOG_NOT_PERSISTED, LOG_UNKNOWN };
@@ -44,11 +54,18 @@ struct log_delivery {
     const char *detail; /* the reason when not acknowledged, else ""; valid during the call */
 };
 
-/* One message under way, in the caller's storage; it must not move or go before `delivered`. */
+/*
+ * One message under way, in the caller's storage, zeroed at first; it must not move or go before
+ * `delivered`, or before it is withdrawn.
+ */
 struct log_message {
     void (*delivered)(void *arg, const struct log_delivery *delivery);
     void *arg;
-    struct log_message *prev, *next; /* private */
+    /* private */
+    struct log_message *prev, *next;
+    bool waits;
+    unsigned partition;
+    struct buf content; /* while it waits: key, '\0', record */
 };
 
 struct log_producer;
@@ -58,8 +75,8 @@ struct log_producer_options {
     const char *topic;
     unsigned inflight_max; /* messages under way; send() answers -EAGAIN above */
     /*
-     * A message that was not acknowledged after this long is given up. What never left comes back
-     * NOT_PERSISTED, up to a second later: librdkafka looks once a second.
+     * A message that was given and not acknowledged after this long is given up. What never left
+     * comes back NOT_PERSISTED, up to a second later: librdkafka looks once a second.
      */
     unsigned message_timeout_ms;
     /* Trouble that mends itself (broker away, producer replaced), for the process's log; or NULL.
@@ -74,7 +91,10 @@ __attribute__((warn_unused_result)) int log_producer_new(struct event_base *base
                                                          struct log_producer **ret_producer,
                                                          struct errctx *err);
 
-/* What is open is delivered as UNKNOWN, from inside; nothing may be sent then. NULL is fine. */
+/*
+ * What is open is delivered from inside, as UNKNOWN or, where it was never given, NOT_PERSISTED;
+ * nothing may be sent then. NULL is fine.
+ */
 void log_producer_free(struct log_producer *producer);
 
 /*
@@ -87,6 +107,12 @@ void log_producer_free(struct log_producer *producer);
 __attribute__((warn_unused_result)) int
 log_producer_send(struct log_producer *producer, struct log_message *message, unsigned partition,
                   const char *key, const struct buf *record, struct errctx *err);
+
+/*
+ * Take a message back. True: it was still waiting, is not in the log and never will be; no delivery
+ * comes. False: too late, its delivery comes.
+ */
+bool log_producer_withdraw(struct log_producer *producer, struct log_message *message);
 
 /* How often a producer was replaced after a fatal error. */
 unsigned log_producer_replaced(const struct log_producer *producer);

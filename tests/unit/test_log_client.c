@@ -43,6 +43,8 @@ struct fixture {
     rd_kafka_mock_cluster_t *mock;
     struct address address;
     struct log_producer *producer;
+    unsigned give_up_ms; /* 0: GIVE_UP_MS */
+    unsigned n_notices;
     struct log_consumer *consumer;
     unsigned n_sent;
     struct sent sent[MESSAGES];
@@ -96,12 +98,28 @@ static void on_delivered(void *arg, const struct log_delivery *d)
     sent->offset = d->offset;
 }
 
+static void on_notice(void *arg, const char *text)
+{
+    struct fixture *f = arg;
+
+    (void)text;
+    f->n_notices++;
+}
+
+static bool noticed(void *arg)
+{
+    return ((const struct fixture *)arg)->n_notices > 0;
+}
+
 static void open_producer(struct fixture *f, unsigned inflight_max)
 {
     const struct log_producer_options options = {.bootstrap = &f->address,
                                                  .topic = TOPIC,
                                                  .inflight_max = inflight_max,
-                                                 .message_timeout_ms = GIVE_UP_MS};
+                                                 .message_timeout_ms =
+                                                     f->give_up_ms ? f->give_up_ms : GIVE_UP_MS,
+                                                 .notice = on_notice,
+                                                 .arg = f};
     struct errctx err;
 
     assert_int_equal(log_producer_new(f->base, &options, &f->producer, &err), 0);
@@ -228,6 +246,66 @@ static void refuses_more_than_its_bound(void **state)
     assert_int_equal(send_one(f, 0), 0);
     assert_int_equal(send_one(f, 0), 0);
     assert_int_equal(send_one(f, 0), -EAGAIN);
+}
+
+static bool withdraw(struct fixture *f, unsigned i)
+{
+    return log_producer_withdraw(f->producer, &f->sent[i].message);
+}
+
+static bool delivered(void *arg)
+{
+    return ((const struct sent *)arg)->delivered;
+}
+
+static void expect_acknowledged(struct fixture *f, unsigned i, int64_t offset)
+{
+    assert_int_equal(loop_until(f->base, delivered, &f->sent[i], WAIT_US), 0);
+    assert_int_equal(f->sent[i].result, LOG_ACKNOWLEDGED);
+    assert_int_equal(f->sent[i].offset, offset);
+}
+
+/* One is out to find the log when it is back: whether that was written nobody can tell. */
+static void what_waits_for_a_log_that_is_away_can_be_withdrawn(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_int_equal(rd_kafka_mock_broker_set_down(f->mock, MOCK_BROKER), 0);
+    f->give_up_ms = WAIT_US / US_PER_MS;
+    open_producer(f, 100);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_int_equal(loop_until(f->base, noticed, f, WAIT_US), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_false(withdraw(f, 0));
+    assert_true(withdraw(f, 2));
+    assert_false(withdraw(f, 2));
+    assert_int_equal(rd_kafka_mock_broker_set_up(f->mock, MOCK_BROKER), 0);
+    expect_acknowledged(f, 3, 2);
+    expect_acknowledged(f, 1, 1);
+    expect_acknowledged(f, 0, 0);
+    assert_false(f->sent[2].delivered);
+    assert_false(withdraw(f, 1));
+}
+
+static void a_silent_log_is_given_nothing_more(void **state)
+{
+    struct fixture *f = *state;
+
+    f->give_up_ms = WAIT_US / US_PER_MS;
+    open_producer(f, 100);
+    assert_int_equal(send_one(f, 0), 0);
+    expect_acknowledged(f, 0, 0);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(f->mock, MOCK_BROKER, 1000), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_int_equal(loop_for(f->base, 150 * US_PER_MS), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_int_equal(send_one(f, 0), 0);
+    assert_true(withdraw(f, 2));
+    assert_false(withdraw(f, 1));
+    expect_acknowledged(f, 3, 2);
+    expect_acknowledged(f, 1, 1);
 }
 
 /* Even what was never sent is unknown then, and is never produced again. */
@@ -371,6 +449,8 @@ int main(void)
         TEST(a_refusal_of_the_first_attempt_is_definite),
         TEST(a_duplicate_that_nobody_can_place_is_unknown),
         TEST(refuses_more_than_its_bound),
+        TEST(what_waits_for_a_log_that_is_away_can_be_withdrawn),
+        TEST(a_silent_log_is_given_nothing_more),
         TEST(after_a_fatal_error_all_is_unknown_and_work_goes_on),
         TEST(delivers_what_is_open_when_it_is_freed),
         TEST(reads_from_the_position_and_knows_the_end),
