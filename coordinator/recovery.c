@@ -256,7 +256,7 @@ static void settle_answered(void *arg, const struct store_reply *reply)
         h->settled(h->arg, s->request, s->commit);
         if (!s->commit)
             store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
-    } else if (reply->status != STORE_NOTA) { /* NOTA: an earlier answer was lost */
+    } else if (reply->status != STORE_NOTA) { /* NOTA: gone since, by a try whose answer was lost */
         p->unsettled = true;
         note_failure(p, reply->status, reply->detail);
     }
@@ -270,7 +270,7 @@ static void settle(struct participant *p, const char *gid, const char *request)
     struct settling *s = mem_alloc(sizeof *s);
 
     s->participant = p;
-    s->commit = open_find(p->recovery, gid) != NULL;
+    s->commit = open_find(p->recovery, gid) != NULL; /* no COMMIT record: abort is presumed */
     (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
     (void)snprintf(s->request, sizeof s->request, "%s", request);
     p->n_settling++;
