@@ -86,6 +86,7 @@ int kafka_waker_init(struct kafka_waker *waker, struct event_base *base, void (*
 {
     int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
+    *waker = (struct kafka_waker){.fd = -1};
     if (fd < 0)
         return err_set(err, errno, ERR_FATAL, "eventfd: %s", strerror(errno));
     *waker = (struct kafka_waker){.fd = fd, .woken = woken, .arg = arg};
@@ -101,7 +102,7 @@ void kafka_waker_done(struct kafka_waker *waker)
 {
     if (waker->event)
         event_free(waker->event);
-    if (waker->fd > 0)
+    if (waker->fd >= 0)
         (void)close(waker->fd);
     *waker = (struct kafka_waker){.fd = -1};
 }

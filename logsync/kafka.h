@@ -38,7 +38,7 @@ struct kafka_waker {
     void *arg;
 };
 
-/* From now on `woken` is called from the loop. -errno when there is no descriptor left. */
+/* From now on `woken` is called from the loop. -errno for want of descriptors; it is done then. */
 __attribute__((warn_unused_result)) int kafka_waker_init(struct kafka_waker *waker,
                                                          struct event_base *base,
                                                          void (*woken)(void *arg), void *arg,

@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fetched and not pulled, in kilobytes; one response (1 MB) may come on top. */
+/* Fetched and not pulled, in kilobytes; one response (8 MB) may come on top. */
 #define LOG_CONSUMER_BUFFER_KB 16384
 
 struct log_record {

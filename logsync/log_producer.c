@@ -303,7 +303,6 @@ int log_producer_new(struct event_base *base, const struct log_producer_options 
     int r;
 
     assert(options->inflight_max > 0);
-    p->waker.fd = -1;
     p->bootstrap = *options->bootstrap;
     p->topic_name = mem_strdup(options->topic);
     p->inflight_max = options->inflight_max;

@@ -103,6 +103,7 @@ void log_producer_free(struct log_producer *producer);
  *   -EAGAIN   too many under way, or the producer is being replaced (ERR_RETRY)
  *   -EMSGSIZE above the log's message limit (ERR_ABORT)
  *   -EIO      what librdkafka says (ERR_FATAL: it is in no table)
+ *   -EINVAL, -ENOMEM   no new producer could be made after a fatal error (ERR_FATAL)
  */
 __attribute__((warn_unused_result)) int
 log_producer_send(struct log_producer *producer, struct log_message *message, unsigned partition,

@@ -255,7 +255,7 @@ static void answered(struct sink *s)
         when_released(s->under_way, applied);
         return;
     }
-    failed(s, s->answer);
+    failed(s, s->answer); /* who stops now names the record */
     empty(s->under_way);
 }
 

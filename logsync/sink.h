@@ -25,7 +25,10 @@
 #define SINK_BATCH_RECORDS_MAX 512
 #define SINK_BATCH_BYTES_MAX   (1024 * 1024)
 #define SINK_BACKOFF_US        STORE_RECONNECT_US
-/* A store that answers later than this is asked again; its session is given up. */
+/*
+ * A later answer is not waited for: the store is asked where it stands. That raises its epoch, so a
+ * batch which is still on its way has got in before, and is counted, or never will.
+ */
 #define SINK_OPEN_TIMEOUT_US  (5 * US_PER_S)
 #define SINK_APPLY_TIMEOUT_US (10 * US_PER_S)
 

@@ -102,7 +102,7 @@ struct sink_limits {
     int64_t backoff_us;   /* before opening again */
 };
 
-/* Fields are private to sink_core.c, but `durable` may be read. */
+/* Fields are private to sink_core.c, but `owned` and `durable` may be read. */
 struct sink_core {
     enum sink_state state;
     struct sink_limits limits;
