@@ -39,20 +39,29 @@ static int need_list(const struct yaml_node *root, const char *key, size_t n_max
     return 0;
 }
 
+static int parse_sentence(const struct yaml_node *node, const char *key, char *ret_text,
+                          size_t size, struct errctx *err)
+{
+    const char *text = yaml_text(node);
+
+    if (!*text || strlen(text) >= size)
+        return yaml_complain(node, err, "%s is a text of 1 to %zu bytes", key, size - 1);
+    (void)strcpy(ret_text, text); /* its size was just checked */
+    return 0;
+}
+
+/* What is asked, and what its author expects to see: written down before the runs. */
 static int parse_question(const struct yaml_node *root, struct experiment *e, struct errctx *err)
 {
-    const struct yaml_node *node;
-    const char *text;
-    int rc = need(root, "question", &node, err);
+    const struct yaml_node *prediction = yaml_find(root, "prediction");
+    const struct yaml_node *question;
+    int rc = need(root, "question", &question, err);
 
-    if (rc)
-        return rc;
-    text = yaml_text(node);
-    if (!*text || strlen(text) >= sizeof e->question)
-        return yaml_complain(node, err, "question is a sentence of 1 to %zu bytes",
-                             sizeof e->question - 1);
-    (void)strcpy(e->question, text); /* its size was just checked */
-    return 0;
+    if (!rc)
+        rc = parse_sentence(question, "question", e->question, sizeof e->question, err);
+    if (!rc && prediction)
+        rc = parse_sentence(prediction, "prediction", e->prediction, sizeof e->prediction, err);
+    return rc;
 }
 
 /* Only what syncbed can set up today is accepted: a label must not promise more. */
@@ -187,6 +196,28 @@ static int parse_settings(const struct yaml_node *node, struct experiment_approa
     return 0;
 }
 
+static int name_variant(const struct yaml_node *node, struct experiment_approach *a,
+                        struct errctx *err)
+{
+    struct buf name = {0};
+    int rc = 0;
+
+    buf_append_str(&name, a->approach->name);
+    for (unsigned i = 0; i < a->settings.n; i++) {
+        const struct setting_info *info = a->settings.item[i].info;
+        unsigned value = a->settings.item[i].value;
+
+        if (value > 0)
+            buf_printf(&name, " %s=%s", info->name, info->value[value]);
+    }
+    if (name.size < sizeof a->variant)
+        (void)strcpy(a->variant, buf_str(&name)); /* its size was just checked */
+    else
+        rc = yaml_complain(node, err, "%s: too long a name for an approach", buf_str(&name));
+    buf_done(&name);
+    return rc;
+}
+
 /* A bare name, or a mapping of name and settings. */
 static int parse_approach(const struct yaml_node *node, struct experiment_approach *a,
                           struct errctx *err)
@@ -206,18 +237,9 @@ static int parse_approach(const struct yaml_node *node, struct experiment_approa
     if (!(a->approach->ops & (UINT32_C(1) << OP_WRITE)))
         return yaml_complain(name, err, "%s does not support the writes of the workload",
                              a->approach->name);
-    return yaml_kind(node) == YAML_MAPPING ? parse_settings(node, a, err) : 0;
-}
-
-static bool same_approach(const struct experiment_approach *a, const struct experiment_approach *b)
-{
-    if (a->approach != b->approach)
-        return false;
-    for (unsigned i = 0; i < a->settings.n; i++) {
-        if (a->settings.item[i].value != b->settings.item[i].value)
-            return false;
-    }
-    return true;
+    if (yaml_kind(node) == YAML_MAPPING)
+        rc = parse_settings(node, a, err);
+    return rc ? rc : name_variant(node, a, err);
 }
 
 static int parse_approaches(const struct yaml_node *root, struct experiment *e, struct errctx *err)
@@ -228,7 +250,7 @@ static int parse_approaches(const struct yaml_node *root, struct experiment *e, 
     for (size_t i = 0; !rc && i < yaml_size(node); i++) {
         rc = parse_approach(yaml_item(node, i), &e->approach[i], err);
         for (size_t j = 0; !rc && j < i; j++) {
-            if (same_approach(&e->approach[i], &e->approach[j]))
+            if (strcmp(e->approach[i].variant, e->approach[j].variant) == 0)
                 rc = yaml_complain(yaml_item(node, i), err, "%s is there twice, settings and all",
                                    e->approach[i].approach->name);
         }
@@ -361,8 +383,8 @@ static void name_after_file(struct experiment *e, const char *path)
 static int parse(const struct yaml_node *root, struct experiment *e, struct errctx *err)
 {
     static const char *const keys[] = {
-        "question",  "stores", "durability", "profile",           "workload", "approaches",
-        "schedules", "seeds",  "repeats",    "settle_deadline_s", "warm_up_s"};
+        "question",   "prediction", "stores", "durability", "profile",           "workload",
+        "approaches", "schedules",  "seeds",  "repeats",    "settle_deadline_s", "warm_up_s"};
     const struct yaml_node *workload;
     int rc = yaml_check_keys(root, TEXTS(keys), err);
 

@@ -22,16 +22,21 @@
 #define EXPERIMENT_SEEDS_MAX      64
 #define EXPERIMENT_REPEATS_MAX    100
 #define EXPERIMENT_RUNS_MAX       4096
+#define EXPERIMENT_VARIANT_SIZE   96
 #define EXPERIMENT_DOORS          2 /* front doors of every approach: serve1, serve2 */
 
 struct experiment_approach {
     const struct approach *approach;
     struct settings settings;
+    /* Its name and what is not at its default, as "xa lock_order=parallel": what tells the runs of
+     * one approach apart in results.json, in tables and on the page. */
+    char variant[EXPERIMENT_VARIANT_SIZE];
 };
 
 struct experiment {
     char name[64]; /* the file's, without folder and ending */
     char question[256];
+    char prediction[512]; /* what its author expects to see; "": nothing said */
     unsigned n_stores;
     char store[STORES_MAX][STORE_NAME_SIZE]; /* in the order of their names */
     char durability[4];                      /* "D3" */
@@ -72,7 +77,8 @@ struct experiment_runs {
 /*
  * All runs, in an order shuffled by the first seed, so that no approach always goes first on a
  * machine that warms up or slows down. `only` (NULL: all) keeps the runs whose name has it as a
- * part, or that are "approach/schedule"; they keep their numbers. -ENOENT when none is left.
+ * part, or that are "approach/schedule" or "variant/schedule"; they keep their numbers. -ENOENT
+ * when none is left.
  */
 __attribute__((warn_unused_result)) int experiment_expand(const struct experiment *experiment,
                                                           const char *only,

@@ -5,19 +5,18 @@
 #include "base/random.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* "xa", or "xa-parallel" where a setting is not the default. */
-static void append_label(struct buf *out, const struct experiment_approach *a)
+/* A variant as a part of a folder's name: "xa-lock_order-parallel". */
+static void append_label(struct buf *out, const char *variant)
 {
-    buf_append_str(out, a->approach->name);
-    for (unsigned i = 0; i < a->settings.n; i++) {
-        if (a->settings.item[i].value > 0)
-            buf_printf(out, "-%s", a->settings.item[i].info->value[a->settings.item[i].value]);
-    }
+    for (; *variant; variant++)
+        buf_append_char(out, isalnum((unsigned char)*variant) || strchr("_.", *variant) ? *variant
+                                                                                        : '-');
 }
 
 static int name_run(const struct experiment *e, struct experiment_run *run, struct errctx *err)
@@ -26,7 +25,7 @@ static int name_run(const struct experiment *e, struct experiment_run *run, stru
     int rc = 0;
 
     buf_printf(&name, "%03u-", run->number);
-    append_label(&name, run->approach);
+    append_label(&name, run->approach->variant);
     buf_printf(&name, "-%s-%s-s%llu", workload_kind_name(e->workload.kind), run->schedule->name,
                (unsigned long long)run->seed);
     if (e->repeats > 1)
@@ -69,14 +68,19 @@ static void shuffle(struct experiment_runs *runs, uint64_t seed)
     }
 }
 
+static bool is_pair(const char *only, const char *name, const char *schedule)
+{
+    size_t size = strlen(name);
+
+    return strncmp(only, name, size) == 0 && only[size] == '/' &&
+           strcmp(only + size + 1, schedule) == 0;
+}
+
 static bool is_wanted(const struct experiment_run *run, const char *only)
 {
-    char pair[128];
-
-    if (!only || strstr(run->name, only))
-        return true;
-    (void)snprintf(pair, sizeof pair, "%s/%s", run->approach->approach->name, run->schedule->name);
-    return strcmp(pair, only) == 0;
+    return !only || strstr(run->name, only) ||
+           is_pair(only, run->approach->approach->name, run->schedule->name) ||
+           is_pair(only, run->approach->variant, run->schedule->name);
 }
 
 int experiment_expand(const struct experiment *e, const char *only,
@@ -130,7 +134,9 @@ static void print_approach(struct buf *out, const struct experiment_approach *a)
     for (unsigned i = 0; i < a->settings.n; i++)
         buf_printf(out, ", %s: %s", a->settings.item[i].info->name,
                    a->settings.item[i].info->value[a->settings.item[i].value]);
-    buf_append_str(out, "}\nstores: [");
+    buf_append_str(out, "}\nvariant: ");
+    yaml_quote(out, a->variant);
+    buf_append_str(out, "\nstores: [");
 }
 
 void experiment_print_config(struct buf *out, const struct experiment *e,
@@ -138,6 +144,10 @@ void experiment_print_config(struct buf *out, const struct experiment *e,
 {
     buf_printf(out, "run: %s\nquestion: ", run->name);
     yaml_quote(out, e->question);
+    if (e->prediction[0]) {
+        buf_append_str(out, "\nprediction: ");
+        yaml_quote(out, e->prediction);
+    }
     buf_append_char(out, '\n');
     print_approach(out, run->approach);
     for (unsigned i = 0; i < e->n_stores; i++)

@@ -126,7 +126,7 @@ static int begin_out(struct running *r, struct errctx *err)
     if (rc)
         return rc;
     versions = versions_to_json();
-    rc = results_begin(r->out, r->experiment.name, r->experiment.question, versions, err);
+    rc = results_begin(r->out, &r->experiment, versions, err);
     json_decref(versions);
     return rc;
 }

@@ -143,6 +143,7 @@ struct run_data {
     char run[RUN_NAME_SIZE];
     char question[512];
     char approach[RUN_NAME_SIZE];
+    char variant[RUN_NAME_SIZE]; /* the approach and what is not its default */
     char workload[RUN_NAME_SIZE];
     char schedule[RUN_NAME_SIZE];
     char durability[8];

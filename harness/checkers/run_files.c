@@ -104,6 +104,9 @@ static void find_the_rest(struct run_data *run)
 {
     const json_t *config = run->config;
 
+    const char *variant = text_or_none(config, "variant");
+
+    copy(run->variant, sizeof run->variant, variant[0] ? variant : run->approach);
     copy(run->run, sizeof run->run, text_or_none(config, "run"));
     copy(run->question, sizeof run->question, text_or_none(config, "question"));
     copy(run->durability, sizeof run->durability, text_or_none(config, "durability"));

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "harness/report/plot.h"
+#include "harness/results/result.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -133,7 +134,7 @@ void figure_curve_of(const struct run_data *run, enum level level, struct figure
             ms[n++] = latency_ms(op);
     }
     qsort(ms, n, sizeof *ms, by_value);
-    *ret_curve = (struct figure_curve){.approach = run->approach, .n = n, .ms = ms};
+    *ret_curve = (struct figure_curve){.n = n, .ms = ms};
 }
 
 /* Evenly spaced on the logarithm of the share, so that the tail has as many points as the middle.
@@ -173,7 +174,7 @@ int figure_distribution(struct buf *out, const char *id, const char *title,
                LATENCY_LO_MS, LATENCY_HI_MS);
     for (unsigned i = 0; i < n; i++)
         buf_printf(&script, "%s$curve%u with steps lw 2.2 lc rgb '%s'", i ? ", " : "", i,
-                   plot_colour(curves[i].approach));
+                   plot_colour(result_text(curves[i].run, "approach")));
     buf_append_str(&script, "\n");
     r = plot_svg(out, id, title, WIDTH, HEIGHT, buf_str(&script), err);
     buf_done(&script);

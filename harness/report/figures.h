@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "harness/checkers/run_data.h"
 
+#include <jansson.h>
 #include <stddef.h>
 
 /* Every write of the run as a dot: when it was planned, how long until its end; what failed or
@@ -20,7 +21,7 @@ figure_latency(struct buf *out, const char *id, const struct run_data *run, stru
 
 /* A distribution of acknowledged latencies: which share took longer than x. */
 struct figure_curve {
-    const char *approach;
+    const json_t *run; /* of results.json: names the curve; borrowed */
     size_t n;
     double *ms; /* sorted, ascending; owned by the caller */
 };

@@ -11,15 +11,68 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 extern const char report_page_css[]; /* page.css */
 
-const json_t *report_run(const struct report *r, const char *approach, const char *schedule)
+const json_t *report_run(const struct report *r, const char *variant, const char *schedule)
 {
     struct cell cell;
 
-    cell_fill(r->results, approach, schedule, &cell);
+    cell_fill(r->results, variant, schedule, &cell);
     return cell.worst;
+}
+
+const json_t *report_any_run(const struct report *r, const char *variant)
+{
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (r->runs, i, run) {
+        if (strcmp(result_variant(run), variant) == 0)
+            return run;
+    }
+    return NULL;
+}
+
+enum level report_level(const json_t *run)
+{
+    enum level level;
+
+    return level_find(result_text(run, "level"), &level) ? level : LEVEL_NONE;
+}
+
+void report_variant(struct buf *out, const json_t *run)
+{
+    const char *variant = result_variant(run);
+    size_t name = strcspn(variant, " ");
+    struct buf first = {0};
+
+    buf_append(&first, variant, name);
+    buf_append_str(out, "<span class=\"approach ");
+    html_id(out, buf_str(&first));
+    buf_append_str(out, "\">");
+    html_text(out, buf_str(&first));
+    buf_append_str(out, "</span>");
+    if (variant[name]) {
+        buf_append_str(out, " <span class=\"settings\">");
+        html_text(out, variant + name + 1);
+        buf_append_str(out, "</span>");
+    }
+    buf_done(&first);
+}
+
+void report_schedule(struct buf *out, const char *schedule)
+{
+    if (strcmp(schedule, "none") == 0) {
+        buf_append_str(out, "no fault");
+        return;
+    }
+    for (; *schedule; schedule++) {
+        char text[2] = {*schedule == '_' ? ' ' : *schedule, '\0'};
+
+        html_text(out, text);
+    }
 }
 
 static int append_page(struct buf *page, const struct report *r, struct errctx *err)
@@ -65,7 +118,7 @@ int report_write(const char *out_dir, struct errctx *err)
         return rc;
     r.results = results;
     r.runs = json_object_get(results, "runs");
-    axis_approaches(results, &r.approaches);
+    axis_variants(results, &r.variants);
     axis_schedules(results, &r.schedules);
     rc = append_page(&page, &r, err);
     if (rc == 0)

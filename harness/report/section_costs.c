@@ -4,13 +4,10 @@
 #include "harness/report/sections.h"
 #include "harness/results/result.h"
 
-#include "approaches/approach.h"
-
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum unit { UNIT_COUNT, UNIT_MS, UNIT_S, UNIT_RATE };
 
@@ -81,10 +78,11 @@ static void number_cell(struct buf *out, const json_t *run, const struct column 
 
 static void row(struct buf *out, const json_t *run, const struct column *columns, size_t n)
 {
-    buf_printf(out, "<tr><th scope=\"row\"><span class=\"approach %s\">%s</span></th><td>%s</td>",
-               result_text(run, "approach"), result_text(run, "approach"),
-               strcmp(result_text(run, "schedule"), "none") == 0 ? "no fault"
-                                                                 : result_text(run, "schedule"));
+    buf_append_str(out, "<tr><th scope=\"row\">");
+    report_variant(out, run);
+    buf_append_str(out, "</th><td>");
+    report_schedule(out, result_text(run, "schedule"));
+    buf_append_str(out, "</td>");
     for (size_t i = 0; i < n; i++)
         number_cell(out, run, &columns[i]);
     buf_append_str(out, "</tr>\n");
@@ -99,13 +97,11 @@ static void table(struct buf *out, const struct report *r, enum level level,
     for (size_t i = 0; i < n; i++)
         buf_printf(out, "<th class=\"num\">%s</th>", columns[i].title);
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->approaches.n; a++) {
-        const struct approach *approach = approach_find(r->approaches.name[a]);
-
-        if (level != LEVELS && (!approach || approach->native != level))
+    for (unsigned a = 0; a < r->variants.n; a++) {
+        if (level != LEVELS && report_level(report_any_run(r, r->variants.name[a])) != level)
             continue;
         for (unsigned s = 0; s < r->schedules.n; s++) {
-            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
+            const json_t *run = report_run(r, r->variants.name[a], r->schedules.name[s]);
 
             if (run)
                 row(out, run, columns, n);
@@ -116,10 +112,8 @@ static void table(struct buf *out, const struct report *r, enum level level,
 
 static bool any_at(const struct report *r, enum level level)
 {
-    for (unsigned a = 0; a < r->approaches.n; a++) {
-        const struct approach *approach = approach_find(r->approaches.name[a]);
-
-        if (approach && approach->native == level)
+    for (unsigned a = 0; a < r->variants.n; a++) {
+        if (report_level(report_any_run(r, r->variants.name[a])) == level)
             return true;
     }
     return false;

@@ -4,7 +4,6 @@
 #include "harness/report/sections.h"
 #include "harness/results/result.h"
 
-#include "approaches/approach.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -45,15 +44,10 @@ static const char *level_means(enum level level)
 
 static void caption(struct buf *out, const json_t *run, enum level level)
 {
-    buf_append_str(out, "<figcaption><span class=\"approach ");
-    html_text(out, result_text(run, "approach"));
-    buf_append_str(out, "\">");
-    html_text(out, result_text(run, "approach"));
-    buf_append_str(out, "</span>, ");
-    if (strcmp(result_text(run, "schedule"), "none") == 0)
-        buf_append_str(out, "no fault");
-    else
-        html_text(out, result_text(run, "schedule"));
+    buf_append_str(out, "<figcaption>");
+    report_variant(out, run);
+    buf_append_str(out, ", ");
+    report_schedule(out, result_text(run, "schedule"));
     buf_printf(out, " · %s</figcaption>", level_means(level));
 }
 
@@ -61,7 +55,6 @@ static void caption(struct buf *out, const json_t *run, enum level level)
 static int panel(struct buf *out, const struct report *r, const json_t *run, struct curves *curves,
                  struct errctx *err)
 {
-    const struct approach *row = approach_find(result_text(run, "approach"));
     struct curve_at *keep = &curves->at[curves->n];
     struct run_data *data = mem_alloc(sizeof *data);
     struct buf id = {0};
@@ -75,13 +68,13 @@ static int panel(struct buf *out, const struct report *r, const json_t *run, str
     else
         rc = run_data_load(dir, data, err);
     if (rc == 0 && data->finished) {
-        keep->level = row ? row->native : LEVEL_EVERYWHERE;
+        keep->level = report_level(run);
         buf_append_str(out, "<figure>");
         rc = figure_latency(out, buf_str(&id), data, err);
         caption(out, run, keep->level);
         buf_append_str(out, "</figure>\n");
         figure_curve_of(data, keep->level, &keep->curve);
-        keep->curve.approach = result_text(run, "approach"); /* outlives `data` */
+        keep->curve.run = run;
         keep->schedule = result_text(run, "schedule");
         curves->n++;
     }
@@ -102,9 +95,9 @@ static int latency_grid(struct buf *out, const struct report *r, struct curves *
                    "</span><span><i style=\"background:var(--c-fault)\"></i>fault</span></p>\n");
     buf_printf(out, "<div class=\"grid\" style=\"--columns:%u\">\n",
                r->schedules.n < 4 ? r->schedules.n : 3);
-    for (unsigned a = 0; a < r->approaches.n; a++) {
+    for (unsigned a = 0; a < r->variants.n; a++) {
         for (unsigned s = 0; s < r->schedules.n; s++) {
-            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
+            const json_t *run = report_run(r, r->variants.name[a], r->schedules.name[s]);
             int rc = run ? panel(out, r, run, curves, err) : 0;
 
             if (rc < 0)
@@ -137,11 +130,13 @@ static int distribution(struct buf *out, const struct curves *curves, enum level
     rc = figure_distribution(out, buf_str(&id), "Share of writes that took longer", together, n,
                              err);
     buf_append_str(out, "<figcaption>");
-    for (size_t i = 0; i < n; i++)
-        buf_printf(out, "%s<span class=\"approach %s\">%s</span>", i ? " " : "",
-                   together[i].approach, together[i].approach);
-    buf_printf(out, ", %s · %s</figcaption></figure>\n",
-               strcmp(schedule, "none") == 0 ? "no fault" : schedule, level_means(level));
+    for (size_t i = 0; i < n; i++) {
+        buf_append_str(out, i ? " " : "");
+        report_variant(out, together[i].run);
+    }
+    buf_append_str(out, ", ");
+    report_schedule(out, schedule);
+    buf_printf(out, " · %s</figcaption></figure>\n", level_means(level));
     buf_done(&id);
     return rc;
 }

@@ -17,25 +17,13 @@ static const char *const mark_class[MARKS] = {
     [MARK_UNKNOWN] = "unknown", [MARK_BROKEN] = "invalid",
 };
 
-static void schedule_words(struct buf *out, const char *schedule)
+static void variant_cell(struct buf *out, const struct report *r, const char *variant)
 {
-    if (strcmp(schedule, "none") == 0) {
-        buf_append_str(out, "no fault");
-        return;
-    }
-    for (; *schedule; schedule++)
-        buf_append_char(out, *schedule == '_' ? ' ' : *schedule);
-}
+    const json_t *run = report_any_run(r, variant);
+    const struct approach *row = approach_find(result_text(run, "approach"));
 
-static void approach_cell(struct buf *out, const char *approach)
-{
-    const struct approach *row = approach_find(approach);
-
-    buf_append_str(out, "<th scope=\"row\"><span class=\"approach ");
-    html_text(out, approach);
-    buf_append_str(out, "\">");
-    html_text(out, approach);
-    buf_append_str(out, "</span>");
+    buf_append_str(out, "<th scope=\"row\">");
+    report_variant(out, run);
     if (row) {
         buf_append_str(out, "<br><span class=\"soft\">");
         html_text(out, row->summary);
@@ -44,8 +32,8 @@ static void approach_cell(struct buf *out, const char *approach)
     buf_append_str(out, "</th>");
 }
 
-/* One sentence an approach: in how many of its settings which mark was earned. */
-static void answer_of(struct buf *out, const struct report *r, const char *approach)
+/* One sentence a variant: in how many of its settings which mark was earned. */
+static void answer_of(struct buf *out, const struct report *r, const char *variant)
 {
     static const char *const words[MARKS] = {
         [MARK_AGREE] = "kept every promise that is judged, and the stores agree in the end",
@@ -58,14 +46,15 @@ static void answer_of(struct buf *out, const struct report *r, const char *appro
     const char *before = " ";
 
     for (unsigned s = 0; s < r->schedules.n; s++) {
-        const json_t *run = report_run(r, approach, r->schedules.name[s]);
+        const json_t *run = report_run(r, variant, r->schedules.name[s]);
 
         if (run) {
             n[cell_mark_of(run)]++;
             total++;
         }
     }
-    buf_printf(out, "<li><span class=\"approach %s\">%s</span>", approach, approach);
+    buf_append_str(out, "<li>");
+    report_variant(out, report_any_run(r, variant));
     for (int mark = MARK_BROKEN; mark >= MARK_AGREE; mark--) {
         if (n[mark] == 0)
             continue;
@@ -91,23 +80,23 @@ void section_head(struct buf *out, const struct report *r)
                    "each approach, to the same real servers, with the same faults. Then "
                    "everything came to rest, and the stores were read.</p>"
                    "<ul class=\"answers\">\n");
-    for (unsigned a = 0; a < r->approaches.n; a++)
-        answer_of(out, r, r->approaches.name[a]);
+    for (unsigned a = 0; a < r->variants.n; a++)
+        answer_of(out, r, r->variants.name[a]);
     buf_append_str(out, "</ul></header>\n");
 }
 
-static void verdict_cell(struct buf *out, const struct report *r, const char *approach,
+static void verdict_cell(struct buf *out, const struct report *r, const char *variant,
                          const char *schedule)
 {
     struct cell cell;
 
-    cell_fill(r->results, approach, schedule, &cell);
+    cell_fill(r->results, variant, schedule, &cell);
     if (cell.n_runs == 0) {
         buf_append_str(out, "<td>–</td>");
         return;
     }
     buf_printf(out, "<td class=\"%s\" data-fault=\"", mark_class[cell.mark]);
-    schedule_words(out, schedule);
+    report_schedule(out, schedule);
     buf_append_str(out, "\"><span class=\"mark\">");
     html_text(out, story_headline(&cell));
     buf_append_str(out, "</span><ul>");
@@ -121,15 +110,15 @@ void section_verdicts(struct buf *out, const struct report *r)
                         "<table class=\"verdicts\"><thead><tr><th></th>");
     for (unsigned s = 0; s < r->schedules.n; s++) {
         buf_append_str(out, "<th scope=\"col\">");
-        schedule_words(out, r->schedules.name[s]);
+        report_schedule(out, r->schedules.name[s]);
         buf_append_str(out, "</th>");
     }
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->approaches.n; a++) {
+    for (unsigned a = 0; a < r->variants.n; a++) {
         buf_append_str(out, "<tr>");
-        approach_cell(out, r->approaches.name[a]);
+        variant_cell(out, r, r->variants.name[a]);
         for (unsigned s = 0; s < r->schedules.n; s++)
-            verdict_cell(out, r, r->approaches.name[a], r->schedules.name[s]);
+            verdict_cell(out, r, r->variants.name[a], r->schedules.name[s]);
         buf_append_str(out, "</tr>\n");
     }
     buf_append_str(out, "</tbody></table></div></section>\n");
@@ -156,20 +145,18 @@ static void example_card(struct buf *out, const json_t *run, const struct checke
     buf_append_str(out, "</div>\n");
 }
 
-static void cell_sentences(struct buf *out, const struct report *r, const char *approach,
+static void cell_sentences(struct buf *out, const struct report *r, const char *variant,
                            const char *schedule, unsigned *drawn)
 {
-    const json_t *run = report_run(r, approach, schedule);
+    const json_t *run = report_run(r, variant, schedule);
     enum cell_mark mark = run ? cell_mark_of(run) : MARK_AGREE;
 
     if (mark != MARK_ANOMALIES && mark != MARK_BROKEN)
         return;
-    buf_append_str(out, "<h3><span class=\"approach ");
-    html_text(out, approach);
-    buf_append_str(out, "\">");
-    html_text(out, approach);
-    buf_append_str(out, "</span>, ");
-    schedule_words(out, schedule);
+    buf_append_str(out, "<h3>");
+    report_variant(out, run);
+    buf_append_str(out, ", ");
+    report_schedule(out, schedule);
     buf_append_str(out, "</h3><div class=\"cards\">\n");
     for (unsigned c = 0; c < CHECKERS; c++)
         example_card(out, run, &checker_table[c], drawn);
@@ -185,9 +172,9 @@ void section_sentences(struct buf *out, const struct report *r)
                         "when (bars), and in which order each store's journal has it (boxes, with "
                         "their place in the journal).</p>\n");
     before = out->size;
-    for (unsigned a = 0; a < r->approaches.n; a++) {
+    for (unsigned a = 0; a < r->variants.n; a++) {
         for (unsigned s = 0; s < r->schedules.n; s++)
-            cell_sentences(out, r, r->approaches.name[a], r->schedules.name[s], &drawn);
+            cell_sentences(out, r, r->variants.name[a], r->schedules.name[s], &drawn);
     }
     if (out->size == before)
         buf_append_str(out, "<p>No anomaly was found in any run.</p>");
@@ -228,15 +215,17 @@ static void matrix_cell(struct buf *out, const json_t *run, const struct checker
 }
 
 /* What approaches promise and no checker looks at yet: nobody shall take it for kept. */
-static void not_judged(struct buf *out, const struct report *r, const char *approach)
+static void not_judged(struct buf *out, const struct report *r, const char *variant)
 {
     const json_t *run = NULL;
     const char *name, *before = ": ";
     json_t *verdict;
 
     for (unsigned s = 0; s < r->schedules.n && !run; s++)
-        run = report_run(r, approach, r->schedules.name[s]);
-    buf_printf(out, "<dt>%s</dt><dd>promised, and not judged yet", approach);
+        run = report_run(r, variant, r->schedules.name[s]);
+    buf_append_str(out, "<dt>");
+    html_text(out, variant);
+    buf_append_str(out, "</dt><dd>promised, and not judged yet");
     json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
         if (!result_verdict_is(run, name, VERDICT_NOT_JUDGED) ||
             !json_is_true(json_object_get(verdict, "promised")))
@@ -249,12 +238,10 @@ static void not_judged(struct buf *out, const struct report *r, const char *appr
 
 static void matrix_row(struct buf *out, const json_t *run)
 {
-    buf_append_str(out, "<tr><th scope=\"row\"><span class=\"approach ");
-    html_text(out, result_text(run, "approach"));
-    buf_append_str(out, "\">");
-    html_text(out, result_text(run, "approach"));
-    buf_append_str(out, "</span></th><td>");
-    schedule_words(out, result_text(run, "schedule"));
+    buf_append_str(out, "<tr><th scope=\"row\">");
+    report_variant(out, run);
+    buf_append_str(out, "</th><td>");
+    report_schedule(out, result_text(run, "schedule"));
     buf_append_str(out, "</td>");
     for (unsigned c = 0; c < CHECKERS; c++)
         matrix_cell(out, run, &checker_table[c]);
@@ -271,9 +258,9 @@ void section_matrix(struct buf *out, const struct report *r)
     for (unsigned c = 0; c < CHECKERS; c++)
         buf_printf(out, "<th title=\"%s\">%s</th>", checker_table[c].means, checker_table[c].name);
     buf_append_str(out, "</tr></thead><tbody>\n");
-    for (unsigned a = 0; a < r->approaches.n; a++) {
+    for (unsigned a = 0; a < r->variants.n; a++) {
         for (unsigned s = 0; s < r->schedules.n; s++) {
-            const json_t *run = report_run(r, r->approaches.name[a], r->schedules.name[s]);
+            const json_t *run = report_run(r, r->variants.name[a], r->schedules.name[s]);
 
             if (run)
                 matrix_row(out, run);
@@ -282,7 +269,7 @@ void section_matrix(struct buf *out, const struct report *r)
     buf_append_str(out, "</tbody></table></div><dl class=\"setup\">");
     for (unsigned c = 0; c < CHECKERS; c++)
         buf_printf(out, "<dt>%s</dt><dd>%s</dd>", checker_table[c].name, checker_table[c].means);
-    for (unsigned a = 0; a < r->approaches.n; a++)
-        not_judged(out, r, r->approaches.name[a]);
+    for (unsigned a = 0; a < r->variants.n; a++)
+        not_judged(out, r, r->variants.name[a]);
     buf_append_str(out, "</dl></section>\n");
 }

@@ -1,8 +1,8 @@
 /*
  * sections.h - the parts of the page, in the order in which one reads it.
  *
- * A *cell* is what ran under one approach and one schedule (results/cell.h). The verdict table
- * tells of all its runs; figures, numbers and examples are those of its worst.
+ * A *cell* is what ran under one variant of an approach and one schedule (results/cell.h). The
+ * verdict table tells of all its runs; figures, numbers and examples are those of its worst.
  */
 #ifndef SYNCBED_HARNESS_REPORT_SECTIONS_H
 #define SYNCBED_HARNESS_REPORT_SECTIONS_H
@@ -11,6 +11,7 @@
 #include "base/error.h"
 
 #include "harness/results/axis.h"
+#include "model/outcome.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -19,11 +20,23 @@ struct report {
     const char *dir;
     const json_t *results;
     const json_t *runs;
-    struct axis approaches, schedules;
+    struct axis variants, schedules;
 };
 
 /* The worst run of a cell; NULL when none ran. */
-const json_t *report_run(const struct report *r, const char *approach, const char *schedule);
+const json_t *report_run(const struct report *r, const char *variant, const char *schedule);
+
+/* Some run of a variant, for what all of its runs share: its approach, its level, its settings. */
+const json_t *report_any_run(const struct report *r, const char *variant);
+
+/* What an acknowledgement of this run means; LEVEL_NONE when it says nothing that we know. */
+enum level report_level(const json_t *run);
+
+/* The name of a run's variant, with its colour. */
+void report_variant(struct buf *out, const json_t *run);
+
+/* "no fault", "server killed". */
+void report_schedule(struct buf *out, const char *schedule);
 
 void section_head(struct buf *out, const struct report *r);
 void section_verdicts(struct buf *out, const struct report *r);

@@ -15,19 +15,27 @@ static void add_once(struct axis *axis, const char *name)
         axis->name[axis->n++] = name;
 }
 
-static bool has_run(const json_t *runs, const char *field, const char *name)
+typedef const char *(*name_of)(const json_t *run);
+
+static const char *schedule_of(const json_t *run)
+{
+    return result_text(run, "schedule");
+}
+
+static bool has_run(const json_t *runs, name_of name_of_run, const char *name)
 {
     json_t *run;
     size_t i;
 
     json_array_foreach (runs, i, run) {
-        if (strcmp(result_text(run, field), name) == 0)
+        if (strcmp(name_of_run(run), name) == 0)
             return true;
     }
     return false;
 }
 
-static void find(const json_t *results, const char *list, const char *field, struct axis *ret_axis)
+static void find(const json_t *results, const char *list, name_of name_of_run,
+                 struct axis *ret_axis)
 {
     const json_t *runs = json_object_get(results, "runs");
     json_t *item;
@@ -35,19 +43,19 @@ static void find(const json_t *results, const char *list, const char *field, str
 
     *ret_axis = (struct axis){0};
     json_array_foreach (json_object_get(results, list), i, item) {
-        if (json_is_string(item) && has_run(runs, field, json_string_value(item)))
+        if (json_is_string(item) && has_run(runs, name_of_run, json_string_value(item)))
             add_once(ret_axis, json_string_value(item));
     }
     json_array_foreach (runs, i, item)
-        add_once(ret_axis, result_text(item, field));
+        add_once(ret_axis, name_of_run(item));
 }
 
-void axis_approaches(const json_t *results, struct axis *ret_axis)
+void axis_variants(const json_t *results, struct axis *ret_axis)
 {
-    find(results, "approaches", "approach", ret_axis);
+    find(results, "approaches", result_variant, ret_axis);
 }
 
 void axis_schedules(const json_t *results, struct axis *ret_axis)
 {
-    find(results, "schedules", "schedule", ret_axis);
+    find(results, "schedules", schedule_of, ret_axis);
 }

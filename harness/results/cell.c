@@ -251,7 +251,7 @@ static void take_run(struct cell *cell, const json_t *run)
     cell->n_unfinished += !json_is_true(json_object_get(run, "finished"));
 }
 
-void cell_fill(const json_t *results, const char *approach, const char *schedule,
+void cell_fill(const json_t *results, const char *variant, const char *schedule,
                struct cell *ret_cell)
 {
     json_t *runs = json_array(), *run; /* of this cell */
@@ -259,7 +259,7 @@ void cell_fill(const json_t *results, const char *approach, const char *schedule
 
     *ret_cell = (struct cell){0};
     json_array_foreach (json_object_get(results, "runs"), i, run) {
-        if (strcmp(result_text(run, "approach"), approach) != 0 ||
+        if (strcmp(result_variant(run), variant) != 0 ||
             strcmp(result_text(run, "schedule"), schedule) != 0)
             continue;
         take_run(ret_cell, run);

@@ -1,7 +1,7 @@
 /*
- * cell.h - what the runs of one approach under one schedule come to: a mark, and what is worth
- * telling about them, as data. table_cell.c puts it into words for the terminal, report/story.c for
- * the page.
+ * cell.h - what the runs of one variant of an approach under one schedule come to: a mark, and what
+ * is worth telling about them, as data. table_cell.c puts it into words for the terminal,
+ * report/story.c for the page.
  *
  * A cell may have several runs (seeds, repeats). Its mark is that of the worst, so that no anomaly
  * hides behind an average; its numbers are ranges over all of them.
@@ -73,7 +73,7 @@ struct cell {
 };
 
 /* ret_cell keeps pointers into `results`. */
-void cell_fill(const json_t *results, const char *approach, const char *schedule,
+void cell_fill(const json_t *results, const char *variant, const char *schedule,
                struct cell *ret_cell);
 
 /* Does the cell say that this checker found something? */

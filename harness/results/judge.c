@@ -64,6 +64,7 @@ static json_t *run_to_json(const struct run_data *run, const struct approach *ap
 
     (void)json_object_set_new(json, "run", json_string(run->run));
     (void)json_object_set_new(json, "approach", json_string(run->approach));
+    (void)json_object_set_new(json, "variant", json_string(run->variant));
     (void)json_object_set_new(json, "workload", json_string(run->workload));
     (void)json_object_set_new(json, "schedule", json_string(run->schedule));
     (void)json_object_set_new(json, "seed", json_integer(run->seed));

@@ -10,6 +10,13 @@ const char *result_text(const json_t *object, const char *field)
     return text ? text : "";
 }
 
+const char *result_variant(const json_t *run)
+{
+    const char *variant = result_text(run, "variant");
+
+    return *variant ? variant : result_text(run, "approach"); /* results of an older syncbed */
+}
+
 bool result_number(const json_t *object, const char *path, double *ret_value)
 {
     char field[64];

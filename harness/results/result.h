@@ -10,6 +10,9 @@
 /* A string field, "" when it is missing. */
 const char *result_text(const json_t *object, const char *field);
 
+/* Of a run: what tells it from others of its approach, as "xa lock_order=parallel". */
+const char *result_variant(const json_t *run);
+
 /*
  * The number at a dotted path below `object`, as in "latency_ms.ack.p99"; false when it is missing
  * or null, which means that it was not measured.

@@ -3,7 +3,6 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/yaml.h"
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/machine.h"
@@ -78,8 +77,26 @@ static int read_about(const char *out_dir, json_t **ret_about, struct errctx *er
     return r == -ENOENT ? 0 : r;
 }
 
-int results_begin(const char *out_dir, const char *experiment, const char *question,
-                  const json_t *versions, struct errctx *err)
+static json_t *variants_of(const struct experiment *e)
+{
+    json_t *names = json_array();
+
+    for (unsigned i = 0; i < e->n_approaches; i++)
+        (void)json_array_append_new(names, json_string(e->approach[i].variant));
+    return names;
+}
+
+static json_t *schedules_of(const struct experiment *e)
+{
+    json_t *names = json_array();
+
+    for (unsigned i = 0; i < e->n_schedules; i++)
+        (void)json_array_append_new(names, json_string(e->schedule[i].name));
+    return names;
+}
+
+int results_begin(const char *out_dir, const struct experiment *e, const json_t *versions,
+                  struct errctx *err)
 {
     json_t *about;
     int r = check_path(out_dir, err);
@@ -89,8 +106,11 @@ int results_begin(const char *out_dir, const char *experiment, const char *quest
     about = json_object();
     (void)json_object_set_new(about, "syncbed", json_string(SYNCBED_VERSION));
     (void)json_object_set_new(about, "commit", json_string(SYNCBED_COMMIT));
-    (void)json_object_set_new(about, "experiment", json_string(experiment));
-    (void)json_object_set_new(about, "question", json_string(question));
+    (void)json_object_set_new(about, "experiment", json_string(e->name));
+    (void)json_object_set_new(about, "question", json_string(e->question));
+    (void)json_object_set_new(about, "prediction", json_string(e->prediction));
+    (void)json_object_set_new(about, "approaches", variants_of(e));
+    (void)json_object_set_new(about, "schedules", schedules_of(e));
     (void)json_object_set_new(about, "machine", machine_describe());
     (void)json_object_set_new(about, "versions",
                               versions ? json_deep_copy(versions) : json_object());
@@ -133,41 +153,6 @@ static int judge_all(const char *out_dir, json_t *runs, struct errctx *err)
     return r;
 }
 
-/* The names in a list of the experiment file: of texts, or of mappings with a name. */
-static json_t *names_of(const struct yaml_node *root, const char *list)
-{
-    const struct yaml_node *node = yaml_find(root, list);
-    json_t *names = json_array();
-
-    for (size_t i = 0; node && yaml_kind(node) == YAML_SEQUENCE && i < yaml_size(node); i++) {
-        const struct yaml_node *item = yaml_item(node, i);
-
-        if (yaml_kind(item) == YAML_MAPPING)
-            item = yaml_find(item, "name");
-        if (item && yaml_text(item)[0])
-            (void)json_array_append_new(names, json_string(yaml_text(item)));
-    }
-    return names;
-}
-
-/* In the order of the experiment file, which is the order in which to show them. */
-static void add_axes(const char *out_dir, json_t *results)
-{
-    const struct yaml_node *root;
-    struct yaml_file *file;
-    char path[PATH_SIZE];
-
-    (void)snprintf(path, sizeof path, "%s/experiment.yaml", out_dir);
-    if (yaml_open(path, &file, &root, NULL) < 0) {
-        (void)json_object_set_new(results, "approaches", json_array());
-        (void)json_object_set_new(results, "schedules", json_array());
-        return;
-    }
-    (void)json_object_set_new(results, "approaches", names_of(root, "approaches"));
-    (void)json_object_set_new(results, "schedules", names_of(root, "schedules"));
-    yaml_close(file);
-}
-
 static void add_from(json_t *results, const json_t *about, const char *field, json_t *otherwise)
 {
     json_t *value = json_object_get(about, field);
@@ -179,7 +164,7 @@ static void add_from(json_t *results, const json_t *about, const char *field, js
     json_decref(otherwise);
 }
 
-static json_t *assemble(const char *out_dir, const json_t *about, json_t *runs)
+static json_t *assemble(const json_t *about, json_t *runs)
 {
     json_t *results = json_object(), *judged_by = json_object();
 
@@ -193,7 +178,9 @@ static json_t *assemble(const char *out_dir, const json_t *about, json_t *runs)
     add_from(results, about, "versions", json_object());
     add_from(results, about, "experiment", json_string(""));
     add_from(results, about, "question", json_string(""));
-    add_axes(out_dir, results);
+    add_from(results, about, "prediction", json_string(""));
+    add_from(results, about, "approaches", json_array());
+    add_from(results, about, "schedules", json_array());
     (void)json_object_set(results, "runs", runs);
     return results;
 }
@@ -209,7 +196,7 @@ int results_write(const char *out_dir, json_t **ret_results, struct errctx *err)
         r = read_about(out_dir, &about, err);
     if (r < 0)
         goto out;
-    results = assemble(out_dir, about, runs);
+    results = assemble(about, runs);
     r = write_file(out_dir, "results.json", results, err);
     if (r == 0 && ret_results)
         *ret_results = json_incref(results);

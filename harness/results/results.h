@@ -9,6 +9,7 @@
 #define SYNCBED_HARNESS_RESULTS_RESULTS_H
 
 #include "base/error.h"
+#include "harness/experiment.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -17,13 +18,14 @@
 #define RESULTS_SCHEMA 1
 
 /*
- * Note in OUT/about.json what the runs are made with, for whoever judges them later, perhaps on
- * another machine: this machine, our version and commit, and `versions` (an object: servers and
- * libraries by name; borrowed).
+ * Note in OUT/about.json what the runs are and what they are made with, for whoever judges them
+ * later, perhaps on another machine: question, prediction, variants and schedules in their order;
+ * this machine, our version and commit, and `versions` (an object: servers and libraries by name;
+ * borrowed).
  */
-__attribute__((warn_unused_result)) int results_begin(const char *out_dir, const char *experiment,
-                                                      const char *question, const json_t *versions,
-                                                      struct errctx *err);
+__attribute__((warn_unused_result)) int results_begin(const char *out_dir,
+                                                      const struct experiment *experiment,
+                                                      const json_t *versions, struct errctx *err);
 
 /*
  * Judge every folder in OUT/runs and write OUT/results.json: under another name first, so that what

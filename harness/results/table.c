@@ -1,4 +1,4 @@
-/* Results at the terminal: approaches down, schedules across; then an example each, in words. */
+/* Results at the terminal: variants down, schedules across; then an example each, in words. */
 #include "base/buf.h"
 #include "harness/checkers/checkers.h"
 #include "harness/results/axis.h"
@@ -13,6 +13,7 @@
 #define CELL_WIDTH_MIN 23
 #define WIDTH_DEFAULT  80
 #define WIDTH_MAX      120
+#define NAME_SIZE      64
 
 static const char *const tone_code[TONES] = {
     [TONE_PLAIN] = "",           [TONE_STRONG] = "\033[1m", [TONE_SOFT] = "\033[2m",
@@ -26,7 +27,7 @@ struct table {
     const json_t *runs;
     bool colour;
     unsigned width;
-    struct axis approaches, schedules;
+    struct axis variants, schedules;
 };
 
 /* --- text ------------------------------------------------------------------------------------- */
@@ -85,10 +86,44 @@ static const char *schedule_words(const char *schedule)
     return strcmp(schedule, "none") == 0 ? "no fault" : schedule;
 }
 
-static bool in_cell(const json_t *run, const char *approach, const char *schedule)
+static bool in_cell(const json_t *run, const char *variant, const char *schedule)
 {
-    return strcmp(result_text(run, "approach"), approach) == 0 &&
+    return strcmp(result_variant(run), variant) == 0 &&
            strcmp(result_text(run, "schedule"), schedule) == 0;
+}
+
+/* A variant takes a line for its approach and one for each setting: a narrow column. */
+static void copy_word(const char *text, unsigned number, char ret_word[NAME_SIZE])
+{
+    for (; number > 0 && *text; number--) {
+        text += strcspn(text, " ");
+        text += strspn(text, " ");
+    }
+    (void)snprintf(ret_word, NAME_SIZE, "%.*s", (int)strcspn(text, " "), text);
+}
+
+static unsigned words_in(const char *text)
+{
+    unsigned n = 0;
+
+    for (; *text; n++) {
+        text += strcspn(text, " ");
+        text += strspn(text, " ");
+    }
+    return n;
+}
+
+static unsigned widest_word(const char *text)
+{
+    unsigned widest = 0;
+
+    for (unsigned i = 0; i < words_in(text); i++) {
+        char word[NAME_SIZE];
+
+        copy_word(text, i, word);
+        widest = columns(word) > widest ? columns(word) : widest;
+    }
+    return widest;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -119,7 +154,7 @@ static void print_line(const struct table *t, const char *name, const struct tab
     (void)fputc('\n', t->out);
 }
 
-static void print_row(const struct table *t, const char *approach, unsigned first, unsigned n,
+static void print_row(const struct table *t, const char *variant, unsigned first, unsigned n,
                       unsigned name_width, unsigned cell_width)
 {
     struct table_cell cell[AXIS_MAX];
@@ -128,12 +163,17 @@ static void print_row(const struct table *t, const char *approach, unsigned firs
     for (unsigned i = 0; i < n; i++) {
         struct cell facts;
 
-        cell_fill(t->results, approach, t->schedules.name[first + i], &facts);
+        cell_fill(t->results, variant, t->schedules.name[first + i], &facts);
         table_cell_fill(&facts, &cell[i]);
         lines = cell[i].n > lines ? cell[i].n : lines;
     }
-    for (unsigned line = 0; line < lines; line++)
-        print_line(t, line == 0 ? approach : "", cell, n, line, name_width, cell_width);
+    lines = words_in(variant) > lines ? words_in(variant) : lines;
+    for (unsigned line = 0; line < lines; line++) {
+        char name[NAME_SIZE];
+
+        copy_word(variant, line, name);
+        print_line(t, name, cell, n, line, name_width, cell_width);
+    }
 }
 
 /* Schedules first … first + n side by side. */
@@ -149,9 +189,9 @@ static void print_block(const struct table *t, unsigned first, unsigned n, unsig
                      i + 1 < n ? cell_width : 0);
     }
     (void)fputc('\n', t->out);
-    for (unsigned i = 0; i < t->approaches.n; i++) {
+    for (unsigned i = 0; i < t->variants.n; i++) {
         print_rule(t, name_width + cell_width * n);
-        print_row(t, t->approaches.name[i], first, n, name_width, cell_width);
+        print_row(t, t->variants.name[i], first, n, name_width, cell_width);
     }
     (void)fputc('\n', t->out);
 }
@@ -171,12 +211,12 @@ static const char *first_sentence(const json_t *run)
     return "";
 }
 
-static void print_sentence(const struct table *t, const char *approach, const char *schedule,
+static void print_sentence(const struct table *t, const char *variant, const char *schedule,
                            const char *sentence)
 {
     struct buf head = {0};
 
-    buf_printf(&head, "%s, %s:", approach, schedule_words(schedule));
+    buf_printf(&head, "%s, %s:", variant, schedule_words(schedule));
     print_toned(t, TONE_SOFT, buf_str(&head));
     print_wrapped(t, sentence, columns(buf_str(&head)), 2);
     buf_done(&head);
@@ -188,16 +228,16 @@ static void print_sentences(const struct table *t)
     json_t *run;
     size_t i;
 
-    for (unsigned a = 0; a < t->approaches.n; a++) {
+    for (unsigned a = 0; a < t->variants.n; a++) {
         for (unsigned s = 0; s < t->schedules.n; s++) {
             const char *sentence = "";
 
             json_array_foreach (t->runs, i, run) {
-                if (!sentence[0] && in_cell(run, t->approaches.name[a], t->schedules.name[s]))
+                if (!sentence[0] && in_cell(run, t->variants.name[a], t->schedules.name[s]))
                     sentence = first_sentence(run);
             }
             if (sentence[0])
-                print_sentence(t, t->approaches.name[a], t->schedules.name[s], sentence);
+                print_sentence(t, t->variants.name[a], t->schedules.name[s], sentence);
         }
     }
 }
@@ -216,20 +256,20 @@ static bool any_blocked(const struct table *t, const char *which)
     return false;
 }
 
-static const char *level_of(const struct table *t, const char *approach)
+static const char *level_of(const struct table *t, const char *variant)
 {
     json_t *run;
     size_t i;
 
     json_array_foreach (t->runs, i, run) {
-        if (strcmp(result_text(run, "approach"), approach) == 0)
+        if (strcmp(result_variant(run), variant) == 0)
             return result_text(run, "level");
     }
     return "";
 }
 
-/* An approach's promises for which there is no checker: they are not among those that were kept. */
-static void add_not_judged(const struct table *t, const char *approach, struct buf *text)
+/* A variant's promises for which there is no checker: they are not among those that were kept. */
+static void add_not_judged(const struct table *t, const char *variant, struct buf *text)
 {
     const char *name;
     json_t *run, *verdict;
@@ -238,14 +278,14 @@ static void add_not_judged(const struct table *t, const char *approach, struct b
     json_array_foreach (t->runs, i, run) {
         bool first = true;
 
-        if (strcmp(result_text(run, "approach"), approach) != 0 ||
+        if (strcmp(result_variant(run), variant) != 0 ||
             !json_is_true(json_object_get(run, "finished")))
             continue;
         json_object_foreach (json_object_get(run, "verdicts"), name, verdict) {
             if (strcmp(result_text(verdict, "verdict"), verdict_word_name(VERDICT_NOT_JUDGED)) != 0)
                 continue;
             if (first)
-                buf_printf(text, "; %s: %s", approach, name);
+                buf_printf(text, "; %s: %s", variant, name);
             else
                 buf_printf(text, ", %s", name);
             first = false;
@@ -258,8 +298,8 @@ static void print_not_judged(const struct table *t)
 {
     struct buf text = {0};
 
-    for (unsigned a = 0; a < t->approaches.n; a++)
-        add_not_judged(t, t->approaches.name[a], &text);
+    for (unsigned a = 0; a < t->variants.n; a++)
+        add_not_judged(t, t->variants.name[a], &text);
     if (text.size > 0) {
         struct buf line = {0};
 
@@ -285,9 +325,9 @@ static void print_legend(const struct table *t)
         print_wrapped(t, "stuck: other keys, without an ok while a write of them waited.", 0, 0);
     print_not_judged(t);
     buf_append_str(&text, "p50, p99: from the planned time to the acknowledgement (");
-    for (unsigned a = 0; a < t->approaches.n; a++)
-        buf_printf(&text, "%s%s: %s", a > 0 ? ", " : "", t->approaches.name[a],
-                   level_of(t, t->approaches.name[a]));
+    for (unsigned a = 0; a < t->variants.n; a++)
+        buf_printf(&text, "%s%s: %s", a > 0 ? ", " : "", t->variants.name[a],
+                   level_of(t, t->variants.name[a]));
     buf_append_str(&text, ").");
     print_wrapped(t, buf_str(&text), 0, 0);
     buf_done(&text);
@@ -301,10 +341,10 @@ void results_print_table(FILE *out, const json_t *results, unsigned width, bool 
 
     t.runs = json_object_get(results, "runs");
     t.width = t.width > WIDTH_MAX ? WIDTH_MAX : t.width;
-    axis_approaches(results, &t.approaches);
+    axis_variants(results, &t.variants);
     axis_schedules(results, &t.schedules);
-    for (unsigned i = 0; i < t.approaches.n; i++) {
-        unsigned size = columns(t.approaches.name[i]) + 2;
+    for (unsigned i = 0; i < t.variants.n; i++) {
+        unsigned size = widest_word(t.variants.name[i]) + 2;
 
         name_width = size > name_width ? size : name_width;
     }

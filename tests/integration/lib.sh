@@ -46,7 +46,7 @@ expect_result() {
     python3 - "$1" "$2" <<'PYTHON' || die "not so: $2"
 import json, sys
 r = json.load(open(sys.argv[1]))
-run = {x["approach"] + "/" + x["schedule"]: x for x in r["runs"]}
+run = {x["variant"] + "/" + x["schedule"]: x for x in r["runs"]}
 sys.exit(0 if eval(sys.argv[2]) else 1)
 PYTHON
 }

@@ -178,18 +178,38 @@ static void axes_are_in_the_order_of_the_experiment(void **state)
                                  "{\"approach\":\"log\",\"schedule\":\"c\"},"
                                  "{\"approach\":\"dual\",\"schedule\":\"b\"}]}",
                                  0, NULL);
-    struct axis approaches, schedules;
+    struct axis variants, schedules;
 
     (void)state;
-    axis_approaches(results, &approaches);
+    axis_variants(results, &variants);
     axis_schedules(results, &schedules);
-    assert_int_equal(approaches.n, 2);
-    assert_string_equal(approaches.name[0], "log");
-    assert_string_equal(approaches.name[1], "dual");
+    assert_int_equal(variants.n, 2);
+    assert_string_equal(variants.name[0], "log");
+    assert_string_equal(variants.name[1], "dual");
     assert_int_equal(schedules.n, 3);
     assert_string_equal(schedules.name[0], "b");
     assert_string_equal(schedules.name[1], "a");
     assert_string_equal(schedules.name[2], "c");
+    json_decref(results);
+}
+
+static void settings_make_a_variant_and_so_a_cell(void **state)
+{
+    json_t *results = results_of("[{" BASE "},{" BASE ",\"variant\":\"xa lock_order=parallel\","
+                                 "\"verdicts\":{\"order\":{\"verdict\":\"invalid\"}}}]");
+    struct axis variants;
+    struct cell cell;
+
+    (void)state;
+    axis_variants(results, &variants);
+    assert_int_equal(variants.n, 2);
+    assert_string_equal(variants.name[1], "xa lock_order=parallel");
+    cell_fill(results, "xa", "none", &cell);
+    assert_int_equal(cell.n_runs, 1);
+    assert_int_equal(cell.mark, MARK_AGREE);
+    cell_fill(results, variants.name[1], "none", &cell);
+    assert_int_equal(cell.n_runs, 1);
+    assert_int_equal(cell.mark, MARK_ANOMALIES);
     json_decref(results);
 }
 
@@ -205,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_fault_that_proves_little_is_no_promise_kept),
         cmocka_unit_test(one_record_on_its_way_is_no_lag),
         cmocka_unit_test(only_a_store_that_agrees_in_the_end_has_caught_up),
+        cmocka_unit_test(settings_make_a_variant_and_so_a_cell),
         cmocka_unit_test(axes_are_in_the_order_of_the_experiment),
     };
 

@@ -84,7 +84,8 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
         const char *what;  /* and has this in it */
     } bad[] = {
         {1, "qestion: x", ":1:", "\"question\""},
-        {1, "question: ''", ":1:", "a sentence"},
+        {1, "question: ''", ":1:", "a text of 1 to 255 bytes"},
+        {1, "question: x\nprediction: ''", ":2:", "a text of 1 to 511 bytes"},
         {2, "stores: []", ":2:", "a list of at least one"},
         {2, "stores: pg1", ":2:", "a list of at least one"},
         {2, "stores: [pg1, pg]]", ":2:", ""},
@@ -229,9 +230,12 @@ static void settings_show_in_names_and_config(void **state)
     (void)state;
     read_with(5, "approaches: [xa, {name: xa, lock_order: parallel}]", said, sizeof said);
     assert_string_equal(said, "");
-    assert_int_equal(experiment_expand(&experiment, "xa-parallel", &runs, &err), 0);
+    assert_int_equal(experiment_expand(&experiment, "xa lock_order=parallel/none", &runs, &err), 0);
+    assert_int_equal(runs.n, 2);
+    assert_non_null(strstr(runs.run[0].name, "-xa-lock_order-parallel-fanout-none-s"));
     experiment_print_config(&config, &experiment, &runs.run[0], &experiment.workload);
-    assert_non_null(strstr(buf_str(&config), "lock_order: parallel"));
+    assert_non_null(strstr(buf_str(&config), "lock_order: parallel}\n"));
+    assert_non_null(strstr(buf_str(&config), "variant: \"xa lock_order=parallel\"\n"));
     assert_non_null(strstr(buf_str(&config), "stores: [pg1, pg2, redis]\n"));
     buf_done(&config);
     experiment_runs_done(&runs);

@@ -296,16 +296,24 @@ static void save_experiment(void)
     struct errctx err = {0};
     json_t *versions = json_pack("{s:s}", "postgres", "15.8");
 
-    built_write_file(out, "experiment.yaml",
-                     "question: What does a crash of a writing server leave behind?\n"
-                     "approaches: [dual, {name: xa, lock_order: sorted}, log]\n"
-                     "schedules:\n"
-                     "  - {name: none}\n"
-                     "  - name: server_killed\n");
-    assert_int_equal(results_begin(out, "quickstart",
-                                   "What does a crash of a writing server leave behind?", versions,
-                                   &err),
-                     0);
+    struct experiment *experiment = calloc(1, sizeof *experiment);
+    char path[256];
+
+    built_write_file(
+        out, "experiment.yaml",
+        "question: What does a crash of a writing server leave behind?\n"
+        "prediction: dual differs, xa blocks\n"
+        "stores: [pg1, pg2, redis]\n"
+        "workload: {name: fanout, rate_per_s: 400, duration_s: 8, keys: 4, clients: 4}\n"
+        "approaches: [dual, {name: xa, lock_order: sorted}, log]\n"
+        "schedules:\n"
+        "  - {name: none}\n"
+        "  - {name: server_killed, faults: [{at_s: 3, kill: serve1}]}\n");
+    (void)snprintf(path, sizeof path, "%s/experiment.yaml", out);
+    if (experiment_read(path, experiment, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(results_begin(out, experiment, versions, &err), 0);
+    free(experiment);
     json_decref(versions);
 }
 
