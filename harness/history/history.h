@@ -7,7 +7,11 @@
  *   {"t":"invoke","op":17,"request":"c3-17","client":3,"server":"serve2","planned":1200345,"at":1200350,"txn":[…]}
  *   {"t":"ok","op":17,"at":1201010,"level":"everywhere","txn":[…]}
  *   {"t":"fail","op":18,"at":1201020,"code":"conflict","detail":"…"}      t: fail | info
+ *   {"t":"retry","op":17,"server":"serve1","at":1200900}                  sent again, same request
  *   {"t":"end","ops":19,"open":0}                                         the file is complete
+ *
+ * The invocation of a probe has "probe":true as well. An operation is sent again only when an
+ * earlier sending of it ended unknown, so that one with a retry never ends as fail.
  *
  * A history is kept in memory in a form of its own, not as `struct txn`: a million operations then
  * take a third of a gigabyte instead of six. history_txn() makes a `struct txn` of one.
@@ -51,6 +55,13 @@ struct history_read {
     int64_t n;         /* journal length of the key */
 };
 
+/* A sending of an operation behind its first. */
+struct history_retry {
+    const char *server;
+    int64_t at_us;
+    const struct history_retry *earlier; /* NULL: this is the first retry */
+};
+
 struct history_op {
     int64_t op; /* 0, 1, 2 … in the order of the planned times */
     unsigned client;
@@ -59,12 +70,13 @@ struct history_op {
     int64_t invoked_us;
     int64_t ended_us; /* 0 while open */
     enum history_end end;
-    enum code code;                  /* fail, info */
-    enum level level;                /* ok */
-    bool direct_read;                /* read of one store by the load generator itself */
-    bool probe;                      /* a fresh key inside the load, for the prober */
-    const struct history_txn *txn;   /* owned by the history */
-    const struct history_read *read; /* NULL unless ok with reads; read[i] of op i */
+    enum code code;                    /* fail, info */
+    enum level level;                  /* ok */
+    bool direct_read;                  /* read of one store by the load generator itself */
+    bool probe;                        /* a fresh key inside the load, for the prober */
+    const struct history_txn *txn;     /* owned by the history */
+    const struct history_read *read;   /* NULL unless ok with reads; read[i] of op i */
+    const struct history_retry *retry; /* the last one; NULL when it was sent once */
 };
 
 struct history {
@@ -86,9 +98,18 @@ struct history_writer;
 /* The file is created anew. Lines are buffered; errors (disk full) are kept and told by close. */
 __attribute__((warn_unused_result)) int
 history_create(const char *path, struct history_writer **ret_writer, struct errctx *err);
-/* `server`: "" when it was never sent. */
-void history_invoke(struct history_writer *w, int64_t op, unsigned client, const char *server,
-                    int64_t planned_us, int64_t at_us, const struct txn *txn);
+struct history_invocation {
+    int64_t op;
+    unsigned client;
+    const char *server; /* "" when it was never sent */
+    int64_t planned_us;
+    int64_t at_us;
+    bool probe;
+};
+
+void history_invoke(struct history_writer *w, const struct history_invocation *invocation,
+                    const struct txn *txn);
+void history_retry(struct history_writer *w, int64_t op, const char *server, int64_t at_us);
 /* `txn` is the one invoked, needed only where `reply` has reads. `end` is not HISTORY_OPEN. */
 void history_end(struct history_writer *w, int64_t op, enum history_end end, int64_t at_us,
                  const struct reply *reply, const struct txn *txn);

@@ -161,29 +161,61 @@ static int take_invoke(struct reading *in, const json_t *line, struct errctx *er
     return 0;
 }
 
-/* The operation that this line ends. */
-static int take_open_op(struct reading *in, const json_t *line, struct history_op **ret_op,
-                        struct errctx *err)
+/* The operation that this line `does` something to ("ends", "is sent again"), and when. */
+static int take_open_op(struct reading *in, const json_t *line, const char *does,
+                        struct history_op **ret_op, int64_t *ret_at_us, struct errctx *err)
 {
     struct history_op *op;
-    int64_t at = 0;
+    int64_t at_us = 0;
     size_t i = 0;
     int r = take_op_number(in, line, &i, err);
 
     if (r == 0)
-        r = ndjson_count(&in->lines, line, "at", &at, err);
+        r = ndjson_count(&in->lines, line, "at", &at_us, err);
     if (r < 0)
         return r;
     if (i >= in->history->n || !in->history->op[i].txn)
-        return ndjson_complain(&in->lines, err, "operation %zu ends and was not invoked", i);
+        return ndjson_complain(&in->lines, err, "operation %zu %s and was not invoked", i, does);
     op = &in->history->op[i];
     if (op->end != HISTORY_OPEN)
-        return ndjson_complain(&in->lines, err, "operation %zu ends twice", i);
-    if (at < op->invoked_us)
-        return ndjson_complain(&in->lines, err, "operation %zu ends before it was invoked", i);
-    op->ended_us = at;
-    in->n_ended++;
+        return ndjson_complain(&in->lines, err, "operation %zu %s after its end", i, does);
+    if (at_us < (op->retry ? op->retry->at_us : op->invoked_us))
+        return ndjson_complain(&in->lines, err, "operation %zu %s before it was sent", i, does);
     *ret_op = op;
+    *ret_at_us = at_us;
+    return 0;
+}
+
+static int take_retry(struct reading *in, const json_t *line, struct errctx *err)
+{
+    struct history_memory *memory = in->history->memory;
+    const char *server = NULL;
+    struct history_op *op = NULL;
+    int64_t at_us = 0;
+    int r = take_open_op(in, line, "is sent again", &op, &at_us, err);
+
+    if (r == 0)
+        r = ndjson_text(&in->lines, line, "server", &server, err);
+    if (r < 0)
+        return r;
+    struct history_retry *retry = history_memory_take(memory, sizeof *retry);
+
+    *retry = (struct history_retry){history_memory_shared(memory, server), at_us, op->retry};
+    op->retry = retry;
+    return 0;
+}
+
+/* The operation that this line ends. */
+static int take_ended_op(struct reading *in, const json_t *line, struct history_op **ret_op,
+                         struct errctx *err)
+{
+    int64_t at_us = 0;
+    int r = take_open_op(in, line, "ends", ret_op, &at_us, err);
+
+    if (r < 0)
+        return r;
+    (*ret_op)->ended_us = at_us;
+    in->n_ended++;
     return 0;
 }
 
@@ -191,7 +223,7 @@ static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
 {
     struct history_op *op = NULL;
     const char *level = NULL;
-    int r = take_open_op(in, line, &op, err);
+    int r = take_ended_op(in, line, &op, err);
 
     if (r == 0)
         r = ndjson_text(&in->lines, line, "level", &level, err);
@@ -217,7 +249,7 @@ static int take_not_ok(struct reading *in, const json_t *line, enum history_end 
 {
     struct history_op *op = NULL;
     const char *code = NULL;
-    int r = take_open_op(in, line, &op, err);
+    int r = take_ended_op(in, line, &op, err);
 
     if (r == 0)
         r = ndjson_text(&in->lines, line, "code", &code, err);
@@ -228,6 +260,11 @@ static int take_not_ok(struct reading *in, const json_t *line, enum history_end 
     if (code_definite(op->code) != (end == HISTORY_FAIL))
         return ndjson_complain(&in->lines, err, "\"%s\" is %s", code,
                                end == HISTORY_FAIL ? "no definite failure" : "definite: a fail");
+    if (end == HISTORY_FAIL && op->retry)
+        return ndjson_complain(&in->lines, err,
+                               "operation %" PRId64 " was sent again, so what became of it first "
+                               "is unknown: no definite failure",
+                               op->op);
     op->end = end;
     return 0;
 }
@@ -269,6 +306,8 @@ static int take_object(struct reading *in, const json_t *line, struct errctx *er
         return take_not_ok(in, line, HISTORY_FAIL, err);
     if (strcmp(t, "info") == 0)
         return take_not_ok(in, line, HISTORY_INFO, err);
+    if (strcmp(t, "retry") == 0)
+        return take_retry(in, line, err);
     if (strcmp(t, "end") == 0)
         return take_closing(in, line, err);
     return ndjson_complain(&in->lines, err, "\"%s\" is no line of a history", t);

@@ -62,16 +62,25 @@ static void end_line(struct history_writer *w)
         flush(w);
 }
 
-void history_invoke(struct history_writer *w, int64_t op, unsigned client, const char *server,
-                    int64_t planned_us, int64_t at_us, const struct txn *txn)
+void history_invoke(struct history_writer *w, const struct history_invocation *invocation,
+                    const struct txn *txn)
 {
     buf_printf(&w->lines,
                "{\"t\":\"invoke\",\"op\":%" PRId64 ",\"request\":\"%s\",\"client\":%u,"
-               "\"server\":\"%s\",\"planned\":%" PRId64 ",\"at\":%" PRId64 ",\"txn\":",
-               op, txn->request, client, server, planned_us, at_us);
+               "\"server\":\"%s\",\"planned\":%" PRId64 ",\"at\":%" PRId64 "%s,\"txn\":",
+               invocation->op, txn->request, invocation->client, invocation->server,
+               invocation->planned_us, invocation->at_us,
+               invocation->probe ? ",\"probe\":true" : "");
     protocol_append_txn(&w->lines, txn, NULL);
     end_line(w);
     w->n_invoked++;
+}
+
+void history_retry(struct history_writer *w, int64_t op, const char *server, int64_t at_us)
+{
+    buf_printf(&w->lines, "{\"t\":\"retry\",\"op\":%" PRId64 ",\"server\":\"%s\",\"at\":%" PRId64,
+               op, server, at_us);
+    end_line(w);
 }
 
 void history_end(struct history_writer *w, int64_t op, enum history_end end, int64_t at_us,

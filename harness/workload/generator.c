@@ -55,8 +55,13 @@ static const struct txn *make_txn(struct generator *g, size_t i)
 
 static void record_invoke(struct generator *g, size_t i, const char *server, int64_t at_us)
 {
-    history_invoke(g->history, (int64_t)i, g->plan.arrival[i].client, server, planned_us(g, i),
-                   at_us, make_txn(g, i));
+    const struct history_invocation invocation = {.op = (int64_t)i,
+                                                  .client = g->plan.arrival[i].client,
+                                                  .server = server,
+                                                  .planned_us = planned_us(g, i),
+                                                  .at_us = at_us};
+
+    history_invoke(g->history, &invocation, make_txn(g, i));
     g->n_invoked++;
 }
 
@@ -262,6 +267,10 @@ static int find_doors(struct generator *g, struct errctx *err)
         g->door[g->n_doors++] = (struct load_door){
             role->name, *topology_address(topology, g->options.role, role->name)};
     }
+    if (g->options.workload.kind != WORKLOAD_FANOUT || g->options.workload.n_points > 0 ||
+        g->options.workload.arrivals == ARRIVALS_CLOSED || g->options.workload.retries > 0 ||
+        g->options.workload.reads != READS_DIRECT)
+        return err_set(err, ENOTSUP, ERR_ABORT, "this workload is not carried out yet");
     if (g->n_doors == 0)
         return err_set(err, EINVAL, ERR_ABORT, "the topology has no front door");
     return 0;

@@ -1,13 +1,21 @@
 /*
  * workload.h - what the clients do: the workload of an experiment, and its plan.
  *
- * The plan is the whole list of arrivals, drawn before the run from the seed alone, so that every
- * approach and every repetition with that seed meets the same load (DESIGN.md §5.1). Open loop: an
- * arrival has a planned time, and its latency counts from there.
+ * The plan is the list of arrivals, drawn from the seed alone, so that every approach and every
+ * repetition with that seed meets the same load (DESIGN.md §5.1). Open loop: an arrival has a
+ * planned time, and its latency counts from there. Closed loop: a client's next operation arrives
+ * when its last one ended; what the i-th arrival asks for is drawn from the seed all the same.
  *
- * Today `fanout`: a unique value (the request id) to the same key in every store. A share `pairs`
- * of the arrivals are two writes of one key at the same instant, one through each front door; a
- * share `read_share` are direct reads of one key at one store.
+ *   fanout    a unique value (the request id) to the same key, "user:<k>", in every store
+ *   transfer  money from an account to another, "acct:<k>": even ones lie at the first postgres
+ *             store of the topology, odd ones at the second. Each begins with `balance`, put there
+ *             before the load as the first entry of its journal: request "init", "incr <balance>"
+ *   append    1 to 8 reads and appends of lists, "list:<k>", each at store k mod stores. Elements
+ *             count from 1 for each list; a list that got 32 is left for a fresh one
+ *
+ * A share `pairs` of the arrivals are two writes of one key at the same instant, one through each
+ * front door; a share `read_share` are reads; a share `probe_share` write the fresh key
+ * "probe:<op>" to every store, for the prober to look for.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_WORKLOAD_H
 #define SYNCBED_HARNESS_WORKLOAD_WORKLOAD_H
@@ -22,23 +30,49 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum workload_kind { WORKLOAD_FANOUT, WORKLOAD_KINDS };
-enum arrivals_kind { ARRIVALS_POISSON, ARRIVALS_CONSTANT, ARRIVALS_KINDS };
+enum workload_kind { WORKLOAD_FANOUT, WORKLOAD_TRANSFER, WORKLOAD_APPEND, WORKLOAD_KINDS };
+enum arrivals_kind { ARRIVALS_POISSON, ARRIVALS_CONSTANT, ARRIVALS_CLOSED, ARRIVALS_KINDS };
+
+enum reads_kind {
+    READS_DIRECT, /* at one store, past the front doors */
+    READS_AFTER,  /* of one store through a door, after what the client saw acknowledged last */
+    READS_TRANSACTIONAL, /* through a door, of the key at every store, in one transaction */
+    READS_KINDS
+};
 
 #define WORKLOAD_CLIENTS_MAX 4096
+#define WORKLOAD_RETRIES_MAX 5
+#define WORKLOAD_POINTS_MAX  16
+#define WORKLOAD_PROBES_MAX  0.02 /* share of the arrivals, and the default */
+
+/* The planned rate from `at_s` on. */
+struct rate_point {
+    double at_s;
+    double rate_per_s;
+};
 
 struct workload {
     enum workload_kind kind;
-    enum arrivals_kind arrivals; /* `arrivals: poisson | constant`; poisson by default */
-    double rate_per_s;           /* planned operations a second, above 0 */
+    enum arrivals_kind arrivals; /* `arrivals: poisson | constant | closed`; poisson by default */
+    double rate_per_s; /* planned operations a second, above 0; 0 with points, or closed */
+    bool ramp;         /* points: a line between them (`ramp:`), or `steps:` */
+    unsigned n_points; /* 0 with a single rate */
+    struct rate_point point[WORKLOAD_POINTS_MAX]; /* the first at 0, times rising */
     double duration_s;
+    unsigned think_ms; /* closed: between an operation's end and the client's next; 0 by default */
     unsigned keys;
     bool zipf; /* `skew: uniform` (default) or `skew: zipf 0.8` */
     double zipf_exponent;
     unsigned clients;
-    double read_share;    /* 0..1 */
-    double pairs;         /* 0..1 */
-    unsigned deadline_ms; /* 5000 by default */
+    double read_share;     /* 0..1 */
+    enum reads_kind reads; /* `reads: direct | after | transactional`; direct by default */
+    double reread;         /* share of the reads that ask for what their client last wrote; 0.5 */
+    double pairs;          /* 0..1 */
+    double probe_share;    /* 0..WORKLOAD_PROBES_MAX; the latter by default */
+    unsigned retries;      /* of an operation that ended unknown, under its request id; 0 */
+    int64_t balance;       /* transfer: of each account at first; 100 by default */
+    bool bound;            /* transfer: no account may fall below 0; false by default */
+    unsigned deadline_ms;  /* 5000 by default */
 };
 
 const char *workload_kind_name(enum workload_kind kind);
@@ -48,6 +82,9 @@ __attribute__((warn_unused_result)) int
 workload_parse(const struct yaml_node *node, struct workload *ret_workload, struct errctx *err);
 /* As one YAML flow mapping, the form that workload_parse() reads back. */
 void workload_print(struct buf *out, const struct workload *workload);
+
+/* The highest planned rate; 0 in a closed loop. */
+double workload_peak_per_s(const struct workload *workload);
 
 struct arrival {
     int64_t planned_us; /* from the start of the load */

@@ -21,7 +21,8 @@
     "{\"t\":\"invoke\",\"op\":" #op ",\"request\":\"c3-" #op "\",\"client\":3,"                    \
     "\"server\":\"serve2\",\"planned\":100,\"at\":110,\"txn\":[[\"w\",\"pg1\",\"user:42\","        \
     "\"c3-" #op "\"]]}\n"
-#define OK(op) "{\"t\":\"ok\",\"op\":" #op ",\"at\":120,\"level\":\"everywhere\"}\n"
+#define RETRY(op, at) "{\"t\":\"retry\",\"op\":" #op ",\"server\":\"serve1\",\"at\":" #at "}\n"
+#define OK(op)        "{\"t\":\"ok\",\"op\":" #op ",\"at\":120,\"level\":\"everywhere\"}\n"
 
 static char path[64];
 
@@ -80,6 +81,20 @@ static struct txn read_of_one(void)
     return txn;
 }
 
+/* Sent 10 µs after its planned time. */
+static void invoke(struct history_writer *w, int64_t op, unsigned client, const char *server,
+                   int64_t planned_us, const struct txn *txn)
+{
+    const struct history_invocation invocation = {.op = op,
+                                                  .client = client,
+                                                  .server = server,
+                                                  .planned_us = planned_us,
+                                                  .at_us = planned_us + 10,
+                                                  .probe = op == 2};
+
+    history_invoke(w, &invocation, txn);
+}
+
 static void write_history(void)
 {
     struct history_writer *w;
@@ -92,13 +107,15 @@ static void write_history(void)
 
     found.read[0] = (struct read_result){.found = true, .value = "c3-0", .n = 7};
     assert_int_equal(history_create(path, &w, &err), 0);
-    history_invoke(w, 1, 4, "pg1", 200, 210, &read); /* not in the order of their numbers */
-    history_invoke(w, 0, 3, "serve2", 100, 110, &both);
+    invoke(w, 1, 4, "pg1", 200, &read); /* not in the order of their numbers */
+    invoke(w, 0, 3, "serve2", 100, &both);
     history_end(w, 0, HISTORY_OK, 130, &ok, &both);
     history_end(w, 1, HISTORY_OK, 230, &found, &read);
-    history_invoke(w, 2, 5, "serve1", 300, 310, &both);
+    invoke(w, 2, 5, "serve1", 300, &both);
+    history_retry(w, 2, "serve2", 320);
+    history_retry(w, 2, "serve1", 330);
     history_end(w, 2, HISTORY_INFO, 340, &lost, &both);
-    history_invoke(w, 3, 5, "", 400, 410, &both);
+    invoke(w, 3, 5, "", 400, &both);
     assert_int_equal(history_close(w, &err), 0);
 }
 
@@ -136,6 +153,14 @@ static void what_is_written_reads_back(void **state)
     assert_int_equal(op->read[0].n, 7);
     assert_ptr_equal(op->txn->op[0].key, history.op[0].txn->op[0].key);
 
+    assert_null(op->retry);
+    assert_false(op->probe);
+
+    assert_true(history.op[2].probe);
+    assert_string_equal(history.op[2].retry->server, "serve1");
+    assert_int_equal(history.op[2].retry->at_us, 330);
+    assert_string_equal(history.op[2].retry->earlier->server, "serve2");
+    assert_null(history.op[2].retry->earlier->earlier);
     assert_int_equal(history.op[2].end, HISTORY_INFO);
     assert_int_equal(history.op[2].code, CODE_UNKNOWN);
     assert_int_equal(history.op[3].end, HISTORY_OPEN);
@@ -209,16 +234,30 @@ static void a_contradiction_is_refused(void **state)
 {
     (void)state;
     refused(INVOKE(0) INVOKE(0), "2: operation 0 is invoked twice");
-    refused(INVOKE(0) OK(0) OK(0), "3: operation 0 ends twice");
+    refused(INVOKE(0) OK(0) OK(0), "3: operation 0 ends after its end");
     refused(INVOKE(1) OK(0), "2: operation 0 ends and was not invoked");
     refused(OK(0) INVOKE(0), "1: operation 0 ends and was not invoked");
     refused(INVOKE(0) "{\"t\":\"ok\",\"op\":0,\"at\":109,\"level\":\"first\"}\n",
-            "2: operation 0 ends before it was invoked");
+            "2: operation 0 ends before it was sent");
     refused(INVOKE(0) "{\"t\":\"fail\",\"op\":0,\"at\":120,\"code\":\"timeout\"}\n",
             "2: \"timeout\" is no definite failure");
     refused(INVOKE(0) "{\"t\":\"info\",\"op\":0,\"at\":120,\"code\":\"conflict\"}\n",
             "2: \"conflict\" is definite: a fail");
     refused(INVOKE(9999999), "1: operation 9999999 in a file of this size");
+}
+
+static void a_retry_stands_between_invocation_and_end(void **state)
+{
+    (void)state;
+    refused(INVOKE(1) RETRY(0, 115), "2: operation 0 is sent again and was not invoked");
+    refused(INVOKE(0) OK(0) RETRY(0, 130), "3: operation 0 is sent again after its end");
+    refused(INVOKE(0) RETRY(0, 109), "2: operation 0 is sent again before it was sent");
+    refused(INVOKE(0) RETRY(0, 115) RETRY(0, 114),
+            "3: operation 0 is sent again before it was sent");
+    refused(INVOKE(0) RETRY(0, 121) OK(0), "3: operation 0 ends before it was sent");
+    refused(INVOKE(0) RETRY(0, 115) "{\"t\":\"fail\",\"op\":0,\"at\":120,\"code\":\"conflict\"}\n",
+            "3: operation 0 was sent again, so what became of it first is unknown: no definite "
+            "failure");
 }
 
 static void the_closing_line_must_tell_the_truth(void **state)
@@ -241,7 +280,7 @@ static void a_full_disk_is_told_when_closing(void **state)
 
     (void)state;
     assert_int_equal(history_create("/dev/full", &w, &err), 0);
-    history_invoke(w, 0, 3, "serve2", 100, 110, &both);
+    invoke(w, 0, 3, "serve2", 100, &both);
     assert_int_equal(history_close(w, &err), -ENOSPC);
     assert_string_equal(err.message, "/dev/full: No space left on device");
 }
@@ -256,6 +295,7 @@ int main(void)
         cmocka_unit_test(a_cut_file_is_refused),
         cmocka_unit_test(a_malformed_line_is_refused),
         cmocka_unit_test(a_contradiction_is_refused),
+        cmocka_unit_test(a_retry_stands_between_invocation_and_end),
         cmocka_unit_test(the_closing_line_must_tell_the_truth),
         cmocka_unit_test(a_full_disk_is_told_when_closing),
     };

@@ -67,21 +67,38 @@ static void refused(const char *text, const char *complaint)
         fail_msg("\"%s\" is not in \"%s\"", complaint, got);
 }
 
-static void a_workload_reads_and_prints(void **state)
+/* `text` is printed as it was read. */
+static void round_trip(const char *text)
 {
     struct workload w;
     char complaint[480];
     struct buf printed = {0};
-    static const char text[] = "{name: fanout, arrivals: poisson, rate_per_s: 400, duration_s: 8, "
-                               "keys: 500, skew: zipf 0.8, clients: 16, read_share: 0.2, "
-                               "pairs: 0.05, deadline_ms: 5000}";
 
-    (void)state;
     if (parse(text, &w, complaint) < 0)
         fail_msg("%s", complaint);
     workload_print(&printed, &w);
     assert_string_equal(buf_str(&printed), text);
     buf_done(&printed);
+}
+
+static void a_workload_reads_and_prints(void **state)
+{
+    (void)state;
+    round_trip("{name: fanout, arrivals: poisson, rate_per_s: 400, duration_s: 8, keys: 500, "
+               "skew: zipf 0.8, clients: 16, read_share: 0.2, reads: direct, reread: 0.5, "
+               "pairs: 0.05, probe_share: 0.02, retries: 0, deadline_ms: 5000}");
+    round_trip("{name: transfer, arrivals: closed, think_ms: 5, duration_s: 8, keys: 50, "
+               "skew: uniform, clients: 7, read_share: 0.5, reads: transactional, reread: 0, "
+               "pairs: 0, probe_share: 0, balance: 1000, bound: true, retries: 0, "
+               "deadline_ms: 5000}");
+    round_trip("{name: append, arrivals: constant, steps: [{at_s: 0, rate_per_s: 100}, "
+               "{at_s: 4, rate_per_s: 400}], duration_s: 8, keys: 10, skew: uniform, clients: 16, "
+               "read_share: 0, reads: after, reread: 1, pairs: 0, probe_share: 0.01, retries: 5, "
+               "deadline_ms: 1000}");
+    round_trip("{name: fanout, arrivals: poisson, ramp: [{at_s: 0, rate_per_s: 0}, "
+               "{at_s: 7.5, rate_per_s: 400.5}], duration_s: 8, keys: 10, skew: uniform, "
+               "clients: 16, read_share: 0, reads: direct, reread: 0.5, pairs: 0, "
+               "probe_share: 0.02, retries: 1, deadline_ms: 5000}");
 }
 
 static void what_is_not_said_has_a_default(void **state)
@@ -96,7 +113,8 @@ static void what_is_not_said_has_a_default(void **state)
     workload_print(&printed, &w);
     assert_string_equal(buf_str(&printed),
                         "{name: fanout, arrivals: poisson, rate_per_s: 0.1, duration_s: 1, "
-                        "keys: 1, skew: uniform, clients: 16, read_share: 0, pairs: 0, "
+                        "keys: 1, skew: uniform, clients: 16, read_share: 0, reads: direct, "
+                        "reread: 0.5, pairs: 0, probe_share: 0.02, retries: 0, "
                         "deadline_ms: 5000}");
     buf_done(&printed);
 }
@@ -115,6 +133,39 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
             "above 1 together");
     refused("name: fanout\nrate_per_s: 1\nduration_s: 1\nkeys: 1\npairs: 0.1\nclients: 3\n",
             "6: workload.clients: with pairs, an even number");
+}
+
+#define BASIC "duration_s: 8\nkeys: 2\n"
+
+static void a_rate_is_given_once_and_makes_sense(void **state)
+{
+    (void)state;
+    refused("name: fanout\n" BASIC, "a workload needs rate_per_s, or steps, or ramp");
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nramp: [{at_s: 0, rate_per_s: 1}]\n",
+            "one of them");
+    refused("name: fanout\n" BASIC "steps: [{at_s: 1, rate_per_s: 1}]\n", "the first is 0");
+    refused("name: fanout\n" BASIC "steps: []\n", "a list of 1 to 16");
+    refused("name: fanout\n" BASIC "steps: [{at_s: 0}]\n", "needs rate_per_s");
+    refused("name: fanout\n" BASIC "ramp: [{at_s: 0, rate_per_s: 1}, {at_s: 0, rate_per_s: 2}]\n",
+            "each is after the last");
+    refused("name: fanout\n" BASIC "ramp: [{at_s: 0, rate_per_s: 1}, {at_s: 8, rate_per_s: 2}]\n",
+            "the load is over by then");
+    refused("name: fanout\narrivals: closed\n" BASIC "rate_per_s: 1\n",
+            "5: in a closed loop the clients make the rate");
+    refused("name: fanout\narrivals: closed\n" BASIC "pairs: 0.5\n", "pairs: a closed loop");
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nthink_ms: 1\n", "arrivals: closed only");
+}
+
+static void what_means_nothing_here_is_refused(void **state)
+{
+    (void)state;
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nbalance: 5\n", "balance is for transfer only");
+    refused("name: append\n" BASIC "rate_per_s: 1\nbound: true\n", "bound is for transfer only");
+    refused("name: transfer\nduration_s: 1\nkeys: 1\nrate_per_s: 1\n", "2 to 100000 accounts");
+    refused("name: transfer\n" BASIC "rate_per_s: 1\nbound: yes\n", "5: ");
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nretries: 6\n", "5: ");
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nprobe_share: 0.03\n", "5: ");
+    refused("name: fanout\n" BASIC "rate_per_s: 1\nreads: dirty\n", "5: ");
 }
 
 /* --- the plan ------------------------------------------------------------------------------ */
@@ -272,6 +323,8 @@ int main(void)
         cmocka_unit_test(a_workload_reads_and_prints),
         cmocka_unit_test(what_is_not_said_has_a_default),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
+        cmocka_unit_test(a_rate_is_given_once_and_makes_sense),
+        cmocka_unit_test(what_means_nothing_here_is_refused),
         cmocka_unit_test(the_same_seed_gives_the_same_plan),
         cmocka_unit_test(arrivals_are_ordered_and_belong_to_clients_in_turn),
         cmocka_unit_test(the_shares_are_those_asked_for),
