@@ -44,6 +44,8 @@ static void append_op(struct buf *out, const struct op *op)
         protocol_append_string(out, op->value);
     if (op->has_min)
         buf_printf(out, ",\"min\":%" PRId64, op->min);
+    if (op->version != 0)
+        buf_printf(out, ",\"version\":%" PRId64, op->version);
     buf_append_str(out, ",\"old\":null}");
 }
 
@@ -72,21 +74,38 @@ void envelope_encode(struct buf *out, const struct envelope *envelope)
     buf_append_str(out, "]}");
 }
 
-static int take_value(struct op *op, const json_t *json, struct errctx *err)
+static int take_delta(struct op *op, const json_t *json, struct errctx *err)
 {
-    const json_t *value = json_object_get(json, "value");
     const json_t *min = json_object_get(json, "min");
-    int r;
+    int r =
+        field_int(json_object_get(json, "value"), "value", INT64_MIN, INT64_MAX, &op->delta, err);
 
-    if (op->kind == OP_READ)
-        return json_is_null(value) ? 0 : field_bad(err, "a read's value must be null");
-    if (op->kind != OP_INCR)
-        return field_text(value, "value", &field_value, op->value, sizeof op->value, err);
-    r = field_int(value, "value", INT64_MIN, INT64_MAX, &op->delta, err);
     if (r < 0 || !min)
         return r;
     op->has_min = true;
     return field_int(min, "min", INT64_MIN, INT64_MAX, &op->min, err);
+}
+
+static int take_text(struct op *op, const json_t *json, struct errctx *err)
+{
+    const json_t *version = json_object_get(json, "version");
+    int r = field_text(json_object_get(json, "value"), "value", &field_value, op->value,
+                       sizeof op->value, err);
+
+    if (r < 0 || !version || op->kind != OP_WRITE)
+        return r;
+    return field_int(version, "version", 1, INT64_MAX, &op->version, err);
+}
+
+static int take_value(struct op *op, const json_t *json, struct errctx *err)
+{
+    if (op->kind == OP_INCR)
+        return take_delta(op, json, err);
+    if (op->kind != OP_READ)
+        return take_text(op, json, err);
+    return json_is_null(json_object_get(json, "value"))
+               ? 0
+               : field_bad(err, "a read's value must be null");
 }
 
 static int take_op(struct op *op, const json_t *json, struct errctx *err)

@@ -69,12 +69,21 @@ static int take_incr(struct op *op, const json_t *array, struct errctx *err)
     return field_int(json_object_get(options, "min"), "min", INT64_MIN, INT64_MAX, &op->min, err);
 }
 
+/* ["w",store,key,value] or ["w",store,key,value,{"version":v}]; the others take a value only */
 static int take_value(struct op *op, const json_t *array, struct errctx *err)
 {
-    if (json_array_size(array) != 4)
+    const json_t *options = json_array_get(array, 4);
+    int r = field_text(json_array_get(array, 3), "value", &field_value, op->value, sizeof op->value,
+                       err);
+
+    if (r < 0 || !options)
+        return r;
+    if (op->kind != OP_WRITE)
         return field_bad(err, "%s takes a value and nothing more", op_kind_name(op->kind));
-    return field_text(json_array_get(array, 3), "value", &field_value, op->value, sizeof op->value,
-                      err);
+    if (!json_is_object(options) || json_object_size(options) != 1)
+        return field_bad(err, "the options of w are {\"version\": number}");
+    return field_int(json_object_get(options, "version"), "version", 1, INT64_MAX, &op->version,
+                     err);
 }
 
 static int take_op(struct txn *txn, struct op *op, struct read_result *read, const json_t *array,

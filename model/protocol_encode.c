@@ -108,6 +108,16 @@ static void append_incr(struct buf *out, const struct op *op)
     buf_append_char(out, '}');
 }
 
+static void append_value(struct buf *out, const struct op *op)
+{
+    protocol_append_string(out, op->value);
+    if (op->version == 0)
+        return;
+    buf_append_str(out, ",{\"version\":");
+    append_int(out, op->version);
+    buf_append_char(out, '}');
+}
+
 void protocol_append_txn(struct buf *out, const struct txn *txn, const struct read_result *reads)
 {
     assert(txn->n_ops <= TXN_OPS_MAX);
@@ -127,7 +137,7 @@ void protocol_append_txn(struct buf *out, const struct txn *txn, const struct re
         else if (op->kind == OP_INCR)
             append_incr(out, op);
         else
-            protocol_append_string(out, op->value);
+            append_value(out, op);
         buf_append_char(out, ']');
     }
     buf_append_char(out, ']');

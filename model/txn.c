@@ -122,24 +122,27 @@ void txn_journal_op(const struct txn *txn, unsigned i, char ret_text[JOURNAL_OP_
     assert(op->kind != OP_READ);
     if (op->kind == OP_INCR)
         size = snprintf(ret_text, JOURNAL_OP_SIZE, "%u incr %" PRId64, i, op->delta);
+    else if (op->version != 0)
+        size = snprintf(ret_text, JOURNAL_OP_SIZE, "%u %s@%" PRId64 " %s", i, op_names[op->kind],
+                        op->version, op->value);
     else
         size = snprintf(ret_text, JOURNAL_OP_SIZE, "%u %s %s", i, op_names[op->kind], op->value);
     assert(size > 0);
     assert(size < JOURNAL_OP_SIZE);
 }
 
-static bool parse_delta(const char *text, int64_t *ret_delta)
+static bool parse_number(const char *text, int64_t *ret_number)
 {
     char again[24];
     char *end;
-    long long delta;
+    long long number;
 
     errno = 0;
-    delta = strtoll(text, &end, 10);
+    number = strtoll(text, &end, 10);
     if (errno != 0 || *text == '\0' || *end != '\0')
         return false;
-    (void)snprintf(again, sizeof again, "%lld", delta);
-    *ret_delta = delta;
+    (void)snprintf(again, sizeof again, "%lld", number);
+    *ret_number = number;
     return strcmp(text, again) == 0; /* "+1", " 1" and "01" are not how we write it */
 }
 
@@ -157,21 +160,33 @@ static const char *parse_index(const char *text, unsigned *ret_index)
     return text + n + 1;
 }
 
+/* "w", "incr", "w@1234": the kind, and a write's version. */
+static bool parse_kind(char *text, struct op *op)
+{
+    char *at = strchr(text, '@');
+
+    if (at)
+        *at = '\0';
+    if (!op_kind_find(text, &op->kind) || op->kind == OP_READ)
+        return false;
+    return !at || (op->kind == OP_WRITE && parse_number(at + 1, &op->version) && op->version > 0);
+}
+
 bool journal_op_parse(const char *text, unsigned *ret_index, struct op *ret_op)
 {
     struct op op = {0};
     unsigned index;
     const char *name = parse_index(text, &index);
     const char *space = name ? strchr(name, ' ') : NULL;
-    char kind[8];
+    char kind[32];
 
     if (!space || (size_t)(space - name) >= sizeof kind)
         return false;
     (void)snprintf(kind, sizeof kind, "%.*s", (int)(space - name), name);
-    if (!op_kind_find(kind, &op.kind) || op.kind == OP_READ)
+    if (!parse_kind(kind, &op))
         return false;
     if (op.kind == OP_INCR) {
-        if (!parse_delta(space + 1, &op.delta))
+        if (!parse_number(space + 1, &op.delta))
             return false;
     } else {
         if (!value_valid(space + 1))
@@ -202,6 +217,9 @@ void journal_fold(struct folded *state, const struct op *op)
     switch (op->kind) {
     case OP_WRITE:
     case OP_INSERT:
+        if (op->version != 0 && op->version <= state->version)
+            break;
+        state->version = op->version != 0 ? op->version : state->version;
         (void)snprintf(state->value, sizeof state->value, "%s", op->value);
         break;
     case OP_INCR:

@@ -27,7 +27,7 @@ struct position {
 
 enum op_kind {
     OP_READ,   /* value and journal length of the key */
-    OP_WRITE,  /* overwrite */
+    OP_WRITE,  /* overwrite; with `version`, only if it is higher than the key's */
     OP_INSERT, /* fails (constraint) if the key exists */
     OP_INCR,   /* add delta to a number that starts at 0; with `min`, fails below it */
     OP_APPEND, /* append an element to a list that starts empty */
@@ -39,6 +39,7 @@ struct op {
     char store[STORE_NAME_SIZE];
     char key[KEY_SIZE];
     char value[VALUE_SIZE]; /* WRITE, INSERT, APPEND */
+    int64_t version;        /* WRITE: 0, or above: the last writer wins by it */
     int64_t delta;          /* INCR */
     bool has_min;           /* INCR */
     int64_t min;            /* INCR, with has_min */
@@ -75,9 +76,10 @@ bool txn_writes(const struct txn *txn, uint32_t ops);
 
 /*
  * The journal's text for operation `i`: its index, kind and argument, as in "0 w c3-17",
- * "1 incr -30", "2 append x". The index keeps two equal operations of a transaction apart.
+ * "1 incr -30", "2 append x"; a versioned write is "0 w@1234 c3-17". The index keeps two equal
+ * operations of a transaction apart.
  */
-#define JOURNAL_OP_SIZE (VALUE_SIZE + 16)
+#define JOURNAL_OP_SIZE (VALUE_SIZE + 32)
 void txn_journal_op(const struct txn *txn, unsigned i, char ret_text[JOURNAL_OP_SIZE]);
 
 /* Take a journal text apart again; false when it is not one of ours. READ is never journalled. */
@@ -87,11 +89,16 @@ bool journal_op_parse(const char *text, unsigned *ret_index, struct op *ret_op);
  * The state of a key as the fold of its journal: apply one entry, as every store does. Text and
  * number are apart: a write replaces the text and leaves the number, an incr counts on from the
  * number and its decimal becomes the text. A list is cut at the limit, between characters.
+ *
+ * A versioned write stands in the journal in any case, but changes the text only if its version is
+ * above the highest so far: stores that got the same writes in different orders agree in the end.
+ * What has no version takes effect always, and leaves the key's version as it is.
  */
 struct folded {
     bool exists;
     int64_t n;
     int64_t number;
+    int64_t version;
     char value[VALUE_SIZE];
 };
 void journal_fold(struct folded *state, const struct op *op);

@@ -24,6 +24,7 @@ enum pg_statement {
     PG_READ_SHARED,    /* … and nobody changes it before our transaction is over */
     PG_READ_EXCLUSIVE, /* … which will change it itself */
     PG_WRITE,
+    PG_WRITE_VERSIONED,
     PG_INSERT,
     PG_INCR,
     PG_INCR_BOUNDED,

@@ -137,7 +137,7 @@ static void run_add(struct run *run, const struct txn *txn, unsigned i)
 
 static bool goes_in_a_run(const struct op *op)
 {
-    return op->kind == OP_WRITE || (op->kind == OP_INCR && !op->has_min);
+    return (op->kind == OP_WRITE && op->version == 0) || (op->kind == OP_INCR && !op->has_min);
 }
 
 static void send_operation(struct pg_session *s, struct run *run, const struct txn *txn, unsigned i)

@@ -20,7 +20,8 @@ _Static_assert(VALUE_SIZE - 1 == 256, "syncbed_joined() cuts lists where journal
 const char *const pg_schema[] = {
     "CREATE TABLE IF NOT EXISTS kv ("
     "  key text COLLATE \"C\" PRIMARY KEY, val text NOT NULL,"
-    "  num bigint NOT NULL DEFAULT 0, n bigint NOT NULL) WITH (fillfactor = 50)",
+    "  num bigint NOT NULL DEFAULT 0, n bigint NOT NULL, version bigint NOT NULL DEFAULT 0)"
+    " WITH (fillfactor = 50)",
     "CREATE TABLE IF NOT EXISTS journal ("
     "  key text COLLATE \"C\", n bigint, request text NOT NULL, op text NOT NULL,"
     "  PRIMARY KEY (key, n))",
@@ -69,6 +70,11 @@ const char *const pg_schema[] = {
 #define WRITE                                                                                      \
     "INSERT INTO kv (key, val, n) VALUES ($1, $2, 1)"                                              \
     " ON CONFLICT (key) DO UPDATE SET val = excluded.val, n = kv.n + 1"
+#define WRITE_VERSIONED                                                                            \
+    "INSERT INTO kv (key, val, version, n) VALUES ($1, $2, $5, 1)"                                 \
+    " ON CONFLICT (key) DO UPDATE SET n = kv.n + 1,"                                               \
+    "   val = CASE WHEN excluded.version > kv.version THEN excluded.val ELSE kv.val END,"          \
+    "   version = greatest(kv.version, excluded.version)"
 #define INSERT "INSERT INTO kv (key, val, n) VALUES ($1, $2, 1)"
 #define INCR                                                                                       \
     "INSERT INTO kv (key, val, num, n) VALUES ($1, $2::text, $2, 1)"                               \
@@ -121,6 +127,11 @@ const struct pg_prepared pg_prepared[PG_STATEMENTS] = {
                            {T_TEXT}},
     [PG_WRITE] =
         {"write", JOURNALLED(WRITE), UNJOURNALLED(WRITE), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
+    [PG_WRITE_VERSIONED] = {"write_versioned",
+                            JOURNALLED(WRITE_VERSIONED),
+                            UNJOURNALLED(WRITE_VERSIONED),
+                            5,
+                            {T_TEXT, T_TEXT, T_TEXT, T_TEXT, T_INT8}},
     [PG_INSERT] =
         {"insert", JOURNALLED(INSERT), UNJOURNALLED(INSERT), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
     [PG_INCR] = {"incr", JOURNALLED(INCR), UNJOURNALLED(INCR), 4, {T_TEXT, T_INT8, T_TEXT, T_TEXT}},

@@ -41,29 +41,37 @@ static enum pg_statement read_in_branch(const struct txn *txn, const struct op *
     return writes_key(txn, op) ? PG_READ_EXCLUSIVE : PG_READ_SHARED;
 }
 
-void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i)
+static enum pg_statement statement_of(const struct op *op)
 {
-    static const enum pg_statement statement_of[OP_KINDS] = {
+    static const enum pg_statement statements[OP_KINDS] = {
         [OP_WRITE] = PG_WRITE,
         [OP_INSERT] = PG_INSERT,
         [OP_INCR] = PG_INCR,
         [OP_APPEND] = PG_APPEND,
     };
+
+    if (op->kind == OP_INCR && op->has_min)
+        return PG_INCR_BOUNDED;
+    if (op->kind == OP_WRITE && op->version != 0)
+        return PG_WRITE_VERSIONED;
+    return statements[op->kind];
+}
+
+void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i)
+{
     const struct op *op = &txn->op[i];
     char journal[JOURNAL_OP_SIZE];
     char delta[24];
-    char min[24];
-    const char *params[] = {op->key, op->value, txn->request, journal, min};
+    char last[24]; /* bound or version */
+    const char *params[] = {op->key, op->value, txn->request, journal, last};
 
     assert(op->kind != OP_READ);
     txn_journal_op(txn, i, journal);
     (void)snprintf(delta, sizeof delta, "%" PRId64, op->delta);
-    (void)snprintf(min, sizeof min, "%" PRId64, op->min);
+    (void)snprintf(last, sizeof last, "%" PRId64, op->kind == OP_INCR ? op->min : op->version);
     if (op->kind == OP_INCR)
         params[1] = delta;
-    pg_send_prepared(s, PG_COMMAND, i,
-                     op->kind == OP_INCR && op->has_min ? PG_INCR_BOUNDED : statement_of[op->kind],
-                     params);
+    pg_send_prepared(s, PG_COMMAND, i, statement_of(op), params);
 }
 
 static void send_operations(struct pg_session *s, bool in_branch)

@@ -4,7 +4,8 @@ redis.lua - all that syncbed does inside Redis: one script, whose first argument
 A script runs alone, and its effects reach the append-only file together. Everything is checked
 before anything is written, so that a refusal leaves nothing behind.
 
-  k:<key>    hash    val, num, n: the key's text, its number, the length of its journal
+  k:<key>    hash    val, num, n: the key's text, its number, the length of its journal; version,
+                     once a versioned write has set it
   j:<key>    list    its journal, "n request operation" each
   l:<key>    string  the gid whose intent has it locked; locks never time out
   q:<key>    zset    gids that wait for it, by the time (us) until which they wait
@@ -20,8 +21,8 @@ holding some. Who has to wait joins the queues of all its keys in one step, so a
 in the same order everywhere, and nobody waits in a circle. Waiting may time out, which is why the
 queues hold times: an entry whose time is over belongs to a client that is gone.
 
-Operations come as triples: key, the journal's text ("0 w c3-17", or "r 0" for a read), bound of an
-incr or ''. Replies are {status, detail, ...}.
+Operations come as triples: key, the journal's text ("0 w c3-17", "0 w@1234 c3-17", or "r 0" for a
+read), bound of an incr or ''. Replies are {status, detail, ...}.
 ]]
 
 local TOMBSTONE_MS = '600000' -- longer than anything sent before a connection broke can be under way
@@ -38,13 +39,19 @@ local function now_us()
     return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
+-- Of two versions, as decimal texts: they may be above what a Lua number holds.
+local function is_above(version, than)
+    return #version > #than or (#version == #than and version > than)
+end
+
 -- --- a key's state, read once and written once ---------------------------------------------------
 
 local function look(key)
     local s = staged[key]
     if not s then
-        local found = redis.call('HMGET', 'k:' .. key, 'val', 'num', 'n')
-        s = {val = found[1], num = tonumber(found[2] or 0), n = tonumber(found[3] or 0), journal = {}}
+        local found = redis.call('HMGET', 'k:' .. key, 'val', 'num', 'n', 'version')
+        s = {val = found[1], num = tonumber(found[2] or 0), n = tonumber(found[3] or 0),
+            version = found[4] or '0', journal = {}}
         staged[key] = s
         touched[#touched + 1] = key
     end
@@ -66,8 +73,12 @@ end
 -- Returns why not, or nothing.
 local function change(key, request, operation, bound)
     local s = look(key)
-    local kind, argument = operation:match('^%d+ (%a+) (.*)$')
-    if kind == 'insert' and s.val then
+    local kind, version, argument = operation:match('^%d+ (%a+)@?(%d*) (.*)$')
+    if version ~= '' then
+        if is_above(version, s.version) then
+            s.val, s.version = argument, version
+        end
+    elseif kind == 'insert' and s.val then
         return key .. ': exists'
     elseif kind == 'incr' then
         local delta = tonumber(argument)
@@ -93,6 +104,9 @@ local function write_all(journalled)
         local s = staged[key]
         if #s.journal > 0 then
             redis.call('HSET', 'k:' .. key, 'val', s.val, 'num', text_of(s.num), 'n', text_of(s.n))
+            if s.version ~= '0' then
+                redis.call('HSET', 'k:' .. key, 'version', s.version)
+            end
         end
         for first = 1, journalled and #s.journal or 0, 1000 do -- unpack() has a limit
             redis.call('RPUSH', 'j:' .. key, unpack(s.journal, first, math.min(first + 999, #s.journal)))

@@ -56,7 +56,10 @@ struct run_entry {
     bool asked;     /* this is what that operation asked of this store and key */
     bool again;     /* the same (request, operation) stands earlier in this journal */
     uint32_t value; /* word: WRITE, INSERT, APPEND */
-    int64_t delta;  /* INCR */
+    union {
+        int64_t delta;   /* INCR */
+        int64_t version; /* WRITE */
+    };
 };
 
 /* A key at a store. */

@@ -12,14 +12,17 @@ static void to_op(const struct run_data *run, const struct run_entry *entry, str
 {
     memset(ret_op, 0, sizeof *ret_op);
     ret_op->kind = (enum op_kind)entry->kind;
-    ret_op->delta = entry->delta;
+    if (ret_op->kind == OP_INCR)
+        ret_op->delta = entry->delta;
+    else
+        ret_op->version = entry->kind == OP_WRITE ? entry->version : 0;
     if (entry->value != RUN_NONE)
         (void)snprintf(ret_op->value, sizeof ret_op->value, "%s", run_word(run, entry->value));
 }
 
 static bool overwrites(const struct run_entry *entry)
 {
-    return entry->kind == OP_WRITE || entry->kind == OP_INSERT;
+    return (entry->kind == OP_WRITE && entry->version == 0) || entry->kind == OP_INSERT;
 }
 
 /* An overwriting entry at the end is all that counts. */

@@ -127,6 +127,8 @@ static void set_argument(struct run_data *run, struct run_entry *entry, const ch
         entry->value = entry->request;
     else
         entry->value = intern_add(&run->words, op->value);
+    if (op->kind == OP_WRITE)
+        entry->version = op->version;
 }
 
 static bool was_asked(const struct run_data *run, const struct run_entry *entry)

@@ -247,12 +247,16 @@ const char *live_in_doubt(const char *prefix, unsigned *ret_waiters)
 static void add_op(struct txn *txn, const char *words)
 {
     struct op *op = &txn->op[txn->n_ops++];
-    char kind[8] = "";
+    char kind[32] = "";
     char key[KEY_SIZE] = "";
+    char *version;
     int at = 0;
 
     assert_true(txn->n_ops <= TXN_OPS_MAX);
-    assert_true(sscanf(words, "%7s %64s%n", kind, key, &at) == 2);
+    assert_true(sscanf(words, "%31s %64s%n", kind, key, &at) == 2);
+    version = strchr(kind, '@');
+    if (version)
+        *version = '\0';
     assert_true(op_kind_find(kind, &op->kind));
     (void)snprintf(op->store, sizeof op->store, "s");
     (void)snprintf(op->key, sizeof op->key, "%s", key);
@@ -260,6 +264,8 @@ static void add_op(struct txn *txn, const char *words)
         op->has_min = sscanf(words + at, "%" SCNd64 " %" SCNd64, &op->delta, &op->min) == 2;
     else if (op->kind != OP_READ)
         (void)snprintf(op->value, sizeof op->value, "%s", words + at + 1);
+    if (version)
+        op->version = strtoll(version + 1, NULL, 10);
 }
 
 struct txn live_txn(const char *request, ...)

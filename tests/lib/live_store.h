@@ -36,8 +36,9 @@ struct store *live_open(const char *application, unsigned sessions, int64_t lock
 void live_await_alive(struct store *store, bool alive);
 
 /*
- * A transaction over store "s" from words: "w KEY VALUE", "insert KEY VALUE", "incr KEY DELTA",
- * "incr KEY DELTA MIN", "append KEY ELEMENT", "r KEY"; ends with NULL.
+ * A transaction over store "s" from words: "w KEY VALUE", "w@VERSION KEY VALUE",
+ * "insert KEY VALUE", "incr KEY DELTA", "incr KEY DELTA MIN", "append KEY ELEMENT", "r KEY"; ends
+ * with NULL.
  */
 struct txn live_txn(const char *request, ...) __attribute__((sentinel));
 

@@ -220,12 +220,12 @@ static inline void built_record(struct built *b, const struct built_op *op)
 /* The value that the journal makes, by another way than journal_fold(). */
 static inline void built_fold(const struct built_state *s, char value[BUILT_TEXT])
 {
-    long number = 0;
+    long number = 0, highest = 0;
 
     value[0] = '\0';
     for (unsigned i = 0; i < s->n_entries; i++) {
         char text[BUILT_TEXT], list[BUILT_TEXT * 2 + 1];
-        long delta;
+        long delta, version;
 
         if (sscanf(s->entry[i].op, "%*u incr %ld", &delta) == 1) {
             number += delta;
@@ -233,6 +233,10 @@ static inline void built_fold(const struct built_state *s, char value[BUILT_TEXT
         } else if (sscanf(s->entry[i].op, "%*u append %40s", text) == 1) {
             (void)snprintf(list, sizeof list, "%s%s%s", value, value[0] ? "," : "", text);
             built_copy(value, list);
+        } else if (sscanf(s->entry[i].op, "%*u w@%ld %40s", &version, text) == 2) {
+            if (version > highest)
+                built_copy(value, text);
+            highest = version > highest ? version : highest;
         } else {
             (void)sscanf(s->entry[i].op, "%*u w %40s", value);
         }

@@ -391,6 +391,32 @@ static void numbers_and_lists_are_folded(void **state)
            "journal add up to \"-2\".");
 }
 
+/* Two writes that the door gave versions 7 and 5: the stores got them in opposite orders. */
+static void versioned_writes_converge_in_any_order(void **state)
+{
+    static const char *const requests[] = {"c0-0", "c1-1"};
+    static const unsigned versions[] = {7, 5};
+
+    (void)state;
+    (void)built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK);
+    (void)built_write(&b, "c1-1", 0, 101, 106, HISTORY_OK);
+    for (unsigned store = 0; store < BUILT_STORES; store++) {
+        for (unsigned i = 0; i < 2; i++) {
+            unsigned op = store == 1 ? 1 - i : i;
+            char text[40];
+
+            (void)snprintf(text, sizeof text, "%u w@%u %s", store, versions[op], requests[op]);
+            built_append(&b, 0, store, requests[op], text);
+        }
+        built_copy(b.state[0][store].value, "c0-0");
+    }
+    expect("convergence", "valid, 0 of 1");
+    for (unsigned store = 0; store < BUILT_STORES; store++)
+        built_copy(b.state[0][store].value, "c1-1");
+    expect("convergence", "invalid, 1 of 1: pg1 holds \"c1-1\" for user:0, but the changes in its "
+                          "own journal add up to \"c0-0\".");
+}
+
 static void a_gap_in_a_journal_diverges(void **state)
 {
     (void)state;
@@ -613,6 +639,7 @@ int main(void)
         TEST(equal_values_after_different_ways_converge),
         TEST(a_value_that_the_journal_does_not_make_diverges),
         TEST(numbers_and_lists_are_folded),
+        TEST(versioned_writes_converge_in_any_order),
         TEST(a_gap_in_a_journal_diverges),
         TEST(no_rest_and_no_progress_breaks_convergence),
         TEST(no_rest_with_progress_leaves_convergence_unknown),

@@ -115,6 +115,9 @@ static void op_words(char words[64], unsigned kind, unsigned key, unsigned i)
     case 1:
         (void)snprintf(words, 64, "incr k%u %u", key, i);
         break;
+    case 2:
+        (void)snprintf(words, 64, "w@%u k%u v%u", 1 + i * 37 % BATCH_MAX, key, i);
+        break;
     default:
         (void)snprintf(words, 64, "append k%u e%u", key, i);
     }
@@ -151,7 +154,7 @@ static void every_operation_of_a_batch_is_journalled_in_log_order(void **state)
             char words[64];
             struct txn txn;
 
-            op_words(words, (i / 5 + round) % 3, i % 4, i);
+            op_words(words, (i / 5 + round) % 4, i % 4, i);
             txn = live_txn("r", words, round % 2 ? "w k0 same" : "incr k3 1", words, NULL);
             (void)snprintf(txn.request, sizeof txn.request, "r%u-%u", round, i);
             batch_add(&batch, &txn);

@@ -27,6 +27,8 @@ static const char *const records[] = {
     "{\"store\":\"pg2\",\"key\":\"k\",\"op\":\"r\",\"value\":null,\"old\":null},"
     "{\"store\":\"pg2\",\"key\":\"k\",\"op\":\"append\",\"value\":\"\xc3\xbc \\\"\",\"old\":null},"
     "{\"store\":\"pg2\",\"key\":\"k\",\"op\":\"insert\",\"value\":\"\",\"old\":null}]}",
+    "{\"v\":1,\"id\":\"a\",\"request\":\"b\",\"source\":\"c\",\"position\":0,\"lamport\":0,\"ops\":"
+    "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"w\",\"value\":\"v\",\"version\":7,\"old\":null}]}",
     "{\"v\":1,\"marker\":\"settle-7\"}",
 };
 
@@ -103,6 +105,7 @@ static void each_malformed_record_is_refused(void **state)
         "[{\"store\":\"pg1\",\"key\":\"\",\"op\":\"w\",\"value\":\"v\"}]",
         "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"w\",\"value\":7}]",
         "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"w\"}]",
+        "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"w\",\"value\":\"v\",\"version\":0}]",
         "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"r\",\"value\":\"v\"}]",
         "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"incr\",\"value\":\"1\"}]",
         "[{\"store\":\"pg1\",\"key\":\"k\",\"op\":\"incr\",\"value\":1,\"min\":\"0\"}]",

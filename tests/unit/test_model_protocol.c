@@ -31,6 +31,8 @@ static const char *const requests[] = {
     "{\"id\":9223372036854775807,\"request\":\"a\",\"deadline_ms\":600000,\"txn\":[[\"r\",\"pg1\","
     "\"user:42\",null,{\"after\":{\"0\":812,\"3\":0}}],[\"r\",\"pg2\",\"x\",null,{\"after\":{\"0\":"
     "812,\"3\":0}}],[\"r\",\"pg2\",\"y\",null]]}",
+    "{\"id\":1,\"request\":\"a\",\"deadline_ms\":1,\"txn\":[[\"w\",\"pg1\",\"k\",\"v\","
+    "{\"version\":9223372036854775807}]]}",
 };
 
 static const char *const replies[] = {
@@ -229,7 +231,10 @@ static void each_malformed_operation_gets_its_sentence(void **state)
         {"[\"w\",\"pg1\",\"k\",\"\\n\"]", "value must be at most 256 bytes"},
         {"[\"w\",\"pg1\",\"k\",\"\\u007f\"]", "value must be at most 256 bytes"},
         {"[\"w\",\"pg1\",\"k\",\"\\u0085\"]", "value must be at most 256 bytes"},
-        {"[\"w\",\"pg1\",\"k\",\"v\",{}]", "w takes a value and nothing more"},
+        {"[\"w\",\"pg1\",\"k\",\"v\",{}]", "the options of w are"},
+        {"[\"w\",\"pg1\",\"k\",\"v\",{\"min\":1}]", "version is missing"},
+        {"[\"w\",\"pg1\",\"k\",\"v\",{\"version\":0}]", "version must be between 1 and"},
+        {"[\"insert\",\"pg1\",\"k\",\"v\",{\"version\":1}]", "insert takes a value and"},
         {"[\"append\",\"pg1\",\"k\",\"v\",1]", "append takes a value and nothing more"},
         {"[\"incr\",\"pg1\",\"k\",\"1\"]", "delta must be a whole number"},
         {"[\"incr\",\"pg1\",\"k\",1.5]", "delta must be a whole number"},

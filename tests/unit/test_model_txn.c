@@ -178,12 +178,14 @@ static void the_journals_text_reads_back(void **state)
     static const struct {
         enum op_kind kind;
         const char *value;
-        int64_t delta;
+        int64_t number; /* delta or version */
         const char *text;
     } cases[] = {
         {OP_WRITE, "c3-17", 0, "w c3-17"},
         {OP_WRITE, "", 0, "w "},
         {OP_WRITE, "two words", 0, "w two words"},
+        {OP_WRITE, "c3-17", 1234, "w@1234 c3-17"},
+        {OP_WRITE, "@1 w", INT64_MAX, "w@9223372036854775807 @1 w"},
         {OP_INSERT, "x", 0, "insert x"},
         {OP_INCR, "", -30, "incr -30"},
         {OP_INCR, "", INT64_MIN, "incr -9223372036854775808"},
@@ -198,7 +200,9 @@ static void the_journals_text_reads_back(void **state)
         unsigned index;
         struct op op;
 
-        txn.op[i] = make_op(cases[c].kind, "pg1", cases[c].value, cases[c].delta);
+        txn.op[i] = make_op(cases[c].kind, "pg1", cases[c].value, cases[c].number);
+        if (cases[c].kind == OP_WRITE)
+            txn.op[i].version = cases[c].number;
         txn_journal_op(&txn, i, text);
         (void)snprintf(expected, sizeof expected, "%u %s", i, cases[c].text);
         assert_string_equal(text, expected);
@@ -206,7 +210,7 @@ static void the_journals_text_reads_back(void **state)
         assert_int_equal(index, i);
         assert_int_equal(op.kind, cases[c].kind);
         assert_string_equal(op.value, cases[c].value);
-        assert_true(op.delta == cases[c].delta);
+        assert_true((op.kind == OP_WRITE ? op.version : op.delta) == cases[c].number);
     }
 }
 
@@ -218,10 +222,12 @@ static void the_longest_operation_fits(void **state)
     struct op op;
 
     (void)state;
-    txn.op[15] = make_op(OP_INSERT, "pg1", long_text(256, ""), 0);
+    txn.op[15] = make_op(OP_WRITE, "pg1", long_text(256, ""), 0);
+    txn.op[15].version = INT64_MAX;
     txn_journal_op(&txn, 15, text);
     assert_true(journal_op_parse(text, &index, &op));
     assert_string_equal(op.value, long_text(256, ""));
+    assert_true(op.version == INT64_MAX);
 }
 
 static void other_texts_are_none_of_ours(void **state)
@@ -251,6 +257,14 @@ static void other_texts_are_none_of_ours(void **state)
         "0 w \xff",
         "0 insertinsert x",
         "x w y",
+        "0 w@ x",
+        "0 w@0 x",
+        "0 w@01 x",
+        "0 w@-1 x",
+        "0 w@1@1 x",
+        "0 w@9223372036854775808 x",
+        "0 insert@1 x",
+        "0 incr@1 1",
     };
     unsigned index = 7;
     struct op op;
@@ -293,6 +307,30 @@ static void a_keys_state_is_the_fold_of_its_journal(void **state)
     assert_true(a.exists);
 }
 
+/* Whatever the order in which a store got them, the highest version is what it holds. */
+static void of_versioned_writes_the_highest_stays(void **state)
+{
+    static const char *const orders[][3] = {
+        {"0 w@5 a", "0 w@7 b", "0 w@6 c"},
+        {"0 w@7 b", "0 w@6 c", "0 w@5 a"},
+        {"0 w@6 c", "0 w@5 a", "0 w@7 b"},
+    };
+    static const char *const plain[] = {"0 w@7 b", "0 w c", "0 w@7 d", "0 w@6 e"};
+    struct folded folded;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+        folded = (struct folded){0};
+        fold_all(&folded, orders[i], 3);
+        assert_string_equal(folded.value, "b");
+        assert_int_equal(folded.n, 3);
+    }
+    folded = (struct folded){0};
+    fold_all(&folded, plain, 4);
+    assert_string_equal(folded.value, "c"); /* a write without version leaves the version */
+    assert_int_equal(folded.n, 4);
+}
+
 static void a_fold_neither_overflows_nor_splits_a_character(void **state)
 {
     struct folded folded = {0};
@@ -327,6 +365,7 @@ int main(void)
         cmocka_unit_test(the_longest_operation_fits),
         cmocka_unit_test(other_texts_are_none_of_ours),
         cmocka_unit_test(a_keys_state_is_the_fold_of_its_journal),
+        cmocka_unit_test(of_versioned_writes_the_highest_stays),
         cmocka_unit_test(a_fold_neither_overflows_nor_splits_a_character),
     };
 
