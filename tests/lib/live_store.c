@@ -73,7 +73,7 @@ int live_empty(void **state)
     return 0;
 }
 
-int live_run(const struct CMUnitTest *tests, size_t n)
+int live_run_tests(const struct CMUnitTest *tests, size_t n)
 {
     static const enum store_kind kinds[] = {STORE_POSTGRES, STORE_REDIS};
     int failed = 0;

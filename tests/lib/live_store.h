@@ -27,7 +27,7 @@ struct CMUnitTest;
  * Run the tests against each kind that can take part in two-phase commit, each on a server of its
  * own. Returns how many failed. Before each test the server is up and empty.
  */
-int live_run(const struct CMUnitTest *tests, size_t n);
+int live_run_tests(const struct CMUnitTest *tests, size_t n);
 int live_empty(void **state); /* the set-up of each test */
 bool live_is_redis(void);
 

@@ -502,5 +502,5 @@ int main(void)
         CASE(reset_rolls_back_what_is_prepared),
     };
 
-    return live_run(tests, sizeof tests / sizeof tests[0]);
+    return live_run_tests(tests, sizeof tests / sizeof tests[0]);
 }

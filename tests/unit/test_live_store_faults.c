@@ -297,5 +297,5 @@ int main(void)
         CASE(liveness_is_told),
     };
 
-    return live_run(tests, sizeof tests / sizeof tests[0]);
+    return live_run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -315,5 +315,5 @@ int main(void)
         cmocka_unit_test_setup(random_schedules_agree_with_the_model, live_empty),
     };
 
-    return live_run(tests, sizeof tests / sizeof tests[0]);
+    return live_run_tests(tests, sizeof tests / sizeof tests[0]);
 }

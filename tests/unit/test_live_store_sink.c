@@ -297,5 +297,5 @@ int main(void)
         CASE(a_kill_in_the_middle_loses_and_repeats_nothing),
     };
 
-    return live_run(tests, sizeof tests / sizeof tests[0]);
+    return live_run_tests(tests, sizeof tests / sizeof tests[0]);
 }

@@ -87,5 +87,5 @@ int main(void)
         CASE(a_prepared_write_keeps_its_version),
     };
 
-    return live_run(tests, sizeof tests / sizeof tests[0]);
+    return live_run_tests(tests, sizeof tests / sizeof tests[0]);
 }
