@@ -1,4 +1,5 @@
 /* check, report: what was measured, judged and drawn again. */
+#include "harness/report/junit.h"
 #include "harness/report/report.h"
 #include "harness/results/results.h"
 #include "harness/verbs.h"
@@ -14,6 +15,10 @@ int verb_check(const struct cli_args *args)
 
     if (results_write(out_dir, &results, &err))
         return cli_fail(&err);
+    if (junit_write(out_dir, results, &err)) {
+        json_decref(results);
+        return cli_fail(&err);
+    }
     results_show(stdout, results);
     (void)printf("\nresults: %s/results.json\n", out_dir);
     if (cli_given(args, "json"))

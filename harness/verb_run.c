@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "harness/experiment.h"
+#include "harness/report/junit.h"
 #include "harness/report/report.h"
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
@@ -182,7 +183,9 @@ static int conclude(struct running *r, bool complete, bool as_json, struct errct
 
     if (rc)
         return cli_fail(err);
-    rc = report_write(r->out, err);
+    rc = junit_write(r->out, results, err);
+    if (!rc)
+        rc = report_write(r->out, err);
     phases_add(&r->session.phases, "report", clock_now_us() - began_us);
     status = results_exit_status(results);
     if (status == 0 && !complete)

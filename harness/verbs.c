@@ -174,8 +174,9 @@ static const struct cli_verb verbs[] = {
      .n_arguments_min = 1,
      .n_arguments_max = 1,
      .summary = "judge the results in DIR again",
-     .detail = "Recomputes results.json from the histories, final states and evidence that "
-               "\"run\" left. " EXIT_STATUS,
+     .detail =
+         "Recomputes results.json and junit.xml from the histories, final states and evidence that "
+         "\"run\" left. " EXIT_STATUS,
      OPTIONS(check_options),
      .run = verb_check},
     {.name = "report",

@@ -225,6 +225,13 @@ static json_t *example_to_json(const struct run_data *run, const struct example 
     return json;
 }
 
+/* The rule of three (Hanley & Lippman-Hand, JAMA 1983): 0 of n leaves any share below 3/n possible.
+ */
+static json_t *bound95_to_json(const struct verdict *v, bool judged)
+{
+    return judged && v->count == 0 && v->of > 0 ? json_real(3.0 / (double)v->of) : json_null();
+}
+
 json_t *verdict_to_json(const struct run_data *run, const struct verdict *v)
 {
     json_t *json = json_object(), *examples = json_array();
@@ -236,6 +243,7 @@ json_t *verdict_to_json(const struct run_data *run, const struct verdict *v)
     (void)json_object_set_new(json, "count",
                               judged ? json_integer((json_int_t)v->count) : json_null());
     (void)json_object_set_new(json, "of", judged ? json_integer((json_int_t)v->of) : json_null());
+    (void)json_object_set_new(json, "bound95", bound95_to_json(v, judged));
     (void)json_object_set_new(json, "promised", json_boolean(v->promised));
     (void)json_object_set_new(json, "condition", json_string(v->condition ? v->condition : ""));
     (void)json_object_set_new(json, "examples", examples);

@@ -21,8 +21,8 @@ void html_text(struct buf *out, const char *text)
         case '"':
             buf_append_str(out, "&quot;");
             break;
-        default:
-            buf_append_char(out, *text);
+        default: /* neither HTML nor XML can hold a control character */
+            buf_append_char(out, (unsigned char)*text < ' ' && !isspace(*text) ? '?' : *text);
         }
     }
 }

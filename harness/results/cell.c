@@ -251,26 +251,34 @@ static void take_run(struct cell *cell, const json_t *run)
     cell->n_unfinished += !json_is_true(json_object_get(run, "finished"));
 }
 
+json_t *cell_runs(const json_t *results, const char *variant, const char *schedule)
+{
+    json_t *runs = json_array(), *run;
+    size_t i;
+
+    json_array_foreach (json_object_get(results, "runs"), i, run) {
+        if (strcmp(result_variant(run), variant) == 0 &&
+            strcmp(result_text(run, "schedule"), schedule) == 0)
+            (void)json_array_append(runs, run);
+    }
+    return runs;
+}
+
 void cell_fill(const json_t *results, const char *variant, const char *schedule,
                struct cell *ret_cell)
 {
-    json_t *runs = json_array(), *run; /* of this cell */
+    json_t *runs = cell_runs(results, variant, schedule), *run;
     size_t i;
 
     *ret_cell = (struct cell){0};
-    json_array_foreach (json_object_get(results, "runs"), i, run) {
-        if (strcmp(result_variant(run), variant) != 0 ||
-            strcmp(result_text(run, "schedule"), schedule) != 0)
-            continue;
+    json_array_foreach (runs, i, run)
         take_run(ret_cell, run);
-        (void)json_array_append(runs, run);
-    }
     tell_verdicts(ret_cell, runs);
     tell_weakness(ret_cell, ret_cell->worst);
     tell_availability(ret_cell, runs);
     tell_counts(ret_cell, runs);
-    ret_cell->p50_ms = range_of(runs, "latency_ms.ack.p50");
-    ret_cell->p99_ms = range_of(runs, "latency_ms.ack.p99");
+    estimate_of(runs, "latency_ms.ack.p50", &ret_cell->p50_ms);
+    estimate_of(runs, "latency_ms.ack.p99", &ret_cell->p99_ms);
     json_decref(runs);
 }
 

@@ -4,12 +4,14 @@
  * report/story.c for the page.
  *
  * A cell may have several runs (seeds, repeats). Its mark is that of the worst, so that no anomaly
- * hides behind an average; its numbers are ranges over all of them.
+ * hides behind an average; its violations are ranges over all of them, its latencies medians with
+ * an interval.
  */
 #ifndef SYNCBED_HARNESS_RESULTS_CELL_H
 #define SYNCBED_HARNESS_RESULTS_CELL_H
 
 #include "harness/checkers/checkers.h"
+#include "harness/results/estimate.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -69,8 +71,11 @@ struct cell {
     unsigned n_promises; /* that were judged and exercised */
     unsigned n_phrases;  /* in the order in which to tell them */
     struct cell_phrase phrase[CELL_PHRASES_MAX];
-    struct cell_range p50_ms, p99_ms; /* of acknowledgements */
+    struct estimate p50_ms, p99_ms; /* of acknowledgements */
 };
+
+/* The runs of a cell, an array of the caller's. */
+json_t *cell_runs(const json_t *results, const char *variant, const char *schedule);
 
 /* ret_cell keeps pointers into `results`. */
 void cell_fill(const json_t *results, const char *variant, const char *schedule,

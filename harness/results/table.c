@@ -2,6 +2,7 @@
 #include "base/buf.h"
 #include "harness/checkers/checkers.h"
 #include "harness/results/axis.h"
+#include "harness/results/cell.h"
 #include "harness/results/result.h"
 #include "harness/results/results.h"
 #include "harness/results/table_cell.h"
@@ -310,6 +311,22 @@ static void print_not_judged(const struct table *t)
     buf_done(&text);
 }
 
+static unsigned runs_most(const struct table *t)
+{
+    unsigned most = 0;
+
+    for (unsigned v = 0; v < t->variants.n; v++) {
+        for (unsigned s = 0; s < t->schedules.n; s++) {
+            json_t *runs = cell_runs(t->results, t->variants.name[v], t->schedules.name[s]);
+            unsigned n = (unsigned)json_array_size(runs);
+
+            most = n > most ? n : most;
+            json_decref(runs);
+        }
+    }
+    return most;
+}
+
 /* What an acknowledgement means, without which no latency should be read; and who is blocked. */
 static void print_legend(const struct table *t)
 {
@@ -330,6 +347,7 @@ static void print_legend(const struct table *t)
                    level_of(t, t->variants.name[a]));
     buf_append_str(&text, ").");
     print_wrapped(t, buf_str(&text), 0, 0);
+    print_wrapped(t, estimate_words(runs_most(t)), 0, 0);
     buf_done(&text);
 }
 
@@ -352,6 +370,10 @@ void results_print_table(FILE *out, const json_t *results, unsigned width, bool 
     side_by_side = side_by_side > 0 ? side_by_side : 1;
     if (question && question[0])
         print_wrapped(&t, question, 0, 0);
+    if (*result_text(results, "prediction")) {
+        print_toned(&t, TONE_SOFT, "predicted:");
+        print_wrapped(&t, result_text(results, "prediction"), columns("predicted:"), 2);
+    }
     (void)fputc('\n', out);
     for (unsigned i = 0; i < t.schedules.n; i += side_by_side) {
         unsigned left = t.schedules.n - i;

@@ -83,12 +83,19 @@ static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
     }
 }
 
-static void ms_text(const struct cell_range *range, char ret_text[CELL_RANGE_SIZE])
+/* "1.3", or "1.3 [1.1–1.6]": the median over the runs, and its interval. */
+static void ms_text(const struct estimate *e, char ret_text[CELL_RANGE_SIZE])
 {
-    cell_range_text(range, range->high < DECIMALS_BELOW_MS ? 1 : 0, ret_text);
+    int digits = e->high < DECIMALS_BELOW_MS ? 1 : 0;
+
+    if (e->n == 1)
+        (void)snprintf(ret_text, CELL_RANGE_SIZE, "%.*f", digits, e->median);
+    else
+        (void)snprintf(ret_text, CELL_RANGE_SIZE, "%.*f [%.*f–%.*f]", digits, e->median, digits,
+                       e->low, digits, e->high);
 }
 
-/* On one line where they are numbers, on two where they are ranges. */
+/* On one line where they are numbers, on two where they have intervals. */
 static void say_latency(struct table_cell *out, const struct cell *cell)
 {
     char p50[CELL_RANGE_SIZE], p99[CELL_RANGE_SIZE];

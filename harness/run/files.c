@@ -39,8 +39,8 @@ int files_make_folder(const char *path, struct errctx *err)
 /* Names that begin with a dot are drafts of ours. */
 static bool is_ours(const char *entry)
 {
-    static const char *const ours[] = {"experiment.yaml", "about.json", "results.json",
-                                       "report.html", "runs"};
+    static const char *const ours[] = {"experiment.yaml", "about.json",  "results.json",
+                                       "junit.xml",       "report.html", "runs"};
 
     if (entry[0] == '.')
         return true;
@@ -81,8 +81,8 @@ static int check_ours(const char *out, struct errctx *err)
 /* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
 int files_empty(const char *out, struct errctx *err)
 {
-    static const char *const parts[] = {"runs", "about.json", "results.json", "report.html",
-                                        "experiment.yaml"};
+    static const char *const parts[] = {"runs",      "about.json",  "results.json",
+                                        "junit.xml", "report.html", "experiment.yaml"};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         char path[PATH_MAX + 32];

@@ -126,6 +126,17 @@ static void the_worst_run_gives_the_mark(void **state)
     json_decref(results);
 }
 
+#define LATENCY(p50, p99) "{" BASE ",\"latency_ms\":{\"ack\":{\"p50\":" p50 ",\"p99\":" p99 "}}}"
+
+static void latencies_of_several_runs_are_medians_with_an_interval(void **state)
+{
+    (void)state;
+    expect("[" LATENCY("1.26", "17") "]", "✓ nothing amiss|p50 1.3, p99 17 ms", KEPT, "");
+    expect("[" LATENCY("1.2", "17") "," LATENCY("4", "12") "," LATENCY("1.3", "30.2") "]",
+           "✓ nothing amiss|p50 1.3 [1.2–4.0] ms|p99 17 [12–30] ms|in 3 runs", KEPT,
+           "<li class=\"soft\">in 3 runs</li>");
+}
+
 static void who_was_blocked_is_told_and_whether_anybody_else_was(void **state)
 {
     (void)state;
@@ -221,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_promise_that_nothing_could_break_is_not_kept),
         cmocka_unit_test(numbers_of_several_runs_are_ranges_in_both),
         cmocka_unit_test(the_worst_run_gives_the_mark),
+        cmocka_unit_test(latencies_of_several_runs_are_medians_with_an_interval),
         cmocka_unit_test(who_was_blocked_is_told_and_whether_anybody_else_was),
         cmocka_unit_test(a_fault_that_proves_little_is_no_promise_kept),
         cmocka_unit_test(one_record_on_its_way_is_no_lag),

@@ -448,6 +448,9 @@ static void what_was_not_exercised_keeps_status_0(void **state)
     assert_int_equal(json_integer_value(json_object_get(ghosts, "of")), 0);
     assert_true(result_verdict_is(run, "ghosts", VERDICT_NOT_EXERCISED));
     assert_true(result_verdict_is(run, "duplicates", VERDICT_VALID));
+    assert_true(json_is_null(json_object_get(ghosts, "bound95")));
+    assert_true(json_real_value(json_object_get(result_verdict(run, "durability"), "bound95")) ==
+                3.0 / 40);
     json_decref(results);
     expect_status(0);
 }
@@ -551,6 +554,7 @@ static void the_table_tells_what_happened(void **state)
 {
     static const char wanted[] =
         "What does a crash of a writing server leave behind?\n"
+        "predicted: dual differs, xa blocks\n"
         "\n"
         "      no fault                   server_killed\n" RULE
         "dual  ✗ 1 key diverged           –\n"
