@@ -139,6 +139,7 @@ static void xa_counters(const void *self, json_t *into)
         {"answered_unknown", c.answered_unknown},
         {"retries", c.retries},
         {"not_there", c.not_there},
+        {"heuristic", c.heuristic},
         {"recovered_committed", c.recovered_committed},
         {"recovered_rolled_back", c.recovered_rolled_back},
         {"open_decisions", c.open_decisions},

@@ -224,6 +224,13 @@ static void branch_recovered(void *arg, const char *request, bool committed)
     requests_remember(&co->requests, request, OUTCOME_ABORTED);
 }
 
+static void branch_contradicted(void *arg)
+{
+    struct coordinator *co = arg;
+
+    co->counters.heuristic++;
+}
+
 /* --- start and end -----------------------------------------------------------------------------
  */
 
@@ -232,8 +239,11 @@ static struct coordinator *coordinator_new(struct event_base *base,
                                            const struct coordinator_handlers *handlers)
 {
     struct coordinator *co = mem_alloc(sizeof *co);
-    struct recovery_handlers recovery = {
-        .progress = recovery_progress, .settled = branch_recovered, .failed = fail, .arg = co};
+    struct recovery_handlers recovery = {.progress = recovery_progress,
+                                         .settled = branch_recovered,
+                                         .contradicted = branch_contradicted,
+                                         .failed = fail,
+                                         .arg = co};
 
     co->base = base;
     co->lock_order = options->lock_order;

@@ -22,7 +22,8 @@
  * was lost it is *presumed* that this one had committed. Without one, somebody else has settled the
  * branch and may have rolled it back: it is logged and counted (`not_there`), the client hears
  * `decided` at most, and the decision stays open (no END record) until the next incarnation, which
- * finds nothing in doubt and ends it. A branch settled by hand while it aborts is not noticed.
+ * finds nothing in doubt and ends it. A store that remembers (Redis) says how it was settled: the
+ * other way is logged and counted as `heuristic`, of an abort too, which PostgreSQL would not tell.
  *
  * Not here: the operator's view (list, settle by hand), and a store's own proof that a branch which
  * has vanished had committed. A request is known to one coordinator only: sent again to another it
@@ -115,9 +116,10 @@ struct coordinator_counters {
     uint64_t answered_unknown;
     uint64_t retries;             /* decisions sent again */
     uint64_t not_there;           /* branches that somebody else has settled, it is not known how */
+    uint64_t heuristic;           /* branches that somebody else has settled the other way */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
-    unsigned open_decisions; /* now: of earlier incarnations, and those with a branch not_there */
+    unsigned open_decisions; /* now: of earlier incarnations, and those with such a branch */
     unsigned not_recovered;  /* participants that cannot be given transactions yet, now */
     struct decision_log_stats log;
 };

@@ -21,6 +21,7 @@
 struct open_decision {
     char gid[GID_SIZE];
     uint64_t segment;
+    bool contradicted; /* by somebody else at some participant: stays open, as evidence */
     unsigned n_participants;
     char participant[STORES_MAX][STORE_NAME_SIZE];
     UT_hash_handle hh;
@@ -122,7 +123,7 @@ static void end_decisions(struct recovery *r)
     struct open_decision *d, *tmp;
 
     HASH_ITER (hh, r->open, d, tmp) {
-        bool settled = true;
+        bool settled = !d->contradicted;
 
         for (unsigned i = 0; i < d->n_participants; i++)
             settled &= settled_at(r, d->participant[i]);
@@ -246,6 +247,19 @@ static void list_again(struct participant *p)
     try_later(p);
 }
 
+/* Listed as in doubt, and ended by somebody else before our verb came. */
+static void contradicted(struct settling *s, const char *how)
+{
+    struct recovery *r = s->participant->recovery;
+    struct open_decision *d = open_find(r, s->gid);
+
+    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so", s->gid,
+              store_name(s->participant->store), how);
+    if (d)
+        d->contradicted = true;
+    r->handlers.contradicted(r->handlers.arg);
+}
+
 static void settle_answered(void *arg, const struct store_reply *reply)
 {
     struct settling *s = arg;
@@ -256,6 +270,8 @@ static void settle_answered(void *arg, const struct store_reply *reply)
         h->settled(h->arg, s->request, s->commit);
         if (!s->commit)
             store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
+    } else if (reply->status == STORE_HEURISTIC) {
+        contradicted(s, reply->detail);
     } else if (reply->status != STORE_NOTA) { /* NOTA: gone since, by a try whose answer was lost */
         p->unsettled = true;
         note_failure(p, reply->status, reply->detail);

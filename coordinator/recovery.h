@@ -37,6 +37,9 @@ struct recovery_handlers {
     void (*progress)(void *arg); /* a participant more was fenced, or settled */
     /* A branch of an earlier incarnation was committed or rolled back. */
     void (*settled)(void *arg, const char *request, bool committed);
+    /* … was ended the other way by somebody else, who came first. Logged; its decision stays open.
+     */
+    void (*contradicted)(void *arg);
     void (*failed)(void *arg, const struct errctx *err); /* must not go on */
     void *arg;
 };

@@ -210,7 +210,7 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
     t->gone |= answer == TWOPC_GONE ? bit(i) : 0;
     if (t->settled != everyone(t))
         return;
-    if (t->gone != 0) {
+    if (t->state == TWOPC_COMMITTING && t->gone != 0) {
         reply(t, TWOPC_ACT_REPLY_DECIDED, out);
     } else if (t->state == TWOPC_COMMITTING) {
         reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);

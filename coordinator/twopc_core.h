@@ -73,8 +73,8 @@ enum twopc_answer {
     TWOPC_YES,     /* done as asked */
     TWOPC_NO,      /* not done, and rolled back there; never in an ACK */
     TWOPC_UNKNOWN, /* lost or busy: may have been done. In an ACK: send again */
-    TWOPC_GONE,    /* only in an ACK of COMMIT: nothing is prepared there, and no COMMIT of ours can
-                      have ended it. Settled by somebody else, and who knows how */
+    TWOPC_GONE, /* only in an ACK: nothing is prepared there, and it was not we who have ended it.
+                   Settled by somebody else, the other way or who knows how */
 };
 
 struct twopc_event {

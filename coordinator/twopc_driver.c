@@ -33,6 +33,7 @@ static enum twopc_answer vote_of(enum store_status status)
     case STORE_OK:
         return TWOPC_YES;
     case STORE_UNKNOWN:
+    case STORE_HEURISTIC:
     case STORE_FATAL:
         return TWOPC_UNKNOWN;
     case STORE_CONSTRAINT:
@@ -142,6 +143,17 @@ static void not_there(struct branch *b)
     settled(b, TWOPC_GONE);
 }
 
+/* The store remembers that somebody else has ended it the other way: no trying mends that. */
+static void contradicted(struct branch *b, const struct store_reply *reply)
+{
+    struct transaction *t = b->transaction;
+
+    t->co->counters.heuristic++;
+    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so", t->gid,
+              store_name(b->store), reply->detail);
+    settled(b, TWOPC_GONE);
+}
+
 static void committed(void *arg, const struct store_reply *reply)
 {
     struct branch *b = arg;
@@ -150,6 +162,8 @@ static void committed(void *arg, const struct store_reply *reply)
         settled(b, TWOPC_YES);
     } else if (reply->status == STORE_NOTA) {
         not_there(b);
+    } else if (reply->status == STORE_HEURISTIC) {
+        contradicted(b, reply);
     } else {
         b->commit_lost |= reply->status == STORE_UNKNOWN;
         not_settled(b, reply);
@@ -160,6 +174,8 @@ static void rolled_back(void *arg, const struct store_reply *reply)
 {
     if (reply->status == STORE_OK || reply->status == STORE_NOTA)
         settled(arg, TWOPC_YES);
+    else if (reply->status == STORE_HEURISTIC)
+        contradicted(arg, reply);
     else
         not_settled(arg, reply);
 }
@@ -223,7 +239,7 @@ static void forgotten(void *arg, const struct store_reply *reply)
  */
 static void finish(struct transaction *t)
 {
-    t->co->n_left_open += t->core.gone != 0;
+    t->co->n_left_open += t->core.gone != 0 && t->request->outcome == OUTCOME_COMMITTED;
     for (unsigned i = 0; i < t->n_branches; i++) {
         struct branch *b = &t->branch[i];
 

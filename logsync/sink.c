@@ -178,6 +178,7 @@ static enum sink_failure failure_of(enum store_status status)
     case STORE_CONSTRAINT:
     case STORE_BARRED:
     case STORE_NOTA:
+    case STORE_HEURISTIC:
     case STORE_FATAL:
         return SINK_REFUSED;
     case STORE_OK:

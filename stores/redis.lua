@@ -332,7 +332,7 @@ function verbs.commit(gid)
     elseif not state then
         return {'nota', 'no such intent'}
     elseif state == 'aborted' then
-        return {'fatal', 'commit of an intent that is aborted'}
+        return {'heuristic', 'it has been rolled back'}
     end
     local writes, why = stage_intent(gid)
     if not writes then -- the locks were to prevent it
@@ -350,7 +350,7 @@ end
 function verbs.rollback(gid)
     local state = state_of(gid)
     if state == 'committed' then
-        return {'fatal', 'rollback of an intent that is committed'}
+        return {'heuristic', 'it has been committed'}
     elseif state == 'prepared' or state == 'executed' then
         decide(gid, 'aborted')
     else

@@ -23,6 +23,7 @@ static const char *const status_names[STORE_STATUSES] = {
     [STORE_UNAVAILABLE] = "unavailable",
     [STORE_UNKNOWN] = "unknown",
     [STORE_NOTA] = "nota",
+    [STORE_HEURISTIC] = "heuristic",
     [STORE_RETRY] = "retry",
     [STORE_FENCED] = "fenced",
     [STORE_FATAL] = "fatal",
@@ -53,7 +54,8 @@ enum code store_status_code(enum store_status status)
         return CODE_UNAVAILABLE;
     case STORE_BARRED:
     case STORE_NOTA:
-    case STORE_FENCED: /* these three belong to two-phase commit and sinks: nothing is known */
+    case STORE_HEURISTIC:
+    case STORE_FENCED: /* these four belong to two-phase commit and sinks: nothing is known */
     case STORE_FATAL:
     case STORE_UNKNOWN:
     case STORE_STATUSES:

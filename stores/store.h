@@ -41,12 +41,14 @@ enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for 
                     STORE_BARRED, /* XA_RBROLLBACK: this gid was rolled back before it was prepared
                                    */
                     STORE_UNAVAILABLE, /* XAER_RMFAIL, and nothing was sent */
-                    STORE_UNKNOWN, /* XAER_RMFAIL, after sending: it may have happened, or may yet
-                                    */
-                    STORE_NOTA,    /* XAER_NOTA: no such gid here */
-                    STORE_RETRY,   /* XA_RETRY: busy, ask again */
-                    STORE_FENCED,  /* a newer epoch owns this */
-                    STORE_FATAL,   /* XAER_RMERR: not in the table; a bug or a broken store */
+                    STORE_UNKNOWN,   /* XAER_RMFAIL, after sending: it may have happened, or may yet
+                                      */
+                    STORE_NOTA,      /* XAER_NOTA: no such gid here */
+                    STORE_HEURISTIC, /* XA_HEURCOM, XA_HEURRB: somebody else has ended this gid the
+                                        other way, and it stays so */
+                    STORE_RETRY,     /* XA_RETRY: busy, ask again */
+                    STORE_FENCED,    /* a newer epoch owns this */
+                    STORE_FATAL,     /* XAER_RMERR: not in the table; a bug or a broken store */
                     STORE_STATUSES
 };
 
@@ -142,16 +144,17 @@ void store_branch_prepare(struct store_branch *branch, store_done done, void *ar
 
 /*
  * Commit a prepared branch, on its session or, when that is lost, on any. OK; NOTA: nothing of this
- * gid is prepared; UNAVAILABLE, UNKNOWN, RETRY: call again.
+ * gid is prepared; HEURISTIC: it was rolled back by hand, where the store remembers; UNAVAILABLE,
+ * UNKNOWN, RETRY: call again.
  */
 void store_branch_commit(struct store_branch *branch, store_done done, void *arg);
 
 /*
  * Roll back, whatever has been sent: goes behind the PREPARE on the same session. When that session
  * is lost, its backend is ended *and seen to be gone* before "no such gid" counts, so that no late
- * PREPARE can leave an orphan. OK: nothing of this gid is or ever will be prepared here.
- * UNAVAILABLE, UNKNOWN, RETRY: call again. May be called while begin's or prepare's answer is
- * outstanding; that answer then no longer comes.
+ * PREPARE can leave an orphan. OK: nothing of this gid is or ever will be prepared here. HEURISTIC:
+ * it was committed by hand, where the store remembers. UNAVAILABLE, UNKNOWN, RETRY: call again. May
+ * be called while begin's or prepare's answer is outstanding; that answer then no longer comes.
  */
 void store_branch_rollback(struct store_branch *branch, store_done done, void *arg);
 
@@ -179,7 +182,9 @@ typedef void (*store_listed)(void *arg, enum store_status status,
 void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
                          store_listed done, void *arg);
 
-/* Commit or roll back a prepared transaction by gid, from a session that did not prepare it. */
+/* Commit or roll back a prepared transaction by gid, from a session that did not prepare it.
+ * Answers as the branch's own commit, and as its rollback but for NOTA, which this one gives as it
+ * is. */
 void store_resolve(struct store *store, const char *gid, bool commit, int64_t deadline_us,
                    store_done done, void *arg);
 

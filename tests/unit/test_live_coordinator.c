@@ -869,8 +869,10 @@ static void a_store_that_dies_after_the_decision_commits_when_it_is_back(void **
     assert_int_equal(p.n_in_doubt, 0);
 }
 
+/* An operator at a store: settles the one branch that is in doubt there, once it is. */
 struct hand {
     struct store *store;
+    bool commit;
     struct verb resolve;
 };
 
@@ -881,16 +883,19 @@ static void resolve_all(void *arg, enum store_status status, const struct store_
 
     (void)waiters;
     assert_int_equal(status, STORE_OK);
+    if (n_entries == 0) {
+        store_list_in_doubt(hand->store, "", clock_now_us() + WAIT_US, resolve_all, hand);
+        return;
+    }
     assert_int_equal(n_entries, 1);
-    store_resolve(hand->store, entries[0].gid, false, clock_now_us() + WAIT_US, verb_done,
+    store_resolve(hand->store, entries[0].gid, hand->commit, clock_now_us() + WAIT_US, verb_done,
                   &hand->resolve);
 }
 
-/* An operator rolls back at one store what was decided. PostgreSQL then knows nothing of it. */
-static void roll_back_by_hand(unsigned i)
+static void settle_by_hand(unsigned i, bool commit)
 {
     struct event_base *base = loop_new();
-    struct hand hand = {.store = open_store(base, i, "test:hand")};
+    struct hand hand = {.store = open_store(base, i, "test:hand"), .commit = commit};
 
     store_list_in_doubt(hand.store, "", clock_now_us() + WAIT_US, resolve_all, &hand);
     await_verb(base, &hand.resolve);
@@ -906,6 +911,7 @@ static void count_open(void *arg, const struct decision *decision)
     *n_open -= decision->kind == DECISION_END;
 }
 
+/* Rolled back by hand, after the decision. PostgreSQL knows nothing of it then, Redis remembers. */
 static void what_was_settled_by_hand_is_not_called_committed_everywhere(void **state)
 {
     static struct door d;
@@ -916,26 +922,61 @@ static void what_was_settled_by_hand_is_not_called_committed_everywhere(void **s
     int n_open = 0;
 
     (void)state;
-    for (unsigned by_hand_at = 0; by_hand_at < 2; by_hand_at++) {
+    for (unsigned by_hand_at = 0; by_hand_at < N_STORES; by_hand_at++) {
         (void)snprintf(txn.request, sizeof txn.request, "r%u", by_hand_at);
         open_door(&d, "serve1", TWOPC_SORTED);
         crash_point_arm(CRASH_XA_DECIDED, 1000);
         a = send_txn(&d, &txn, 10 * US_PER_S);
         assert_int_equal(loop_until(d.base, one_stands_decided, NULL, WAIT_US), 0);
-        roll_back_by_hand(by_hand_at);
+        settle_by_hand(by_hand_at, false);
         crash_point_disarm();
         await_answer(&d, a);
         await_idle(&d);
         assert_string_equal(execute(&d, &txn), "ok decided");
         assert_int_equal(a->reply.level, LEVEL_DECIDED);
         coordinator_counters(d.co, &c);
-        assert_int_equal(c.not_there, 1);
+        assert_int_equal(c.not_there, by_hand_at < 2);
+        assert_int_equal(c.heuristic, by_hand_at == 2);
         assert_int_equal(c.open_decisions, 1);
         close_door(&d);
     }
     (void)snprintf(dir, sizeof dir, "%s/serve1", folder);
     assert_int_equal(decision_log_read(dir, count_open, &n_open, NULL), 0);
-    assert_int_equal(n_open, 1); /* the second; the first was ended by the next incarnation */
+    assert_int_equal(n_open, 1); /* the last; the others were ended by the next incarnation */
+}
+
+static bool one_stands_aborting(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_ABORTING) == 1;
+}
+
+/* Committed by hand at Redis while it aborts, since pg2 refuses: the door is not kept by it. */
+static void an_abort_that_was_committed_by_hand_is_counted_and_over(void **state)
+{
+    static struct door d;
+    struct txn first = fan_out(OP_WRITE, "r1", "a");
+    struct txn second = fan_out(OP_WRITE, "r2", "a");
+    struct coordinator_counters c;
+    struct answer *a;
+
+    (void)state;
+    second.op[1].kind = OP_INSERT;
+    open_door(&d, "serve1", TWOPC_SORTED);
+    assert_string_equal(execute(&d, &first), "ok everywhere");
+    await_idle(&d);
+    crash_point_arm(CRASH_XA_ABORTING, 1000);
+    a = send_txn(&d, &second, 10 * US_PER_S);
+    assert_int_equal(loop_until(d.base, one_stands_aborting, NULL, WAIT_US), 0);
+    settle_by_hand(2, true);
+    crash_point_disarm();
+    await_answer(&d, a);
+    assert_int_equal(a->reply.code, CODE_CONSTRAINT);
+    await_idle(&d);
+    coordinator_counters(d.co, &c);
+    assert_int_equal(c.heuristic, 1);
+    assert_int_equal(c.open_decisions, 0);
+    close_door(&d);
 }
 
 static void waiting_for_a_key_in_doubt_counts_against_the_deadline(void **state)
@@ -1001,6 +1042,7 @@ int main(void)
         CASE(a_door_killed_while_it_recovers_recovers_the_next_time),
         CASE(waiting_for_a_key_in_doubt_counts_against_the_deadline),
         CASE(what_was_settled_by_hand_is_not_called_committed_everywhere),
+        CASE(an_abort_that_was_committed_by_hand_is_counted_and_over),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
         CASE(a_store_that_cannot_be_fenced_is_named_with_the_reason),

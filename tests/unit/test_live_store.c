@@ -356,7 +356,7 @@ static void what_is_over_is_said_again_or_unknown(void **state)
     assert_int_equal(live_branch(branch, store_branch_commit), STORE_OK);
     store_branch_free(branch);
     assert_int_equal(live_resolve("sb1:t:1:1:r1", true), redis ? STORE_OK : STORE_NOTA);
-    assert_int_equal(live_resolve("sb1:t:1:1:r1", false), redis ? STORE_FATAL : STORE_NOTA);
+    assert_int_equal(live_resolve("sb1:t:1:1:r1", false), redis ? STORE_HEURISTIC : STORE_NOTA);
     assert_int_equal(live_forget("sb1:t:1:1:r1"), STORE_OK);
     assert_int_equal(live_resolve("sb1:t:1:1:r1", true), STORE_NOTA);
     assert_int_equal(live_forget("sb1:t:1:1:r1"), STORE_OK);
@@ -374,7 +374,7 @@ static void an_intent_rolled_back_first_is_barred(void **state)
     if (!live_is_redis())
         skip();
     assert_int_equal(live_resolve("sb1:t:1:1:r1", false), STORE_OK);
-    assert_int_equal(live_resolve("sb1:t:1:1:r1", true), STORE_FATAL);
+    assert_int_equal(live_resolve("sb1:t:1:1:r1", true), STORE_HEURISTIC);
     branch = live_begin(live.store, &txn, "sb1:t:1:1:r1", STORE_UNTIL_PREPARED, &answer);
     assert_int_equal(answer.reply.status, STORE_BARRED);
     store_branch_free(branch);

@@ -124,6 +124,7 @@ static void on_executed(struct sequence *q)
         break;
     case STORE_BARRED:
     case STORE_NOTA:
+    case STORE_HEURISTIC:
     case STORE_RETRY:
     case STORE_FENCED:
     case STORE_FATAL:

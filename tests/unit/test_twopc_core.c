@@ -274,6 +274,18 @@ static void a_branch_settled_by_somebody_else_leaves_the_decision_open(void **st
     expect(&t, ACK(1), "ok-decided forget");
 }
 
+/* Committed by somebody else while it aborts: the client has heard, nothing was logged. */
+static void an_abort_that_was_settled_otherwise_ends(void **state)
+{
+    struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
+
+    (void)state;
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    expect(&t, NO(1), "aborted rollback:0");
+    expect(&t, GONE(0), "forget");
+    assert_int_equal(t.gone, 1);
+}
+
 static void the_early_rule_answers_with_the_decision(void **state)
 {
     struct twopc_options options = {
@@ -630,6 +642,7 @@ int main(void)
         cmocka_unit_test(cannot_abort_once_the_record_may_be_durable),
         cmocka_unit_test(answers_decided_when_a_participant_stays_away),
         cmocka_unit_test(a_branch_settled_by_somebody_else_leaves_the_decision_open),
+        cmocka_unit_test(an_abort_that_was_settled_otherwise_ends),
         cmocka_unit_test(the_early_rule_answers_with_the_decision),
         cmocka_unit_test(sends_an_abort_again_until_acknowledged),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
