@@ -58,16 +58,6 @@ static bool find_absence(const struct run_data *run, const struct run_fault *fau
     return ret->to_us > ret->from_us;
 }
 
-static bool writes_to(const struct run_data *run, size_t op, unsigned store)
-{
-    for (unsigned m = 0; run->op[op].writes >> m; m++) {
-        if ((run->op[op].writes >> m & 1) &&
-            run_store_of(run, run->micro[run->op[op].first + m].state) == store)
-            return true;
-    }
-    return false;
-}
-
 static bool door_lived(const struct run_data *run, const char *door, int64_t at_us)
 {
     const struct run_fault *death = run_next_death(run, door, at_us);
@@ -88,7 +78,7 @@ static bool held_by_absent(const struct run_data *run, size_t op, const struct a
 
     if (listed == (LISTED_BEFORE | LISTED_AFTER))
         return true;
-    if (!run->op[op].decided || !writes_to(run, op, absence->store))
+    if (!run->op[op].decided || !run_op_writes_to(run, op, absence->store))
         return false;
     if (answered && h->end == HISTORY_OK && h->level >= LEVEL_EVERYWHERE)
         return false;

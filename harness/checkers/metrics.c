@@ -306,6 +306,7 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
                                     .converge_high_s = NAN};
     count_ops(run, native, ret_metrics);
     measure_latencies(run, native, ret_metrics);
+    visible_measure(run, ret_metrics);
     measure_flow(run, native, ret_metrics);
     measure_lag(run, ret_metrics);
     measure_rest(run, ret_metrics);

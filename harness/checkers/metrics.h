@@ -33,6 +33,17 @@ struct latency {
     double p50_ms, p90_ms, p99_ms, p999_ms, max_ms;
 };
 
+/*
+ * How long until probes were seen, from their planned time, of those that happened. Each is known
+ * as an interval: `high` is of the high ends, so that no quantile is above it, and NAN where the
+ * quantile was never seen.
+ */
+struct visibility {
+    struct latency high;
+    double low_p50_ms, low_p99_ms; /* of the low ends: no such quantile is below it */
+    size_t n_unseen;               /* of high.n, never seen until nobody looked any more */
+};
+
 struct blocked {
     unsigned keys;
     double key_s;     /* summed over keys */
@@ -47,6 +58,9 @@ struct metrics {
     struct latency ack, service;
     struct latency decided; /* of writes acknowledged below that, from the planned time */
     struct latency read;    /* of reads, from the planned time */
+
+    /* To the first of its stores, to the last, to each; n 0 without a probe. */
+    struct visibility first, everywhere, visible[STORES_MAX];
 
     /* While the load ran, writes acknowledged at the native level, and the others. */
     double ok_per_s, ok_decided_per_s;
@@ -72,6 +86,9 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
 
 /* `values_ms` is sorted in place. */
 struct latency latency_of(double *values_ms, size_t n);
+
+/* `first`, `everywhere`, `visible`. */
+void visible_measure(const struct run_data *run, struct metrics *ret_metrics);
 
 /* The samples of what was in doubt, and what stores that were down must have held meanwhile. */
 struct in_doubt_list {

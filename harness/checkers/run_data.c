@@ -116,6 +116,17 @@ bool run_op_writes(const struct run_data *run, size_t op)
     return run->op[op].writes != 0;
 }
 
+bool run_op_writes_to(const struct run_data *run, size_t op, unsigned store)
+{
+    const struct run_op *o = &run->op[op];
+
+    for (unsigned m = 0; o->writes >> m; m++) {
+        if ((o->writes >> m & 1) && run_store_of(run, run->micro[o->first + m].state) == store)
+            return true;
+    }
+    return false;
+}
+
 enum run_fate run_op_fate(const struct run_data *run, size_t op)
 {
     const struct run_op *o = &run->op[op];
@@ -137,7 +148,8 @@ enum run_fate run_op_fate(const struct run_data *run, size_t op)
 static int load_all(struct run_data *run, struct errctx *err)
 {
     static int (*const step[])(struct run_data *, struct errctx *) = {
-        run_load_history, run_load_faults, run_load_samples, run_load_evidence, run_load_finals,
+        run_load_history, run_load_faults,   run_load_samples,
+        run_load_probes,  run_load_evidence, run_load_finals,
     };
     int r;
 
@@ -181,6 +193,7 @@ void run_data_done(struct run_data *run)
     free(run->in_doubt);
     free(run->gid);
     free(run->lag);
+    free(run->probe);
     free(run->settling.scan);
     *run = (struct run_data){0};
 }

@@ -118,6 +118,18 @@ struct run_lag {
     int64_t position; /* records applied; position + records: the topic's end, as its sink knows */
 };
 
+/* When a write became visible at one store: behind `unseen_us`, not behind `seen_us`. */
+struct run_sight {
+    int64_t unseen_us; /* 0: no poll missed it */
+    int64_t seen_us;   /* 0: none found it */
+};
+
+/* A probe: an operation that was looked for at every store that it writes to. */
+struct run_probe {
+    uint32_t op;
+    struct run_sight at[STORES_MAX];
+};
+
 struct run_scan {
     int64_t from_us;
     int64_t to_us;
@@ -185,6 +197,8 @@ struct run_data {
     size_t n_lags;
     struct run_lag *lag;
     int64_t log_end; /* records in the topic once settled; 0 without a topic */
+    size_t n_probes;
+    struct run_probe *probe; /* in the order of `op` */
     struct run_settling settling;
 };
 
@@ -220,8 +234,9 @@ const char *run_word(const struct run_data *run, uint32_t word);
 void run_fold(const struct run_data *run, uint32_t state, struct folded *ret_folded);
 bool run_state_is_fold(const struct run_data *run, uint32_t state);
 
-/* True when this operation is a transaction that writes. */
+/* True when this operation is a transaction that writes; that writes to this store. */
 bool run_op_writes(const struct run_data *run, size_t op);
+bool run_op_writes_to(const struct run_data *run, size_t op, unsigned store);
 
 /*
  * What became of an operation: HISTORY_OK or HISTORY_FAIL as the client heard it. Of an unknown one
@@ -238,6 +253,7 @@ __attribute__((warn_unused_result)) int run_load_phases(struct run_data *run, st
 __attribute__((warn_unused_result)) int run_load_history(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_faults(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_samples(struct run_data *run, struct errctx *err);
+__attribute__((warn_unused_result)) int run_load_probes(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_evidence(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_finals(struct run_data *run, struct errctx *err);
 

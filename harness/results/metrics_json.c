@@ -70,18 +70,42 @@ static json_t *latency_to_json(const struct latency *l)
     return json;
 }
 
-/* `first`, `everywhere` and `visible` take a prober, which does not exist yet: null. */
-static json_t *latencies_to_json(const struct metrics *m)
+static json_t *visibility_to_json(const struct visibility *v)
 {
-    static const char *const not_measured[] = {"first", "everywhere", "visible"};
+    json_t *json = latency_to_json(&v->high);
+
+    if (v->high.n == 0)
+        return json;
+    (void)json_object_set_new(json, "unseen", counted(v->n_unseen));
+    (void)json_object_set_new(
+        json, "low",
+        json_pack("{s:o, s:o}", "p50", number(v->low_p50_ms), "p99", number(v->low_p99_ms)));
+    return json;
+}
+
+static json_t *visible_to_json(const struct run_data *run, const struct metrics *m)
+{
+    json_t *json;
+
+    if (m->first.high.n == 0)
+        return json_null();
+    json = json_object();
+    for (unsigned i = 0; i < run->n_stores; i++)
+        (void)json_object_set_new(json, run->store[i], visibility_to_json(&m->visible[i]));
+    return json;
+}
+
+static json_t *latencies_to_json(const struct run_data *run, const struct metrics *m)
+{
     json_t *json = json_object();
 
     (void)json_object_set_new(json, "ack", latency_to_json(&m->ack));
     (void)json_object_set_new(json, "service", latency_to_json(&m->service));
     (void)json_object_set_new(json, "decided", latency_to_json(&m->decided));
     (void)json_object_set_new(json, "read", latency_to_json(&m->read));
-    for (size_t i = 0; i < sizeof not_measured / sizeof *not_measured; i++)
-        (void)json_object_set_new(json, not_measured[i], json_null());
+    (void)json_object_set_new(json, "first", visibility_to_json(&m->first));
+    (void)json_object_set_new(json, "everywhere", visibility_to_json(&m->everywhere));
+    (void)json_object_set_new(json, "visible", visible_to_json(run, m));
     return json;
 }
 
@@ -165,7 +189,7 @@ void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t
 
     (void)json_object_set_new(into, "ops", writes_to_json(&m->writes));
     (void)json_object_set_new(into, "reads", reads_to_json(&m->reads));
-    (void)json_object_set_new(into, "latency_ms", latencies_to_json(m));
+    (void)json_object_set_new(into, "latency_ms", latencies_to_json(run, m));
     (void)json_object_set_new(into, "ok_per_s", number(m->ok_per_s));
     (void)json_object_set_new(into, "ok_decided_per_s", number(m->ok_decided_per_s));
     (void)json_object_set_new(into, "longest_gap_s", number(m->longest_gap_s));

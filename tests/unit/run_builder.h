@@ -48,6 +48,7 @@ struct built_op {
     enum history_end end;
     const char *code;  /* fail, info */
     const char *level; /* ok */
+    bool probe;
     unsigned n_micros;
     struct built_micro micro[BUILT_MICROS_MAX];
 };
@@ -71,8 +72,8 @@ struct built {
     unsigned n_ops;
     struct built_op op[BUILT_OPS_MAX];
     struct built_state state[BUILT_KEYS][BUILT_STORES];
-    struct buf faults, samples, evidence; /* lines; evidence beside "settled" */
-    char scans[512];                      /* JSON array; "": two, as the states are */
+    struct buf faults, samples, probes, evidence; /* lines; evidence beside "settled" */
+    char scans[512];                              /* JSON array; "": two, as the states are */
     int64_t settle_begin_ms, settled_at_ms;
 };
 
@@ -103,6 +104,7 @@ static inline void built_done(struct built *b)
 {
     buf_done(&b->faults);
     buf_done(&b->samples);
+    buf_done(&b->probes);
     buf_done(&b->evidence);
 }
 
@@ -198,6 +200,22 @@ static inline void built_apply(struct built *b, const struct built_op *op, unsig
         if (micro->kind == OP_WRITE)
             built_copy(b->state[micro->key][micro->store].value, micro->value);
     }
+}
+
+/* A probe, the operation `number`, at one store: last missed, and first seen; 0: never. */
+static inline void built_seen(struct built *b, unsigned number, unsigned store, int64_t unseen_ms,
+                              int64_t seen_ms)
+{
+    char unseen[32] = "null", seen[32] = "null";
+
+    if (unseen_ms)
+        (void)snprintf(unseen, sizeof unseen, "%lld", (long long)built_us(unseen_ms));
+    if (seen_ms)
+        (void)snprintf(seen, sizeof seen, "%lld", (long long)built_us(seen_ms));
+    b->op[number].probe = true;
+    buf_printf(&b->probes,
+               "{\"t\":\"probe\",\"op\":%u,\"store\":\"%s\",\"unseen\":%s,\"seen\":%s}\n", number,
+               built_store[store], unseen, seen);
 }
 
 /* A durable commit decision of this operation; a record of it in the log. */
@@ -329,9 +347,9 @@ static inline void built_print_history(struct buf *out, const struct built *b)
 
         buf_printf(out,
                    "{\"t\":\"invoke\",\"op\":%u,\"request\":\"%s\",\"client\":%u,\"server\":\"%s\","
-                   "\"planned\":%lld,\"at\":%lld,\"txn\":[",
+                   "\"planned\":%lld,\"at\":%lld%s,\"txn\":[",
                    i, op->request, i % 4, op->server, (long long)built_us(op->planned_ms),
-                   (long long)built_us(op->invoked_ms));
+                   (long long)built_us(op->invoked_ms), op->probe ? ",\"probe\":true" : "");
         built_print_micros(out, op, false);
         buf_append_str(out, "]}\n");
         built_print_end(out, op, i);
@@ -458,6 +476,8 @@ static inline void built_save(const struct built *b, const char *dir)
     built_write_lines(dir, "evidence.ndjson", buf_str(&out));
     built_write_lines(dir, "faults.ndjson", buf_str(&b->faults));
     built_write_lines(dir, "samples.ndjson", buf_str(&b->samples));
+    if (b->probes.size > 0)
+        built_write_lines(dir, "probes.ndjson", buf_str(&b->probes));
     built_save_finals(b, dir);
     buf_done(&out);
 }

@@ -60,6 +60,34 @@ static void expect_text(const char *got, const char *wanted)
         expect_text(text, wanted);                                                                 \
     } while (0)
 
+/* An operation that is a probe and was acknowledged, asked for at 100 ms, whatever became of it. */
+static void probe(unsigned key, enum history_end end, const int64_t unseen_ms[BUILT_STORES],
+                  const int64_t seen_ms[BUILT_STORES])
+{
+    char request[16];
+
+    (void)snprintf(request, sizeof request, "c0-%u", b.n_ops);
+    struct built_op *op = built_write(&b, request, key, 100, 110, end);
+    unsigned stores = 0;
+
+    for (unsigned i = 0; i < BUILT_STORES; i++) {
+        built_seen(&b, b.n_ops - 1, i, unseen_ms[i], seen_ms[i]);
+        stores |= (seen_ms[i] ? 1U : 0U) << i;
+    }
+    built_apply(&b, op, stores);
+}
+
+#define AT(pg1, pg2, redis) ((const int64_t[]){pg1, pg2, redis})
+
+static void expect_visibility(const char *wanted, const struct visibility *v)
+{
+    char text[128];
+
+    (void)snprintf(text, sizeof text, "%d: p50 %g..%g max %g unseen %d", (int)v->high.n,
+                   v->low_p50_ms, v->high.p50_ms, v->high.max_ms, (int)v->n_unseen);
+    assert_string_equal(text, wanted);
+}
+
 static void kill_serve1(int64_t from_ms, int64_t to_ms)
 {
     buf_printf(&b.faults,
@@ -188,6 +216,67 @@ static void what_nobody_measured_is_not_zero(void **state)
     assert_false(m.blocked_measured);
     assert_true(unmeasured(m.settle_s));
     assert_true(unmeasured(m.converge_high_s));
+}
+
+/*
+ * The first store to show it and the last are intervals made of intervals: pg2's, which lies inside
+ * the others, decides neither alone.
+ */
+static void a_write_is_visible_within_an_interval(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    probe(0, HISTORY_OK, AT(101, 102, 104), AT(109, 106, 107));
+    probe(1, HISTORY_OK, AT(101, 102, 104), AT(109, 106, 107));
+    measure(&m);
+    expect_visibility("2: p50 1..9 max 9 unseen 0", &m.visible[0]);
+    expect_visibility("2: p50 2..6 max 6 unseen 0", &m.visible[1]);
+    expect_visibility("2: p50 4..7 max 7 unseen 0", &m.visible[2]);
+    expect_visibility("2: p50 1..6 max 6 unseen 0", &m.first);
+    expect_visibility("2: p50 4..9 max 9 unseen 0", &m.everywhere);
+}
+
+/* Nothing of it is left out: to drop what was not seen would make a slow approach look fast. */
+static void what_was_never_seen_is_slower_than_all(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    probe(0, HISTORY_OK, AT(101, 500, 101), AT(102, 0, 102));
+    probe(1, HISTORY_OK, AT(103, 400, 103), AT(104, 0, 104));
+    probe(2, HISTORY_OK, AT(105, 105, 105), AT(106, 106, 106));
+    measure(&m);
+    expect_visibility("3: p50 3..4 max 6 unseen 0", &m.first);
+    expect_visibility("3: p50 300..nan max nan unseen 2", &m.visible[1]);
+    expect_visibility("3: p50 300..nan max nan unseen 2", &m.everywhere);
+}
+
+/* One that nobody missed was not there before it was sent, which is all that is known. */
+static void without_a_poll_that_missed_it_the_sending_is_the_low_end(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    probe(0, HISTORY_OK, AT(0, 0, 0), AT(103, 103, 103));
+    b.op[0].planned_ms = 60;
+    probe(1, HISTORY_OK, AT(0, 0, 0), AT(103, 103, 103));
+    b.op[1].planned_ms = 60;
+    measure(&m);
+    expect_visibility("2: p50 40..43 max 43 unseen 0", &m.first);
+}
+
+static void an_unknown_probe_counts_when_it_happened(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    probe(0, HISTORY_INFO, AT(101, 101, 101), AT(105, 105, 105)); /* it did */
+    probe(1, HISTORY_INFO, AT(900, 900, 900), AT(0, 0, 0));       /* it did not */
+    probe(2, HISTORY_FAIL, AT(101, 101, 101), AT(0, 0, 0));
+    probe(3, HISTORY_OPEN, AT(101, 101, 101), AT(107, 107, 107));
+    measure(&m);
+    expect_visibility("2: p50 1..5 max 7 unseen 0", &m.everywhere);
 }
 
 static void transactions_in_doubt_are_counted_once_over_stores(void **state)
@@ -608,6 +697,10 @@ int main(void)
         TEST(the_longest_gap_is_between_acknowledgements_of_writes),
         TEST(an_answer_below_the_native_level_ends_no_gap),
         TEST(what_nobody_measured_is_not_zero),
+        TEST(a_write_is_visible_within_an_interval),
+        TEST(what_was_never_seen_is_slower_than_all),
+        TEST(without_a_poll_that_missed_it_the_sending_is_the_low_end),
+        TEST(an_unknown_probe_counts_when_it_happened),
         TEST(transactions_in_doubt_are_counted_once_over_stores),
         TEST(a_key_behind_a_transaction_in_doubt_is_blocked),
         TEST(waiting_before_or_after_the_doubt_is_put_down_to_somebody_else),

@@ -245,6 +245,7 @@ static void save_good(const char *approach, const char *schedule, const char *na
         (void)snprintf(request, sizeof request, "c%u-%u", i % 4, i);
         built_apply(&b, built_write(&b, request, i % 4, 100 * i, 100 * i + 3, HISTORY_OK),
                     BUILT_ALL);
+        built_seen(&b, i, 0, 100 * i + 1, i == 0 ? 0 : 100 * i + 2);
     }
     buf_append_str(
         &b.faults,

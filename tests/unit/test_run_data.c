@@ -38,6 +38,8 @@ static int setup(void **state)
                    "{\"t\":\"in_doubt\",\"at\":1100000,\"store\":\"pg1\",\"gids\":"
                    "[\"sb1:serve1:1:17:c1-1\"],\"ages_us\":[1200],\"waiters\":2}\n"
                    "{\"t\":\"door\",\"at\":1100000,\"server\":\"serve1\",\"in_flight\":12}\n");
+    built_seen(&b, 0, 0, 101, 102);
+    built_seen(&b, 0, 1, 0, 0);
     built_save(&b, dir);
     return 0;
 }
@@ -165,6 +167,8 @@ static void what_the_harness_noted_cut_anywhere_is_refused(void **state)
     built_save(&b, dir);
     cut_everywhere("samples.ndjson");
     built_save(&b, dir);
+    cut_everywhere("probes.ndjson");
+    built_save(&b, dir);
     cut_everywhere("evidence.ndjson");
 }
 
@@ -187,6 +191,63 @@ static void a_file_without_all_its_lines_is_refused(void **state)
     built_write_file(dir, "samples.ndjson",
                      "{\"t\":\"door\",\"at\":1100000,\"server\":\"serve1\",\"in_flight\":12}\n");
     expect_refusal("samples.ndjson:1: the file is cut: no closing line");
+}
+
+static void probes_load(void **state)
+{
+    struct run_data run;
+
+    (void)state;
+    load(&run);
+    assert_int_equal(run.n_probes, 1);
+    assert_int_equal(run.probe[0].op, 0);
+    assert_int_equal(run.probe[0].at[0].unseen_us, 1101000);
+    assert_int_equal(run.probe[0].at[0].seen_us, 1102000);
+    assert_int_equal(run.probe[0].at[1].seen_us, 0);
+    assert_int_equal(run.probe[0].at[2].seen_us, 0); /* no line: not looked for */
+    run_data_done(&run);
+}
+
+static void expect_refused_probe(const char *message, const char *line)
+{
+    built_write_lines(dir, "probes.ndjson", line);
+    expect_refusal(message);
+}
+
+#define PROBE(op, store, times)                                                                    \
+    "{\"t\":\"probe\",\"op\":" op ",\"store\":\"" store "\"," times "}\n"
+#define TIMES(unseen, seen) "\"unseen\":" unseen ",\"seen\":" seen
+
+static void probes_that_cannot_be_are_refused(void **state)
+{
+    (void)state;
+    expect_refused_probe("probes.ndjson:1: operation 1 is no probe of history.ndjson",
+                         PROBE("1", "pg1", TIMES("1120000", "1130000")));
+    expect_refused_probe("probes.ndjson:1: operation 9 is no probe of history.ndjson",
+                         PROBE("9", "pg1", TIMES("1120000", "1130000")));
+    expect_refused_probe("probes.ndjson:1: operation 0 does not write to \"pg9\"",
+                         PROBE("0", "pg9", TIMES("1120000", "1130000")));
+    expect_refused_probe("probes.ndjson:1: operation 0 was looked for before it was sent",
+                         PROBE("0", "pg1", TIMES("1099999", "1130000")));
+    expect_refused_probe("probes.ndjson:1: operation 0 was looked for before it was sent",
+                         PROBE("0", "pg1", TIMES("null", "1099999")));
+    expect_refused_probe("probes.ndjson:1: operation 0 is missed after it was seen",
+                         PROBE("0", "pg1", TIMES("1130001", "1130000")));
+    expect_refused_probe("probes.ndjson:2: operation 0 at pg1 comes twice",
+                         PROBE("0", "pg1", TIMES("1120000", "1130000"))
+                             PROBE("0", "pg1", TIMES("1120000", "1130000")));
+    expect_refused_probe("probes.ndjson:1: \"seen\" is not there, or no integer from 0",
+                         PROBE("0", "pg1", "\"unseen\":1120000"));
+}
+
+static void probes_without_their_file_are_refused(void **state)
+{
+    char path[128];
+
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/probes.ndjson", dir);
+    assert_int_equal(unlink(path), 0);
+    expect_refusal("probes.ndjson: No such file or directory");
 }
 
 #define SETTLED(scans)                                                                             \
@@ -294,6 +355,9 @@ int main(void)
         TEST(what_the_harness_noted_cut_anywhere_is_refused),
         TEST(a_line_without_an_end_is_refused),
         TEST(a_file_without_all_its_lines_is_refused),
+        TEST(probes_load),
+        TEST(probes_that_cannot_be_are_refused),
+        TEST(probes_without_their_file_are_refused),
         TEST(a_settled_run_holds_nothing_prepared),
         TEST(a_settled_run_was_scanned_twice_and_as_it_is),
         TEST(what_is_malformed_is_named),

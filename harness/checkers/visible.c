@@ -1,0 +1,121 @@
+/*
+ * When writes became visible: see metrics.h.
+ *
+ * A probe gives an interval at each store. The first store that shows it lies between the least of
+ * their low ends and the least of their high ends, the last one between the greatest of both. What
+ * was never seen has no high end; it counts as slower than all others, since to leave it out would
+ * leave out the slow ones.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "harness/checkers/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* From the planned time. */
+struct interval {
+    double low_ms, high_ms; /* INFINITY: never seen */
+};
+
+struct intervals {
+    size_t n;
+    double *low_ms, *high_ms;
+};
+
+static void intervals_init(struct intervals *list, size_t n_max)
+{
+    list->n = 0;
+    list->low_ms = mem_alloc_array(n_max, sizeof *list->low_ms);
+    list->high_ms = mem_alloc_array(n_max, sizeof *list->high_ms);
+}
+
+static void intervals_add(struct intervals *list, struct interval interval)
+{
+    list->low_ms[list->n] = interval.low_ms;
+    list->high_ms[list->n++] = interval.high_ms;
+}
+
+static double or_unmeasured(double value_ms)
+{
+    return isinf(value_ms) ? NAN : value_ms;
+}
+
+/* Takes the list's memory. */
+static struct visibility intervals_sum_up(struct intervals *list)
+{
+    struct latency low = latency_of(list->low_ms, list->n);
+    struct latency high = latency_of(list->high_ms, list->n);
+    struct visibility v = {.high = high, .low_p50_ms = low.p50_ms, .low_p99_ms = low.p99_ms};
+
+    while (v.n_unseen < list->n && isinf(list->high_ms[list->n - 1 - v.n_unseen])) /* sorted */
+        v.n_unseen++;
+    v.high.p50_ms = or_unmeasured(high.p50_ms);
+    v.high.p90_ms = or_unmeasured(high.p90_ms);
+    v.high.p99_ms = or_unmeasured(high.p99_ms);
+    v.high.p999_ms = or_unmeasured(high.p999_ms);
+    v.high.max_ms = or_unmeasured(high.max_ms);
+    free(list->low_ms);
+    free(list->high_ms);
+    return v;
+}
+
+static struct interval interval_of(const struct history_op *h, const struct run_sight *sight)
+{
+    int64_t low_us = sight->unseen_us ? sight->unseen_us : h->invoked_us;
+
+    return (struct interval){
+        (double)(low_us - h->planned_us) / (double)US_PER_MS,
+        sight->seen_us ? (double)(sight->seen_us - h->planned_us) / (double)US_PER_MS : INFINITY};
+}
+
+static bool happened(const struct run_data *run, size_t op)
+{
+    enum run_fate fate = run_op_fate(run, op);
+
+    return fate == FATE_OK || fate == FATE_HAPPENED;
+}
+
+struct lists {
+    struct intervals first, everywhere, visible[STORES_MAX];
+};
+
+static void add_probe(const struct run_data *run, const struct run_probe *probe,
+                      struct lists *lists)
+{
+    const struct history_op *h = &run->history.op[probe->op];
+    struct interval first = {INFINITY, INFINITY}, everywhere = {0, 0};
+
+    for (unsigned store = 0; store < run->n_stores; store++) {
+        struct interval at;
+
+        if (!run_op_writes_to(run, probe->op, store))
+            continue;
+        at = interval_of(h, &probe->at[store]);
+        intervals_add(&lists->visible[store], at);
+        first.low_ms = fmin(first.low_ms, at.low_ms);
+        first.high_ms = fmin(first.high_ms, at.high_ms);
+        everywhere.low_ms = fmax(everywhere.low_ms, at.low_ms);
+        everywhere.high_ms = fmax(everywhere.high_ms, at.high_ms);
+    }
+    intervals_add(&lists->first, first);
+    intervals_add(&lists->everywhere, everywhere);
+}
+
+void visible_measure(const struct run_data *run, struct metrics *ret_metrics)
+{
+    struct lists lists;
+
+    intervals_init(&lists.first, run->n_probes);
+    intervals_init(&lists.everywhere, run->n_probes);
+    for (unsigned store = 0; store < run->n_stores; store++)
+        intervals_init(&lists.visible[store], run->n_probes);
+    for (size_t i = 0; i < run->n_probes; i++) {
+        if (happened(run, run->probe[i].op))
+            add_probe(run, &run->probe[i], &lists);
+    }
+    ret_metrics->first = intervals_sum_up(&lists.first);
+    ret_metrics->everywhere = intervals_sum_up(&lists.everywhere);
+    for (unsigned store = 0; store < run->n_stores; store++)
+        ret_metrics->visible[store] = intervals_sum_up(&lists.visible[store]);
+}
