@@ -2,6 +2,7 @@
 #include "approaches/approach.h"
 
 #include "approaches/dual.h"
+#include "approaches/exec.h"
 #include "approaches/log.h"
 #include "approaches/null.h"
 #include "approaches/xa.h"
@@ -32,7 +33,7 @@ const struct approach *approach_find(const char *name)
         if (strcmp(table[i]->name, name) == 0)
             return table[i];
     }
-    return NULL;
+    return exec_program(name) ? &exec_approach : NULL;
 }
 
 const struct approach_promise *approach_promise(const struct approach *approach,

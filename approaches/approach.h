@@ -69,10 +69,11 @@ struct approach {
     void (*close)(void *self);
 };
 
-/* The table. */
+/* The table: what `serve` can be. */
 unsigned approach_count(void);
 const struct approach *approach_at(unsigned i);
-const struct approach *approach_find(const char *name); /* or NULL */
+/* One of the table, or for "exec:PROGRAM" the row of exec.h; else NULL. */
+const struct approach *approach_find(const char *name);
 
 /* The promise of this verdict, or NULL. */
 const struct approach_promise *approach_promise(const struct approach *approach,

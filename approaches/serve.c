@@ -27,7 +27,7 @@ static int choose_approach(struct serve *serve, const char *name, struct errctx 
     unsigned n = approach_count() < APPROACHES_MAX ? approach_count() : APPROACHES_MAX;
 
     serve->approach = approach_find(name);
-    if (serve->approach)
+    if (serve->approach && serve->approach->open)
         return 0;
     for (unsigned i = 0; i < n; i++)
         valid[i] = approach_at(i)->name;

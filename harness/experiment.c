@@ -5,8 +5,9 @@
 #include "base/suggest.h"
 #include "servers/kind.h"
 
-#include <assert.h>
+#include <errno.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,99 +165,13 @@ static int parse_stores(const struct yaml_node *root, struct experiment *e, stru
 
 /* --- approaches ------------------------------------------------------------------------------- */
 
-static int find_approach(const struct yaml_node *node, const struct approach **ret_approach,
-                         struct errctx *err)
-{
-    const char *names[EXPERIMENT_APPROACHES_MAX];
-    size_t i;
-    int rc;
-
-    assert(approach_count() <= EXPERIMENT_APPROACHES_MAX);
-    for (unsigned k = 0; k < approach_count(); k++)
-        names[k] = approach_at(k)->name;
-    rc = yaml_to_choice(node, names, approach_count(), &i, err);
-    if (!rc)
-        *ret_approach = approach_at((unsigned)i);
-    return rc;
-}
-
-static int parse_settings(const struct yaml_node *node, struct experiment_approach *a,
-                          struct errctx *err)
-{
-    for (size_t i = 0; i < yaml_size(node); i++) {
-        const char *key = yaml_key(node, i);
-        const struct yaml_node *value = yaml_value(node, i);
-        struct errctx why;
-
-        if (strcmp(key, "name") == 0)
-            continue;
-        if (settings_set(&a->settings, key, yaml_text(value), &why))
-            return yaml_complain(value, err, "%s: %s", a->approach->name, why.message);
-    }
-    return 0;
-}
-
-static int name_variant(const struct yaml_node *node, struct experiment_approach *a,
-                        struct errctx *err)
-{
-    struct buf name = {0};
-    int rc = 0;
-
-    buf_append_str(&name, a->approach->name);
-    for (unsigned i = 0; i < a->settings.n; i++) {
-        const struct setting_info *info = a->settings.item[i].info;
-        unsigned value = a->settings.item[i].value;
-
-        if (value > 0)
-            buf_printf(&name, " %s=%s", info->name, info->value[value]);
-    }
-    if (name.size < sizeof a->variant)
-        (void)strcpy(a->variant, buf_str(&name)); /* its size was just checked */
-    else
-        rc = yaml_complain(node, err, "%s: too long a name for an approach", buf_str(&name));
-    buf_done(&name);
-    return rc;
-}
-
-/* A bare name, or a mapping of name and settings. */
-static int parse_approach(const struct yaml_node *node, struct experiment_approach *a,
-                          struct errctx *err)
-{
-    const struct yaml_node *name = node;
-    int rc;
-
-    if (yaml_kind(node) == YAML_MAPPING) {
-        name = yaml_find(node, "name");
-        if (!name)
-            return yaml_complain(node, err, "an approach needs a name");
-    }
-    rc = find_approach(name, &a->approach, err);
-    if (rc)
-        return rc;
-    settings_init(&a->settings, a->approach->settings, a->approach->n_settings);
-    if (!(a->approach->ops & (UINT32_C(1) << OP_WRITE)))
-        return yaml_complain(name, err, "%s does not support the writes of the workload",
-                             a->approach->name);
-    if (yaml_kind(node) == YAML_MAPPING)
-        rc = parse_settings(node, a, err);
-    return rc ? rc : name_variant(node, a, err);
-}
-
 static int parse_approaches(const struct yaml_node *root, struct experiment *e, struct errctx *err)
 {
     const struct yaml_node *node;
     int rc = need_list(root, "approaches", EXPERIMENT_APPROACHES_MAX, &node, err);
 
-    for (size_t i = 0; !rc && i < yaml_size(node); i++) {
-        rc = parse_approach(yaml_item(node, i), &e->approach[i], err);
-        for (size_t j = 0; !rc && j < i; j++) {
-            if (strcmp(e->approach[i].variant, e->approach[j].variant) == 0)
-                rc = yaml_complain(yaml_item(node, i), err, "%s is there twice, settings and all",
-                                   e->approach[i].approach->name);
-        }
-        if (!rc)
-            e->n_approaches++;
-    }
+    for (size_t i = 0; !rc && i < yaml_size(node); i++)
+        rc = experiment_parse_approach(yaml_item(node, i), e, err);
     return rc;
 }
 
@@ -279,7 +194,7 @@ static bool begins_with(const char *text, const char *prefix)
 static bool has_approach(const struct experiment *e, const char *name)
 {
     for (unsigned i = 0; i < e->n_approaches; i++) {
-        if (strcmp(e->approach[i].approach->name, name) == 0)
+        if (strcmp(e->approach[i].name, name) == 0)
             return true;
     }
     return false;
@@ -370,7 +285,7 @@ static int parse_schedules(const struct yaml_node *root, struct experiment *e, s
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-static void name_after_file(struct experiment *e, const char *path)
+static int name_after_file(struct experiment *e, const char *path, struct errctx *err)
 {
     const char *slash = strrchr(path, '/');
     const char *stem = slash ? slash + 1 : path;
@@ -378,6 +293,10 @@ static void name_after_file(struct experiment *e, const char *path)
     size_t size = dot && dot > stem ? (size_t)(dot - stem) : strlen(stem);
 
     (void)snprintf(e->name, sizeof e->name, "%.*s", (int)size, stem); /* a long name is cut */
+    if (stem - path >= (ptrdiff_t)sizeof e->folder)
+        return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: too long", path);
+    (void)snprintf(e->folder, sizeof e->folder, "%.*s", (int)(stem - path), path);
+    return 0;
 }
 
 static int parse(const struct yaml_node *root, struct experiment *e, struct errctx *err)
@@ -421,8 +340,9 @@ int experiment_read(const char *path, struct experiment *ret_experiment, struct 
     if (rc)
         return rc;
     *ret_experiment = (struct experiment){.n_stores = 0};
-    name_after_file(ret_experiment, path);
-    rc = parse(root, ret_experiment, err);
+    rc = name_after_file(ret_experiment, path, err);
+    if (!rc)
+        rc = parse(root, ret_experiment, err);
     yaml_close(file);
     return rc;
 }

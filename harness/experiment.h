@@ -11,9 +11,11 @@
 #include "approaches/settings.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/yaml.h"
 #include "faults/schedule.h"
 #include "harness/workload/workload.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -24,17 +26,23 @@
 #define EXPERIMENT_RUNS_MAX       4096
 #define EXPERIMENT_VARIANT_SIZE   96
 #define EXPERIMENT_DOORS          2 /* front doors of every approach: serve1, serve2 */
+#define EXPERIMENT_NAME_SIZE      64
 
 struct experiment_approach {
     const struct approach *approach;
     struct settings settings;
+    char name[EXPERIMENT_NAME_SIZE]; /* "xa"; "exec:mine.py" for a program, by its file's name */
     /* Its name and what is not at its default, as "xa lock_order=parallel": what tells the runs of
      * one approach apart in results.json, in tables and on the page. */
     char variant[EXPERIMENT_VARIANT_SIZE];
+    char program[PATH_MAX]; /* exec: its absolute path; else "" */
+    unsigned n_promises;    /* exec: what it is said to keep, beside the row's (none) */
+    const char *promise[APPROACH_PROMISES_MAX]; /* names of verdicts */
 };
 
 struct experiment {
-    char name[64]; /* the file's, without folder and ending */
+    char name[64];         /* the file's, without folder and ending */
+    char folder[PATH_MAX]; /* the file's, as in "experiments/"; "": the working one */
     char question[256];
     char prediction[512]; /* what its author expects to see; "": nothing said */
     unsigned n_stores;
@@ -56,6 +64,13 @@ struct experiment {
 /* The struct is large: keep it on the heap or static. -errno with file:line in `err`. */
 __attribute__((warn_unused_result)) int
 experiment_read(const char *path, struct experiment *ret_experiment, struct errctx *err);
+
+/*
+ * One more approach, with all settings at their defaults, as from the command line: a path is
+ * relative to the working directory. -EINVAL: no such approach, or it is there already.
+ */
+__attribute__((warn_unused_result)) int
+experiment_add_approach(struct experiment *experiment, const char *name, struct errctx *err);
 
 /* Does any approach use the log? */
 bool experiment_uses_log(const struct experiment *experiment);
@@ -89,5 +104,12 @@ void experiment_runs_done(struct experiment_runs *runs);
 /* The run's config.yaml (docs/files.md), with this workload (a warm-up has one of its own). */
 void experiment_print_config(struct buf *out, const struct experiment *experiment,
                              const struct experiment_run *run, const struct workload *workload);
+
+/* --- for the file that reads ------------------------------------------------------------------ */
+
+/* One item of `approaches:`, added to the others. */
+__attribute__((warn_unused_result)) int experiment_parse_approach(const struct yaml_node *node,
+                                                                  struct experiment *experiment,
+                                                                  struct errctx *err);
 
 #endif

@@ -79,7 +79,7 @@ static bool is_pair(const char *only, const char *name, const char *schedule)
 static bool is_wanted(const struct experiment_run *run, const char *only)
 {
     return !only || strstr(run->name, only) ||
-           is_pair(only, run->approach->approach->name, run->schedule->name) ||
+           is_pair(only, run->approach->name, run->schedule->name) ||
            is_pair(only, run->approach->variant, run->schedule->name);
 }
 
@@ -112,7 +112,7 @@ int experiment_expand(const struct experiment *e, const char *only,
     runs.n = kept;
     if (kept == 0) {
         (void)err_set(err, ENOENT, ERR_ABORT, "--only %s: no run of %s is called so, as in %s/%s",
-                      only, e->name, e->approach[0].approach->name, e->schedule[0].name);
+                      only, e->name, e->approach[0].name, e->schedule[0].name);
         experiment_runs_done(&runs);
         return -ENOENT;
     }
@@ -128,12 +128,25 @@ void experiment_runs_done(struct experiment_runs *runs)
 
 /* --- config.yaml ------------------------------------------------------------------------------ */
 
+static void print_program(struct buf *out, const struct experiment_approach *a)
+{
+    buf_append_str(out, ", program: ");
+    yaml_quote(out, a->program);
+    buf_append_str(out, ", promises: [");
+    for (unsigned i = 0; i < a->n_promises; i++)
+        buf_printf(out, "%s%s", i > 0 ? ", " : "", a->promise[i]);
+    buf_append_char(out, ']');
+}
+
 static void print_approach(struct buf *out, const struct experiment_approach *a)
 {
-    buf_printf(out, "approach: {name: %s", a->approach->name);
+    buf_append_str(out, "approach: {name: ");
+    yaml_quote(out, a->name);
     for (unsigned i = 0; i < a->settings.n; i++)
         buf_printf(out, ", %s: %s", a->settings.item[i].info->name,
                    a->settings.item[i].info->value[a->settings.item[i].value]);
+    if (a->program[0])
+        print_program(out, a);
     buf_append_str(out, "}\nvariant: ");
     yaml_quote(out, a->variant);
     buf_append_str(out, "\nstores: [");

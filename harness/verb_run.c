@@ -44,6 +44,8 @@ static int read_experiment(struct running *r, const char *path, const struct cli
 {
     int rc = experiment_read(path, &r->experiment, err);
 
+    for (unsigned i = 0; !rc && cli_text_at(args, "approach", i); i++)
+        rc = experiment_add_approach(&r->experiment, cli_text_at(args, "approach", i), err);
     if (rc)
         return rc;
     r->experiment.repeats = (unsigned)cli_int(args, "repeat", r->experiment.repeats);

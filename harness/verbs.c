@@ -53,6 +53,10 @@ static const struct cli_option run_options[] = {
      .type = CLI_TEXT,
      .meaning = "where the results go (out/NAME, after the file's name); an earlier result there "
                 "is replaced"},
+    {.name = "approach",
+     .value = "APPROACH",
+     .type = CLI_TEXTS,
+     .meaning = "one more approach beside the file's, as exec:./mine.py (docs/exec.md)"},
     OPTION_ONLY,
     OPTION_REPEAT,
     OPTION_SEED,

@@ -83,9 +83,10 @@ __attribute__((warn_unused_result)) int keeper_folder(struct keeper *keeper, con
                                                       char *ret_path, struct errctx *err);
 
 /*
- * Start a role: argv[0] is this executable. Returns when it has said {"ready":true,"port":…} on its
- * standard output (its port, 0 if it has none), or fails with its last lines. Standard error is
- * appended to `log_path`. A role that was killed is started again by keeper_restart().
+ * Start a role: argv[0] is the absolute path of a program, or any other word for this executable.
+ * Returns when it has said {"ready":true,"port":…} on its standard output (its port, 0 if it has
+ * none), or fails with its last lines. Standard error is appended to `log_path`. A role that was
+ * killed is started again by keeper_restart().
  */
 __attribute__((warn_unused_result)) int keeper_start_role(struct keeper *keeper, const char *name,
                                                           const char *const *argv,

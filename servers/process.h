@@ -85,7 +85,7 @@ struct process *process_new(const struct process_env *env, const char *name,
                             unsigned n_ports);
 void process_free(struct process *process); /* nothing of it may run; who waits gets an error */
 
-/* What to run as a role: argv ends with NULL, argv[0] is this executable. Only when startable. */
+/* What to run as a role: argv as keeper_start_role(). Only when startable. */
 void process_set_role(struct process *process, const char *const *argv, const char *log_path);
 
 /* `error` NULL: done. */

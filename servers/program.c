@@ -104,8 +104,10 @@ int program_initialise(const struct program *program, unsigned step, pid_t *ret_
 static int run_role(const struct program *program, pid_t *ret_pid, int *ret_output,
                     struct errctx *err)
 {
-    struct spawn_plan plan = {.program = program_self()};
+    struct spawn_plan plan = {0};
 
+    if (program->argv[0][0] != '/')
+        plan.program = program_self();
     for (unsigned i = 0; program->argv[i]; i++)
         spawn_arg(&plan, "%s", program->argv[i]);
     return spawn(program, &plan, ret_output, ret_pid, err);

@@ -103,24 +103,37 @@ static void add_judgement(const struct run_data *run, const struct approach *app
     (void)json_object_set_new(json, "verdicts", verdicts_to_json(run, approach));
 }
 
+/* The row, with what the run's configuration promises for a program of somebody else's. */
+static int find_approach(const struct run_data *run, struct approach *ret_approach,
+                         struct errctx *err)
+{
+    const struct approach *row = approach_find(run->approach);
+    const json_t *promises = json_object_get(json_object_get(run->config, "approach"), "promises");
+
+    if (!row)
+        return err_set(err, EBADMSG, ERR_ABORT, "%s/config.yaml: there is no approach \"%s\"",
+                       run->dir, run->approach);
+    *ret_approach = *row;
+    for (size_t i = 0; i < json_array_size(promises) && i < APPROACH_PROMISES_MAX - 1; i++)
+        ret_approach->promise[i] = (struct approach_promise){
+            .verdict = json_string_value(json_array_get(promises, i)), .condition = ""};
+    return 0;
+}
+
 int judge_run(const char *run_dir, json_t **ret_run, struct errctx *err)
 {
     struct run_data *run = mem_alloc(sizeof *run); /* too large for a stack */
-    const struct approach *approach;
+    struct approach approach;
     int r;
 
     r = run_data_load(run_dir, run, err);
+    if (r == 0)
+        r = find_approach(run, &approach, err);
     if (r < 0)
         goto out;
-    approach = approach_find(run->approach);
-    if (!approach) {
-        r = err_set(err, EBADMSG, ERR_ABORT, "%s/config.yaml: there is no approach \"%s\"", run_dir,
-                    run->approach);
-        goto out;
-    }
-    *ret_run = run_to_json(run, approach);
+    *ret_run = run_to_json(run, &approach);
     if (run->finished)
-        add_judgement(run, approach, *ret_run);
+        add_judgement(run, &approach, *ret_run);
 out:
     run_data_done(run);
     free(run);

@@ -145,10 +145,12 @@ int crew_make_folder(const struct session *session, const struct experiment_run 
 static int start_door(struct crew *crew, const char *name, struct errctx *err)
 {
     const struct experiment_approach *a = crew->run->approach;
-    const char *argv[2 * SETTINGS_MAX + 3] = {"--approach", a->approach->name};
+    const char *argv[2 * SETTINGS_MAX + 3] = {"--approach", a->name};
     char set[SETTINGS_MAX][128];
     unsigned n = 2;
 
+    if (a->program[0])
+        return roles_start_program(&crew->roles, name, ROLE_SERVE, a->program, err);
     for (unsigned i = 0; i < a->settings.n; i++) {
         (void)snprintf(set[i], sizeof set[i], "%s=%s", a->settings.item[i].info->name,
                        a->settings.item[i].info->value[a->settings.item[i].value]);

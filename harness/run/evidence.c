@@ -116,6 +116,6 @@ int evidence_collect(struct lines *evidence, struct crew *crew, const struct set
     int rc;
 
     tell_settling(evidence, settling);
-    rc = tell_decisions(evidence, crew->topology, err);
+    rc = crew->run->approach->program[0] ? 0 : tell_decisions(evidence, crew->topology, err);
     return rc ? rc : tell_log(evidence, crew, err);
 }

@@ -52,6 +52,10 @@ static int connect_control(struct roles *roles, struct role_process *role, struc
     int rc;
 
     assert(!role->control);
+    if (role->foreign) {
+        role->running = true;
+        return 0;
+    }
     (void)snprintf(path, sizeof path, "%s/control/%s.sock", roles->folder, role->name);
     rc = rpc_connect(roles->base, path, &handlers, &role->control, err);
     if (!rc)
@@ -59,33 +63,58 @@ static int connect_control(struct roles *roles, struct role_process *role, struc
     return rc;
 }
 
-int roles_start(struct roles *roles, const char *name, enum role_kind kind, const char *const *more,
-                struct errctx *err)
+/* Execute argv, in which --topology and --name come behind its `n` words, and take it in. */
+static int start(struct roles *roles, const struct role_process *as, const char **argv, unsigned n,
+                 struct errctx *err)
 {
     char topology[PATH_MAX + 16], log[PATH_MAX + ROLE_NAME_SIZE + 16];
-    const char *argv[ROLES_ARGS_MAX] = {
-        "/proc/self/exe", role_kind_name(kind), "--topology", topology, "--name", name};
-    struct role_process *role = roles_find(roles, name);
-    unsigned n = 6;
+    struct role_process *role = roles_find(roles, as->name);
     uint16_t port;
     int rc;
 
+    assert(n <= ROLES_ARGS_MAX - 5);
     (void)snprintf(topology, sizeof topology, "%s/topology.yaml", roles->folder);
-    (void)snprintf(log, sizeof log, "%s/logs/%s.log", roles->folder, name);
-    for (; *more; more++) {
-        assert(n < ROLES_ARGS_MAX - 1);
-        argv[n++] = *more;
-    }
-    rc = keeper_start_role(roles->keeper, name, argv, log, &port, err);
+    (void)snprintf(log, sizeof log, "%s/logs/%s.log", roles->folder, as->name);
+    argv[n++] = "--topology";
+    argv[n++] = topology;
+    argv[n++] = "--name";
+    argv[n++] = as->name;
+    argv[n] = NULL;
+    rc = keeper_start_role(roles->keeper, as->name, argv, log, &port, err);
     if (rc)
         return rc;
     if (!role) {
         assert(roles->n < ROLES_MAX);
         role = &roles->role[roles->n++];
-        *role = (struct role_process){.kind = kind};
-        (void)snprintf(role->name, sizeof role->name, "%s", name);
+        *role = *as;
     }
     return connect_control(roles, role, err);
+}
+
+int roles_start(struct roles *roles, const char *name, enum role_kind kind, const char *const *more,
+                struct errctx *err)
+{
+    const char *argv[ROLES_ARGS_MAX] = {"syncbed", role_kind_name(kind)};
+    struct role_process as = {.kind = kind};
+    unsigned n = 2;
+
+    (void)snprintf(as.name, sizeof as.name, "%s", name);
+    for (; *more; more++) {
+        assert(n < ROLES_ARGS_MAX);
+        argv[n++] = *more;
+    }
+    return start(roles, &as, argv, n, err);
+}
+
+int roles_start_program(struct roles *roles, const char *name, enum role_kind kind,
+                        const char *program, struct errctx *err)
+{
+    const char *argv[ROLES_ARGS_MAX] = {program};
+    struct role_process as = {.kind = kind, .foreign = true};
+
+    assert(program[0] == '/');
+    (void)snprintf(as.name, sizeof as.name, "%s", name);
+    return start(roles, &as, argv, 1, err);
 }
 
 void roles_exited(struct roles *roles, const char *name)

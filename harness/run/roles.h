@@ -20,8 +20,9 @@
 struct role_process {
     char name[ROLE_NAME_SIZE];
     enum role_kind kind;
+    bool foreign; /* a program of somebody else's: without a control socket */
     bool running;
-    struct rpc_client *control; /* NULL while it does not run */
+    struct rpc_client *control; /* NULL while it does not run, and of a foreign one */
 };
 
 struct roles {
@@ -47,11 +48,18 @@ __attribute__((warn_unused_result)) int roles_start(struct roles *roles, const c
                                                     enum role_kind kind, const char *const *more,
                                                     struct errctx *err);
 
+/* Start a program of somebody else's, of which only the ready line is expected; an absolute path.
+ */
+__attribute__((warn_unused_result)) int roles_start_program(struct roles *roles, const char *name,
+                                                            enum role_kind kind,
+                                                            const char *program,
+                                                            struct errctx *err);
+
 struct role_process *roles_find(struct roles *roles, const char *name); /* or NULL */
 
 bool roles_running(const struct roles *roles, const char *name);
 
-/* Its control connection; NULL when there is none: no such role, or it does not run. */
+/* Its control connection; NULL when there is none: no such role, foreign, or it does not run. */
 struct rpc_client *roles_control(struct roles *roles, const char *name);
 
 /* The keeper says that `name` ended; no role of ours is fine. */

@@ -4,6 +4,7 @@
  */
 #include "harness/experiment.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,6 +107,14 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
         {5, "approaches: [dual, ax]", ":5:", "xa"},
         {5, "approaches: [dual, dual]", ":5:", "twice"},
         {5, "approaches: [{lock_order: sorted}]", ":5:", "needs a name"},
+        {5, "approaches: [\"exec:./not-there.py\"]", ":5:", "not-there.py: No such file"},
+        {5, "approaches: [\"exec:/dev/null\"]", ":5:", "not an executable file"},
+        {5, "approaches: [\"exec:/etc/passwd\"]", ":5:", "not an executable file"},
+        {5, "approaches: [\"exec:/usr/bin/[\"]", ":5:", "no name for a program"},
+        {5, "approaches: [\"exec:/bin/sh\", \"exec:/usr/bin/sh\"]", ":5:", "twice"},
+        {5, "approaches: [{name: \"exec:/bin/sh\", promises: [atomic]}]", ":5:", "atomicity"},
+        {5, "approaches: [{name: \"exec:/bin/sh\", promises: order}]", ":5:", "a list"},
+        {5, "approaches: [{name: xa, promises: [order]}]", ":5:", "promises"},
         {5, "approaches: [{name: xa, lock_ordr: sorted}]", ":5:", "lock_order"},
         {5, "approaches: [{name: xa, lock_order: sorte}]", ":5:", "sorted"},
         {7, "  - {name: server_killed}", ":8:", "twice"},
@@ -144,6 +153,26 @@ static void the_log_and_its_sinks_are_targets_only_where_there_is_one(void **sta
     read_changed((struct change){5, "approaches: [dual]"},
                  (struct change){9, "    faults: [{at_s: 1, kill: kafka}]"}, said, sizeof said);
     assert_non_null(strstr(said, "kafka"));
+}
+
+static void a_program_is_found_beside_the_file_and_says_what_it_promises(void **state)
+{
+    char said[600];
+    struct errctx err;
+
+    (void)state;
+    read_with(5, "approaches: [{name: \"exec:../bin/cat\", promises: [order, atomicity]}]", said,
+              sizeof said); /* the file is in /tmp */
+    assert_string_equal(said, "");
+    assert_string_equal(experiment.approach[0].name, "exec:cat");
+    assert_string_equal(experiment.approach[0].variant, "exec:cat");
+    assert_int_equal(experiment.approach[0].program[0], '/');
+    assert_int_equal(experiment.approach[0].n_promises, 2);
+    assert_string_equal(experiment.approach[0].promise[1], "atomicity");
+    assert_int_equal(experiment_add_approach(&experiment, "exec:/bin/cat", &err), -EINVAL);
+    assert_int_equal(experiment_add_approach(&experiment, "exec:/bin/ls", &err), 0);
+    assert_int_equal(experiment_add_approach(&experiment, "magic", &err), -EINVAL);
+    assert_int_equal(experiment.n_approaches, 2);
 }
 
 static void append_names(struct buf *out, const struct experiment_runs *runs)
@@ -246,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
+        cmocka_unit_test(a_program_is_found_beside_the_file_and_says_what_it_promises),
         cmocka_unit_test(the_log_and_its_sinks_are_targets_only_where_there_is_one),
         cmocka_unit_test(the_order_is_shuffled_by_the_seed_alone),
         cmocka_unit_test(every_run_is_there_once),
