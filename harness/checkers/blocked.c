@@ -63,15 +63,11 @@ static void sort_spans(struct spans *spans)
 static void add_living(const struct run_data *run, struct spans *waits, uint32_t key,
                        const char *door, int64_t from_us, int64_t to_us)
 {
-    while (from_us < to_us) {
-        const struct run_fault *death = run_next_death(run, door, from_us);
-        int64_t until_us = death && death->begin_us < to_us ? death->begin_us : to_us;
+    int64_t lived_from_us, lived_to_us;
 
-        if (from_us < until_us)
-            add_span(waits, key, from_us, until_us);
-        if (until_us == to_us || !death->end_us)
-            return;
-        from_us = death->end_us;
+    while (run_living(run, door, from_us, to_us, &lived_from_us, &lived_to_us)) {
+        add_span(waits, key, lived_from_us, lived_to_us);
+        from_us = lived_to_us;
     }
 }
 
@@ -108,29 +104,13 @@ static void add_op(const struct run_data *run, size_t op, int64_t open_until_us,
 
 /* --- the sweep -------------------------------------------------------------------------------- */
 
-/* The first interval of `key`; held->n when there is none. */
-static size_t first_held(const struct held_list *held, uint32_t key)
-{
-    size_t low = 0, high = held->n;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (held->item[middle].key < key)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* How much of this waiting fell into times in which the key was held by a transaction in doubt. */
 static int64_t held_within(const struct held_list *held, uint32_t key, int64_t from_us,
                            int64_t to_us)
 {
     int64_t sum_us = 0;
 
-    for (size_t i = first_held(held, key); i < held->n && held->item[i].key == key; i++) {
+    for (size_t i = held_first(held, key); i < held->n && held->item[i].key == key; i++) {
         int64_t begin_us = held->item[i].from_us - SAMPLED_EVERY_US;
         int64_t end_us = held->item[i].to_us + SAMPLED_EVERY_US;
 

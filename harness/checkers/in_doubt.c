@@ -92,13 +92,29 @@ void held_list_make(const struct run_data *run, const struct in_doubt_list *list
                 continue;
             ret_list->item =
                 mem_grow(ret_list->item, ret_list->n, &capacity, sizeof *ret_list->item);
-            ret_list->item[ret_list->n++] = (struct held){
-                run_key_of(run, run->micro[op->first + m].state), seen[i].from_us, seen[i].to_us};
+            ret_list->item[ret_list->n++] =
+                (struct held){run_key_of(run, run->micro[op->first + m].state), seen[i].op,
+                              seen[i].from_us, seen[i].to_us};
         }
     }
     if (ret_list->n > 0)
         qsort(ret_list->item, ret_list->n, sizeof *ret_list->item, by_key);
     free(seen);
+}
+
+size_t held_first(const struct held_list *list, uint32_t key)
+{
+    size_t low = 0, high = list->n;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (list->item[middle].key < key)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* --- how many, for how long ------------------------------------------------------------------- */

@@ -300,6 +300,8 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
                                     .in_doubt_txn_s = NAN,
                                     .keys_held = NAN,
                                     .waiters_max = NAN,
+                                    .clients_waiting_max = NAN,
+                                    .clients_waiting_s = NAN,
                                     .sink_lag_max = NAN,
                                     .settle_s = NAN,
                                     .converge_low_s = NAN,
@@ -315,6 +317,8 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
     held_list_make(run, &in_doubt, &held);
     blocked_measure(run, &held, ret_metrics);
     ret_metrics->blocked_measured = in_doubt.n > 0;
+    if (in_doubt.n > 0)
+        clients_waiting_measure(run, &held, ret_metrics);
     free(held.item);
     in_doubt_list_done(&in_doubt);
 }

@@ -69,6 +69,8 @@ struct metrics {
     double in_doubt_txn_s;           /* transactions in doubt, integrated over time */
     double keys_held;                /* most keys held by transactions in doubt at one time */
     double waiters_max;              /* most sessions seen waiting behind them at one store */
+    double clients_waiting_max;      /* most clients waiting behind them at one time … */
+    double clients_waiting_s;        /* … and summed over clients */
     double sink_lag_max;             /* records, of the furthest behind store */
     struct blocked blocked_in_doubt; /* keys that a transaction in doubt held meanwhile */
     struct blocked blocked_other;
@@ -108,6 +110,7 @@ void in_doubt_measure(const struct run_data *run, const struct in_doubt_list *li
 /* A key held by a transaction in doubt, for long enough to be more than one that was passing. */
 struct held {
     uint32_t key;
+    uint32_t op; /* by this operation's */
     int64_t from_us, to_us;
 };
 
@@ -118,6 +121,15 @@ struct held_list {
 
 void held_list_make(const struct run_data *run, const struct in_doubt_list *list,
                     struct held_list *ret_list);
+/* The first of `key`; list->n when there is none: look at the key. */
+size_t held_first(const struct held_list *list, uint32_t key);
+
+/*
+ * clients_waiting_max, clients_waiting_s: clients that wait at a living door for the answer of an
+ * operation on a key that *another* transaction in doubt holds.
+ */
+void clients_waiting_measure(const struct run_data *run, const struct held_list *held,
+                             struct metrics *ret_metrics);
 
 /*
  * Keys without an ok for BLOCKED_MIN_US while one of their writes was outstanding at a living door:

@@ -81,6 +81,24 @@ const struct run_fault *run_next_death(const struct run_data *run, const char *t
     return next;
 }
 
+bool run_living(const struct run_data *run, const char *target, int64_t from_us, int64_t to_us,
+                int64_t *ret_from_us, int64_t *ret_to_us)
+{
+    while (from_us < to_us) {
+        const struct run_fault *death = run_next_death(run, target, from_us);
+
+        if (!death || death->begin_us > from_us) {
+            *ret_from_us = from_us;
+            *ret_to_us = death && death->begin_us < to_us ? death->begin_us : to_us;
+            return true;
+        }
+        if (!death->end_us)
+            return false;
+        from_us = death->end_us;
+    }
+    return false;
+}
+
 double run_seconds(const struct run_data *run, int64_t at_us)
 {
     return (double)(at_us - run_load_begin_us(run)) / (double)US_PER_S;

@@ -221,6 +221,13 @@ const struct run_phase *run_phase(const struct run_data *run, const char *name);
 const struct run_fault *run_next_death(const struct run_data *run, const char *target,
                                        int64_t at_us);
 
+/*
+ * The first part of [from_us, to_us) in which this door or store was not dead by a kill. False:
+ * there is none.
+ */
+bool run_living(const struct run_data *run, const char *target, int64_t from_us, int64_t to_us,
+                int64_t *ret_from_us, int64_t *ret_to_us);
+
 /* Seconds since the load began. */
 double run_seconds(const struct run_data *run, int64_t at_us);
 

@@ -197,6 +197,8 @@ void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t
     (void)json_object_set_new(into, "in_doubt_txn_s", number(m->in_doubt_txn_s));
     (void)json_object_set_new(into, "keys_held", count(m->keys_held));
     (void)json_object_set_new(into, "waiters_max", count(m->waiters_max));
+    (void)json_object_set_new(into, "clients_waiting_max", count(m->clients_waiting_max));
+    (void)json_object_set_new(into, "clients_waiting_s", number(m->clients_waiting_s));
     (void)json_object_set_new(into, "sink_lag_max", count(m->sink_lag_max));
     (void)json_object_set_new(blocked, "in_doubt", blocked_to_json(m, &m->blocked_in_doubt));
     (void)json_object_set_new(blocked, "other", blocked_to_json(m, &m->blocked_other));

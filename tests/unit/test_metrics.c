@@ -210,6 +210,7 @@ static void what_nobody_measured_is_not_zero(void **state)
     assert_true(unmeasured(m.in_doubt_s));
     assert_true(unmeasured(m.keys_held));
     assert_true(unmeasured(m.waiters_max));
+    assert_true(unmeasured(m.clients_waiting_max));
     assert_true(unmeasured(m.sink_lag_max));
     assert_true(unmeasured(m.longest_gap_s));
     assert_true(unmeasured(m.ok_decided_per_s));
@@ -313,6 +314,27 @@ static void a_key_behind_a_transaction_in_doubt_is_blocked(void **state)
     EXPECT("in doubt: 1 key 2.010 key s 2.010 s; other: 0 keys",
            "in doubt: %u key %.3f key s %.3f s; other: %u keys", m.blocked_in_doubt.keys,
            m.blocked_in_doubt.key_s, m.blocked_in_doubt.longest_s, m.blocked_other.keys);
+}
+
+/* From 0.995 s to 3 s the key is held by c0-0, which itself does not count, nor does its door. */
+static void clients_wait_behind_a_transaction_in_doubt(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 3000);
+    write_at("serve1", "c0-0", 0, 990, 3200, HISTORY_INFO);
+    write_at("serve2", "c1-1", 0, 1200, 3200, HISTORY_OK);
+    write_at("serve2", "c2-2", 0, 1300, 1800, HISTORY_FAIL);
+    write_at("serve2", "c3-3", 1, 1300, 3210, HISTORY_OK); /* another key */
+    write_at("serve1", "c0-4", 0, 1400, 2000, HISTORY_INFO);
+    write_at("serve2", "c1-5", 0, 1500, 3300, HISTORY_OK); /* client 1 once more */
+    in_doubt(1100, "pg1", "c0-0", 105);
+    measure(&m);
+    EXPECT("0 clients, 0 s", "%g clients, %g s", m.clients_waiting_max, m.clients_waiting_s);
+    in_doubt(3000, "pg1", "c0-0", 2005);
+    measure(&m);
+    EXPECT("2 clients, 2.3 s", "%g clients, %g s", m.clients_waiting_max, m.clients_waiting_s);
 }
 
 static void waiting_before_or_after_the_doubt_is_put_down_to_somebody_else(void **state)
@@ -703,6 +725,7 @@ int main(void)
         TEST(an_unknown_probe_counts_when_it_happened),
         TEST(transactions_in_doubt_are_counted_once_over_stores),
         TEST(a_key_behind_a_transaction_in_doubt_is_blocked),
+        TEST(clients_wait_behind_a_transaction_in_doubt),
         TEST(waiting_before_or_after_the_doubt_is_put_down_to_somebody_else),
         TEST(two_episodes_of_doubt_do_not_cover_the_time_between),
         TEST(what_a_dead_store_holds_is_inferred),
