@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "harness/run/await.h"
+#include "harness/workload/workload.h"
 #include "model/protocol.h"
 #include "model/txn.h"
 
@@ -85,8 +86,11 @@ static void on_row(void *arg, const struct store_scan_row *row)
     write_line(s);
     s->result->keys++;
     s->result->states += digest(key, s->line.data, s->line.size);
-    s->result->values += digest(key, row->value, strlen(row->value));
     s->result->folds = s->result->folds && is_fold(row);
+    if (workload_key_is_single(row->key))
+        return;
+    s->result->shared++;
+    s->result->values += digest(key, row->value, strlen(row->value));
 }
 
 static void on_scanned(void *arg, const struct store_reply *reply)
@@ -181,7 +185,7 @@ bool scan_equal(const struct scan *scan)
     for (unsigned i = 0; i < scan->n; i++) {
         const struct scan_store *store = &scan->store[i];
 
-        if (!store->complete || !store->folds || store->keys != scan->store[0].keys ||
+        if (!store->complete || !store->folds || store->shared != scan->store[0].shared ||
             store->values != scan->store[0].values)
             return false;
     }

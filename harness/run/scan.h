@@ -18,7 +18,8 @@ struct scan_store {
     char why[STORE_DETAIL_SIZE]; /* not complete */
     uint64_t keys;
     uint64_t states; /* digest of every key with value and journal; order does not matter */
-    uint64_t values; /* digest of every key with its value */
+    uint64_t shared; /* keys that every store should have: workload_key_is_single() is false */
+    uint64_t values; /* digest of each of these with its value */
     bool folds;      /* every value is the fold of its key's journal */
 };
 
@@ -44,7 +45,7 @@ const char *scan_missing(const struct scan *scan, struct store *const *stores);
 /* Nothing changed from `a` to `b`. */
 bool scan_same(const struct scan *a, const struct scan *b);
 
-/* All stores hold equal values, and each value is the fold of its journal. */
+/* All stores hold equal values of what they share, and each value is the fold of its journal. */
 bool scan_equal(const struct scan *scan);
 
 #endif

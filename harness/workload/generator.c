@@ -1,86 +1,25 @@
 /* The plan carried out; see the header. */
-#include "harness/workload/generator.h"
+#include "harness/workload/generator_state.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "harness/history/history.h"
-#include "harness/workload/load_clients.h"
-#include "harness/workload/load_reads.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 
-struct generator {
-    struct generator_options options;
-    struct plan plan;
-    unsigned n_doors;
-    struct load_door door[ROLES_MAX];
-    struct load_op *op; /* one an arrival */
-    struct load_clients *clients;
-    struct load_reads *reads; /* NULL when the workload has none */
-    struct history_writer *history;
-    struct event *timer;
-    bool started;
-    bool stopped;
-    int64_t start_us;
-    int64_t deadline_us; /* from plan */
-    size_t next;         /* the next to arrive */
-    size_t next_unsent;  /* before it, none expires unsent any more */
-    size_t next_sent;    /* before it, all have ended */
-    size_t n_invoked;
-    size_t n_ended[HISTORY_INFO + 1];
-    struct request request; /* scratch: large, and made anew for every line */
-};
+/* --- the last one -------------------------------------------------------------------------- */
 
-/* --- one operation ------------------------------------------------------------------------- */
-
-static size_t index_of(const struct generator *g, const struct load_op *op)
-{
-    return (size_t)(op - g->op);
-}
-
-static int64_t planned_us(const struct generator *g, size_t i)
-{
-    return g->start_us + g->plan.arrival[i].planned_us;
-}
-
-/* Into the scratch request. */
-static const struct txn *make_txn(struct generator *g, size_t i)
-{
-    plan_txn(&g->plan, i, &g->options.workload, g->options.topology, &g->request.txn);
-    return &g->request.txn;
-}
-
-static void record_invoke(struct generator *g, size_t i, const char *server, int64_t at_us)
-{
-    const struct history_invocation invocation = {.op = (int64_t)i,
-                                                  .client = g->plan.arrival[i].client,
-                                                  .server = server,
-                                                  .planned_us = planned_us(g, i),
-                                                  .at_us = at_us};
-
-    history_invoke(g->history, &invocation, make_txn(g, i));
-    g->n_invoked++;
-}
-
-static void record_end(struct generator *g, size_t i, const struct reply *reply,
-                       const struct txn *txn)
-{
-    enum history_end end = HISTORY_OK;
-
-    if (reply->code != CODE_NONE)
-        end = code_definite(reply->code) ? HISTORY_FAIL : HISTORY_INFO;
-    assert(g->op[i].state != LOAD_ENDED);
-    g->op[i].state = LOAD_ENDED;
-    g->n_ended[end]++;
-    history_end(g->history, (int64_t)i, end, clock_now_us(), reply, txn);
-}
-
-static size_t n_ended(const struct generator *g)
+size_t generator_n_ended(const struct generator *g)
 {
     return g->n_ended[HISTORY_OK] + g->n_ended[HISTORY_FAIL] + g->n_ended[HISTORY_INFO];
+}
+
+/* In a closed loop somebody's turn is still to come, or somebody's operation. */
+static bool is_last(const struct generator *g)
+{
+    return generator_n_ended(g) == g->plan.n && g->turns.n == 0;
 }
 
 static void finish(struct generator *g)
@@ -91,81 +30,15 @@ static void finish(struct generator *g)
     g->options.finished(g->options.arg, r, &err);
 }
 
-static void finish_if_last(struct generator *g)
+/* After an end that came from outside: was it the last, or whose turn is it now? */
+void generator_go_on(struct generator *g)
 {
-    if (!g->stopped && n_ended(g) == g->plan.n)
+    if (g->stopped)
+        return;
+    if (is_last(g))
         finish(g);
-}
-
-static void end_with(struct generator *g, size_t i, enum code code, const char *detail)
-{
-    struct reply reply = {.code = code};
-
-    (void)snprintf(reply.detail, sizeof reply.detail, "%s", detail);
-    record_end(g, i, &reply, NULL);
-}
-
-static void never_sent(struct generator *g, size_t i)
-{
-    load_clients_withdraw(g->clients, g->plan.arrival[i].client, &g->op[i]);
-    record_invoke(g, i, "", clock_now_us());
-    end_with(g, i, CODE_UNAVAILABLE, "no front door");
-}
-
-static void never_answered(struct generator *g, size_t i)
-{
-    struct load_op *op = &g->op[i];
-
-    if (op->state == LOAD_STAGED) /* the socket may take it yet */
-        record_invoke(g, i, op->door, clock_now_us());
-    load_clients_withdraw(g->clients, g->plan.arrival[i].client, op);
-    end_with(g, i, CODE_TIMEOUT, "no answer");
-}
-
-/* --- from the clients ---------------------------------------------------------------------- */
-
-static void on_encode(void *arg, struct load_op *op, int64_t now_us, struct buf *out)
-{
-    struct generator *g = arg;
-    size_t i = index_of(g, op);
-    int64_t left_ms = (planned_us(g, i) + g->deadline_us - now_us) / US_PER_MS;
-
-    (void)make_txn(g, i);
-    g->request.kind = REQUEST_TXN;
-    g->request.id = (int64_t)i;
-    g->request.deadline_ms = left_ms > 0 ? left_ms : 1;
-    protocol_encode_request(out, &g->request);
-}
-
-static struct load_op *on_find(void *arg, int64_t id)
-{
-    const struct generator *g = arg;
-
-    return id >= 0 && (size_t)id < g->plan.n ? &g->op[id] : NULL;
-}
-
-static void on_sent(void *arg, struct load_op *op, int64_t at_us)
-{
-    struct generator *g = arg;
-
-    record_invoke(g, index_of(g, op), op->door, at_us);
-}
-
-static void on_replied(void *arg, struct load_op *op, const struct reply *reply)
-{
-    struct generator *g = arg;
-    size_t i = index_of(g, op);
-
-    record_end(g, i, reply, reply->has_reads ? make_txn(g, i) : NULL);
-    finish_if_last(g);
-}
-
-static void on_lost(void *arg, struct load_op *op)
-{
-    struct generator *g = arg;
-
-    end_with(g, index_of(g, op), CODE_UNKNOWN, "connection lost");
-    finish_if_last(g);
+    else if (generator_is_closed(g))
+        generator_arm_timer(g, clock_now_us());
 }
 
 /* --- time ---------------------------------------------------------------------------------- */
@@ -176,32 +49,58 @@ static void on_read(void *arg, int64_t op, const struct reply *reply, const stru
 
     if (g->stopped)
         return; /* its history is closed */
-    record_end(g, (size_t)op, reply, txn);
-    finish_if_last(g);
+    operation_ended(g, (size_t)op, reply, txn);
+    generator_go_on(g);
 }
 
-static void arrive(struct generator *g, size_t i, int64_t now_us)
+static void read_directly(struct generator *g, size_t i, int64_t now_us)
 {
-    const struct arrival *a = &g->plan.arrival[i];
+    const struct txn *txn = operation_txn(g, i);
+    const struct topology_store *store = topology_store(g->options.topology, txn->op[0].store);
 
-    if (!a->is_read) {
-        load_clients_submit(g->clients, a->client, &g->op[i]);
-        return;
-    }
-    g->op[i].state = LOAD_SENT;
-    record_invoke(g, i, g->options.topology->store[a->store].name, now_us);
-    load_read(g->reads, a->store, (int64_t)i, &g->request.txn, planned_us(g, i) + g->deadline_us,
-              on_read, g);
+    operation_at(g, i)->load.state = LOAD_SENT;
+    operation_invoked(g, i, store->name, now_us);
+    load_read(g->reads, (unsigned)(store - g->options.topology->store), (int64_t)i, txn,
+              operation_expires_us(g, i), on_read, g);
+}
+
+static void arrive(struct generator *g, int64_t now_us)
+{
+    size_t i = g->next++;
+
+    if (operation_is_direct(g, i))
+        read_directly(g, i, now_us);
+    else
+        load_clients_submit(g->clients, g->plan.arrival[i].client, &operation_at(g, i)->load);
+}
+
+/* When the next operation arrives; INT64_MAX: none will, as far as is known now. */
+static int64_t next_arrival_us(const struct generator *g)
+{
+    const struct turn *turn = turns_next(&g->turns);
+
+    if (turn)
+        return turn->due_us;
+    return g->next < g->plan.n ? operation_planned_us(g, g->next) : INT64_MAX;
+}
+
+/* A closed loop's plan grows by whoever's turn it is. */
+static void take_turn(struct generator *g)
+{
+    struct turn turn = turns_take(&g->turns);
+
+    (void)plan_add(&g->plan, turn.client, turn.due_us - g->start_us);
+    operations_make(g);
 }
 
 static void expire_unsent(struct generator *g, int64_t now_us)
 {
     for (; g->next_unsent < g->next; g->next_unsent++) {
-        if (g->op[g->next_unsent].state != LOAD_UNSENT)
+        if (operation_at(g, g->next_unsent)->load.state != LOAD_UNSENT)
             continue;
-        if (planned_us(g, g->next_unsent) + g->deadline_us > now_us)
+        if (operation_expires_us(g, g->next_unsent) > now_us)
             return;
-        never_sent(g, g->next_unsent);
+        operation_never_sent(g, g->next_unsent);
     }
 }
 
@@ -211,26 +110,28 @@ static void expire_sent(struct generator *g, int64_t now_us)
     for (; g->next_sent < g->next; g->next_sent++) {
         size_t i = g->next_sent;
 
-        if (g->op[i].state == LOAD_ENDED || g->plan.arrival[i].is_read)
+        if (operation_at(g, i)->load.state == LOAD_ENDED || operation_is_direct(g, i))
             continue;
-        if (planned_us(g, i) + g->deadline_us + GENERATOR_GRACE_US > now_us)
+        if (operation_expires_us(g, i) + GENERATOR_GRACE_US > now_us)
             return;
-        never_answered(g, i);
+        operation_never_answered(g, i);
     }
 }
 
-static void arm_timer(struct generator *g, int64_t now_us)
+static int64_t earlier(int64_t a, int64_t b)
 {
-    int64_t at_us = INT64_MAX;
+    return a < b ? a : b;
+}
+
+void generator_arm_timer(struct generator *g, int64_t now_us)
+{
+    int64_t at_us = next_arrival_us(g);
     struct timeval wait;
 
-    if (g->next < g->plan.n)
-        at_us = planned_us(g, g->next);
-    if (g->next_unsent < g->next && planned_us(g, g->next_unsent) + g->deadline_us < at_us)
-        at_us = planned_us(g, g->next_unsent) + g->deadline_us;
-    if (g->next_sent < g->next &&
-        planned_us(g, g->next_sent) + g->deadline_us + GENERATOR_GRACE_US < at_us)
-        at_us = planned_us(g, g->next_sent) + g->deadline_us + GENERATOR_GRACE_US;
+    if (g->next_unsent < g->next)
+        at_us = earlier(at_us, operation_expires_us(g, g->next_unsent));
+    if (g->next_sent < g->next)
+        at_us = earlier(at_us, operation_expires_us(g, g->next_sent) + GENERATOR_GRACE_US);
     if (at_us == INT64_MAX)
         return; /* only direct reads are open */
     wait = clock_timeval(at_us - now_us);
@@ -244,13 +145,17 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    while (g->next < g->plan.n && planned_us(g, g->next) <= now_us)
-        arrive(g, g->next++, now_us);
+    while (next_arrival_us(g) <= now_us) {
+        if (generator_is_closed(g))
+            take_turn(g);
+        arrive(g, now_us);
+    }
     expire_unsent(g, now_us);
     expire_sent(g, now_us);
-    finish_if_last(g);
+    if (!g->stopped && is_last(g))
+        finish(g);
     if (!g->stopped)
-        arm_timer(g, clock_now_us());
+        generator_arm_timer(g, clock_now_us());
 }
 
 /* --- opening and closing ------------------------------------------------------------------- */
@@ -267,10 +172,6 @@ static int find_doors(struct generator *g, struct errctx *err)
         g->door[g->n_doors++] = (struct load_door){
             role->name, *topology_address(topology, g->options.role, role->name)};
     }
-    if (g->options.workload.kind != WORKLOAD_FANOUT || g->options.workload.n_points > 0 ||
-        g->options.workload.arrivals == ARRIVALS_CLOSED || g->options.workload.retries > 0 ||
-        g->options.workload.reads != READS_DIRECT)
-        return err_set(err, ENOTSUP, ERR_ABORT, "this workload is not carried out yet");
     if (g->n_doors == 0)
         return err_set(err, EINVAL, ERR_ABORT, "the topology has no front door");
     return 0;
@@ -280,7 +181,10 @@ static int open_stores(struct generator *g, struct errctx *err)
 {
     if (g->options.topology->n_stores == 0)
         return err_set(err, EINVAL, ERR_ABORT, "the topology has no store");
-    if (g->options.workload.read_share == 0)
+    if (g->options.workload.kind == WORKLOAD_TRANSFER &&
+        !plan_account_store(g->options.topology, 0))
+        return err_set(err, EINVAL, ERR_ABORT, "transfer takes two postgres stores");
+    if (g->options.workload.read_share == 0 || g->options.workload.reads != READS_DIRECT)
         return 0;
     return load_reads_new(g->options.base, g->options.topology, g->options.role, &g->reads, err);
 }
@@ -289,16 +193,13 @@ int generator_new(const struct generator_options *options, struct generator **re
                   struct errctx *err)
 {
     struct generator *g = mem_alloc(sizeof *g);
-    const struct load_handlers handlers = {.encode = on_encode,
-                                           .find = on_find,
-                                           .sent = on_sent,
-                                           .replied = on_replied,
-                                           .lost = on_lost,
-                                           .arg = g};
+    const struct workload *w = &options->workload;
+    struct load_handlers handlers = operation_handlers;
     int r;
 
+    handlers.arg = g;
     g->options = *options;
-    g->deadline_us = options->workload.deadline_ms * US_PER_MS;
+    g->deadline_us = w->deadline_ms * US_PER_MS;
     g->timer = evtimer_new(options->base, on_timer, g);
     r = find_doors(g, err);
     if (r == 0)
@@ -309,10 +210,13 @@ int generator_new(const struct generator_options *options, struct generator **re
         generator_free(g);
         return r;
     }
-    plan_make(&g->plan, &options->workload, options->seed, options->topology->n_stores);
-    g->op = mem_alloc_array(g->plan.n + 1, sizeof *g->op); /* a plan may be empty */
-    g->clients =
-        load_clients_new(options->base, options->workload.clients, g->door, g->n_doors, &handlers);
+    plan_make(&g->plan, w, options->seed, options->topology->n_stores);
+    operations_make(g);
+    turns_init(&g->turns, w->clients);
+    if (w->reads == READS_AFTER)
+        g->seen = mem_alloc_array(w->clients, sizeof *g->seen);
+    g->clients = load_clients_new(options->base, w->clients, g->door, g->n_doors,
+                                  w->retries > 0 ? LOAD_CONNECT_ALL : LOAD_CONNECT_OWN, &handlers);
     *ret_generator = g;
     return 0;
 }
@@ -329,6 +233,9 @@ void generator_start(struct generator *g, int64_t at_us)
     assert(!g->started);
     g->started = true;
     g->start_us = at_us;
+    g->end_us = at_us + llround(g->options.workload.duration_s * (double)US_PER_S);
+    for (unsigned i = 0; generator_is_closed(g) && i < g->options.workload.clients; i++)
+        turns_add(&g->turns, i, at_us);
     event_add(g->timer, &wait);
 }
 
@@ -344,13 +251,13 @@ void generator_progress(const struct generator *g, json_t *into)
                               g->n_ended[HISTORY_OK],
                               g->n_ended[HISTORY_FAIL],
                               g->n_ended[HISTORY_INFO],
-                              g->next - n_ended(g)};
+                              g->next - generator_n_ended(g)};
     static const char *const names[] = {"planned", "invoked", "acknowledged",
                                         "fail",    "info",    "in_flight"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         json_object_set_new(into, names[i], json_integer((json_int_t)numbers[i]));
-    json_object_set_new(into, "done", json_boolean(n_ended(g) == g->plan.n));
+    json_object_set_new(into, "done", json_boolean(g->started && is_last(g)));
 }
 
 int generator_stop(struct generator *g, struct errctx *err)
@@ -360,10 +267,12 @@ int generator_stop(struct generator *g, struct errctx *err)
     g->stopped = true;
     event_del(g->timer);
     for (size_t i = g->next_unsent; i < g->next; i++) {
-        if (g->op[i].state == LOAD_UNSENT)
-            never_sent(g, i);
-        else if (g->op[i].state == LOAD_STAGED) /* the socket may take it yet: stays open */
-            record_invoke(g, i, g->op[i].door, clock_now_us());
+        enum load_state state = operation_at(g, i)->load.state;
+
+        if (state == LOAD_UNSENT)
+            operation_never_sent(g, i);
+        else if (state == LOAD_STAGED) /* the socket may take it yet: stays open */
+            operation_sent(g, i, clock_now_us());
     }
     struct history_writer *history = g->history;
 
@@ -381,6 +290,10 @@ void generator_free(struct generator *g)
     load_reads_free(g->reads);
     event_free(g->timer);
     plan_done(&g->plan);
-    free(g->op);
+    turns_done(&g->turns);
+    for (size_t i = 0; i < g->n_chunks; i++)
+        free(g->chunk[i]);
+    free(g->chunk);
+    free(g->seen);
     free(g);
 }

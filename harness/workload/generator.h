@@ -1,12 +1,17 @@
 /*
- * generator.h - carries out a plan, open loop, and writes the history.
+ * generator.h - carries out a plan and writes the history.
  *
- * Arrival i happens at its planned time whatever became of the others; its latency counts from
- * there. One timer serves them all: the next arrival, or the next deadline. Since all have the same
- * deadline, they expire in the order of the plan, and two cursors over it find them.
+ * Open loop: arrival i happens at its planned time whatever became of the others; its latency
+ * counts from there. One timer serves them all: the next arrival, or the next deadline. Since all
+ * have the same deadline, they expire in the order of the plan, and two cursors over it find them.
+ *
+ * Closed loop: each client has one operation outstanding. Its next arrives `think_ms` after the end
+ * of the last, until the duration is over; that instant is its planned time.
  *
  * At its deadline an operation that was not sent is `fail unavailable`; one that was, and is not
- * answered a little later (the door's own `timeout` is on its way), is `info timeout`.
+ * answered a little later (the door's own `timeout` is on its way), is `info timeout`. With
+ * `retries`, one that ended unknown is sent again under its request id at the next living door;
+ * only an ok makes it certain then.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_GENERATOR_H
 #define SYNCBED_HARNESS_WORKLOAD_GENERATOR_H

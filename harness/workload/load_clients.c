@@ -28,6 +28,7 @@ struct load_link {
     struct client *client;
     const struct load_door *door;
     int64_t tried_us;
+    int64_t staged_us; /* of what is staged */
     int fd;
     struct event *readable;
     struct event *writable;
@@ -48,6 +49,7 @@ struct client {
 struct load_clients {
     struct event_base *base;
     struct load_handlers handlers;
+    enum load_connect connect;
     unsigned n_doors;
     unsigned n_clients;
     struct client *client;
@@ -59,13 +61,13 @@ static void on_writable(evutil_socket_t fd, short events, void *arg);
 
 /* --- where operations go ------------------------------------------------------------------- */
 
-/* Its own door, or the next living one; NULL when none lives. */
-static struct load_link *route(const struct client *client)
+/* This door, or the next living one; NULL when none lives. */
+static struct load_link *route(const struct client *client, unsigned from_door)
 {
     unsigned n = client->clients->n_doors;
 
     for (unsigned i = 0; i < n; i++) {
-        struct load_link *link = &client->links[(client->own + i) % n];
+        struct load_link *link = &client->links[(from_door + i) % n];
 
         if (link->state == LINK_UP)
             return link;
@@ -83,7 +85,7 @@ static void wake(struct load_link *link)
 static void place(struct client *client, struct load_op *op)
 {
     op->state = LOAD_UNSENT;
-    op->link = route(client);
+    op->link = route(client, op->from_door);
     if (!op->link) {
         DL_APPEND(client->waiting, op);
         return;
@@ -105,6 +107,14 @@ static void place_all(struct client *client, struct load_op *ops)
 void load_clients_submit(struct load_clients *clients, unsigned client, struct load_op *op)
 {
     assert(op->state == LOAD_PLANNED);
+    op->from_door = clients->client[client].own;
+    place(&clients->client[client], op);
+}
+
+void load_clients_retry(struct load_clients *clients, unsigned client, struct load_op *op)
+{
+    assert(op->state == LOAD_SENT && !op->link);
+    op->from_door = (op->door_index + 1) % clients->n_doors;
     place(&clients->client[client], op);
 }
 
@@ -168,16 +178,16 @@ static void open_link(struct load_link *link)
     event_add(link->writable, NULL);
 }
 
-/* A client uses other doors only while its own is down. */
+/* Which doors a client is at: see enum load_connect. */
 static void try_doors(struct client *client, int64_t now_us)
 {
     struct load_link *own = &client->links[client->own];
-    bool own_up = own->state == LINK_UP;
+    bool own_only = client->clients->connect == LOAD_CONNECT_OWN && own->state == LINK_UP;
 
     for (unsigned i = 0; i < client->clients->n_doors; i++) {
         struct load_link *link = &client->links[i];
 
-        if (link->state == LINK_DOWN && (link == own || !own_up) &&
+        if (link->state == LINK_DOWN && (link == own || !own_only) &&
             now_us - link->tried_us >= LOAD_RETRY_US)
             open_link(link);
     }
@@ -245,12 +255,17 @@ static void stage(struct load_link *link)
         DL_APPEND(link->staged, op);
         op->state = LOAD_STAGED;
         op->door = link->door->name;
+        op->door_index = (unsigned)(link - link->client->links);
         handlers->encode(handlers->arg, op, now_us, &link->out);
     }
+    link->staged_us = now_us;
 }
 
-/* With the first byte all of them count as sent: more than that cannot be told from outside. */
-static void staged_is_sent(struct load_link *link, int64_t at_us)
+/*
+ * With the first byte all of them count as sent: more than that cannot be told from outside. They
+ * were invoked when their lines were made, since a line may say what its client had seen by then.
+ */
+static void staged_is_sent(struct load_link *link)
 {
     const struct load_handlers *handlers = &link->client->clients->handlers;
 
@@ -260,7 +275,7 @@ static void staged_is_sent(struct load_link *link, int64_t at_us)
         DL_DELETE(link->staged, op);
         DL_APPEND(link->sent, op);
         op->state = LOAD_SENT;
-        handlers->sent(handlers->arg, op, at_us);
+        handlers->sent(handlers->arg, op, link->staged_us);
     }
 }
 
@@ -271,7 +286,6 @@ static void send_pending(struct load_link *link)
             stage(link);
         if (link->out.size == 0)
             return;
-        int64_t at_us = clock_now_us();
         ssize_t n = send(link->fd, link->out.data, link->out.size, MSG_NOSIGNAL);
 
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
@@ -283,7 +297,7 @@ static void send_pending(struct load_link *link)
             return;
         }
         buf_consume(&link->out, (size_t)n);
-        staged_is_sent(link, at_us);
+        staged_is_sent(link);
     }
 }
 
@@ -374,6 +388,7 @@ static void client_init(struct client *client, struct load_clients *clients, uns
 
 struct load_clients *load_clients_new(struct event_base *base, unsigned n_clients,
                                       const struct load_door *doors, unsigned n_doors,
+                                      enum load_connect connect,
                                       const struct load_handlers *handlers)
 {
     struct load_clients *clients = mem_alloc(sizeof *clients);
@@ -382,12 +397,17 @@ struct load_clients *load_clients_new(struct event_base *base, unsigned n_client
     assert(n_doors > 0);
     clients->base = base;
     clients->handlers = *handlers;
+    clients->connect = connect;
     clients->n_doors = n_doors;
     clients->n_clients = n_clients;
     clients->client = mem_alloc_array(n_clients, sizeof *clients->client);
     for (unsigned i = 0; i < n_clients; i++) {
-        client_init(&clients->client[i], clients, i, doors);
-        open_link(&clients->client[i].links[clients->client[i].own]);
+        struct client *client = &clients->client[i];
+
+        client_init(client, clients, i, doors);
+        open_link(&client->links[client->own]);
+        if (connect == LOAD_CONNECT_ALL)
+            try_doors(client, clock_now_us());
     }
     clients->retry = event_new(base, -1, EV_PERSIST, on_retry, clients);
     event_add(clients->retry, &every);

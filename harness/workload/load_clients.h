@@ -8,8 +8,8 @@
  *   pending --(its line is in the buffer)--> staged --(the socket took a byte)--> sent --> replied
  *
  * When a connection is lost, what is sent is lost with it, because it may have happened; what is
- * not goes to the next door. So nothing is ever sent twice. A client without a living door keeps
- * its operations waiting.
+ * not goes to the next door. So nothing is sent twice, unless the caller says so by
+ * load_clients_retry(). A client without a living door keeps its operations waiting.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_LOAD_CLIENTS_H
 #define SYNCBED_HARNESS_WORKLOAD_LOAD_CLIENTS_H
@@ -35,7 +35,9 @@ enum load_state {
 /* One operation, where it stands. */
 struct load_op {
     enum load_state state;
-    const char *door;            /* STAGED, SENT: its name */
+    const char *door;            /* STAGED, SENT and after: its name */
+    unsigned door_index;         /* the same */
+    unsigned from_door;          /* the living door that it goes to is looked for from here on */
     struct load_link *link;      /* the connection it is at, NULL while it waits */
     struct load_op *prev, *next; /* in the list of its state */
 };
@@ -58,9 +60,15 @@ struct load_door {
 
 struct load_clients;
 
-/* Begins to connect each client to its own door. `doors` has 1..ROLES_MAX, borrowed. */
+enum load_connect {
+    LOAD_CONNECT_OWN, /* other doors only while the own one is down */
+    LOAD_CONNECT_ALL, /* for workloads with retries, which go to another door */
+};
+
+/* Begins to connect each client to its doors. `doors` has 1..ROLES_MAX, borrowed. */
 struct load_clients *load_clients_new(struct event_base *base, unsigned n_clients,
                                       const struct load_door *doors, unsigned n_doors,
+                                      enum load_connect connect,
                                       const struct load_handlers *handlers);
 void load_clients_free(struct load_clients *clients); /* no handler is called; NULL is fine */
 
@@ -69,6 +77,10 @@ bool load_clients_connected(const struct load_clients *clients);
 
 /* Send it once the loop comes round, or when there is a door. */
 void load_clients_submit(struct load_clients *clients, unsigned client, struct load_op *op);
+
+/* Send it once more, when its reply or its loss was just told: at the next living door behind the
+ * one it was at, which is that one again when no other lives. */
+void load_clients_retry(struct load_clients *clients, unsigned client, struct load_op *op);
 
 /* Take it out of its list, whether UNSENT, STAGED or SENT; the caller decides what it became. */
 void load_clients_withdraw(struct load_clients *clients, unsigned client, struct load_op *op);

@@ -1,171 +1,261 @@
 /*
  * The plan of a load, drawn from the seed alone.
  *
- * Times, keys, reads, stores and pairs come from streams of their own, and every arrival takes one
- * draw from each, needed or not: a larger share of reads makes more arrivals reads and moves
- * neither their times nor anybody's key.
+ * Each arrival has two streams of its own, made of the seed and its number: one for the keys, one
+ * for everything else. So a larger share of reads makes more arrivals reads and moves neither their
+ * times nor anybody's key; and the second of a pair has the keys of the first, whose stream it
+ * uses.
  */
-#include "harness/workload/workload.h"
+#include "harness/workload/plan.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "harness/workload/key_choice.h"
+#include "harness/workload/pace.h"
 
-#include <math.h>
-#include <stdio.h>
+#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
-/* --- keys ---------------------------------------------------------------------------------- */
+#define NO_KEY UINT32_MAX
 
-struct key_choice {
-    unsigned n;
-    double *cumulative; /* zipf: [k] is the probability of a key up to k; NULL: uniform */
+struct list {
+    uint32_t key;
+    uint32_t n_appends;
 };
 
-/* Zipf: the k-th most popular of the keys has a weight of 1 / k^exponent. Index 0 is the hottest.
- */
-static void key_choice_init(struct key_choice *choice, const struct workload *w)
-{
-    double sum = 0;
+/* What a client last planned to write. */
+struct last_write {
+    uint32_t key;
+    uint32_t other; /* transfer: the account that got the money */
+};
 
-    *choice = (struct key_choice){.n = w->keys};
-    if (!w->zipf)
-        return;
-    choice->cumulative = mem_alloc_array(w->keys, sizeof *choice->cumulative);
-    for (unsigned k = 0; k < w->keys; k++) {
-        sum += pow(k + 1.0, -w->zipf_exponent);
-        choice->cumulative[k] = sum;
-    }
-    for (unsigned k = 0; k < w->keys; k++)
-        choice->cumulative[k] /= sum;
-}
-
-static uint32_t key_choose(const struct key_choice *choice, struct rng *rng)
-{
-    double u = rng_unit(rng);
-    uint32_t low = 0;
-    uint32_t high = choice->n - 1;
-
-    if (!choice->cumulative)
-        return (uint32_t)(u * choice->n);
-    while (low < high) { /* the first key whose cumulative probability is above u */
-        uint32_t middle = low + (high - low) / 2;
-
-        if (choice->cumulative[middle] > u)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-/* --- the plan ------------------------------------------------------------------------------ */
-
-/* Fills in the times; n follows from them. */
-static void plan_times(struct plan *plan, const struct workload *w, uint64_t seed)
-{
-    struct rng rng = rng_new(seed, "arrivals");
-    double gap_us = (double)US_PER_S / w->rate_per_s;
-    double end_us = w->duration_s * (double)US_PER_S;
-    size_t capacity = 0;
-    bool constant = w->arrivals == ARRIVALS_CONSTANT;
-    double at_us = constant ? 0 : rng_exponential(&rng, gap_us);
-
-    while (at_us < end_us) {
-        plan->arrival = mem_grow(plan->arrival, plan->n, &capacity, sizeof *plan->arrival);
-        plan->arrival[plan->n++] = (struct arrival){.planned_us = (int64_t)at_us};
-        at_us = constant ? (double)plan->n * gap_us : at_us + rng_exponential(&rng, gap_us);
-    }
-}
-
-static void plan_contents(struct plan *plan, const struct workload *w, uint64_t seed,
-                          unsigned n_stores)
-{
-    struct rng keys = rng_new(seed, "keys");
-    struct rng reads = rng_new(seed, "reads");
-    struct rng stores = rng_new(seed, "stores");
+struct plan_draw {
+    struct workload workload;
+    unsigned n_stores;
     struct key_choice choice;
-    /* Pairs are writes, so that the reads are drawn from the other arrivals. */
-    double read_chance = w->pairs < 1 ? w->read_share / (1 - w->pairs) : 0;
+    struct rng key_streams, other_streams; /* seeds of the arrivals' own */
+    double pair_chance;                    /* that an arrival begins a pair */
+    double read_chance;                    /* of an arrival that is in no pair: pairs are writes */
+    double probe_chance;                   /* of one that is no read either */
+    bool pair_open;                        /* the last arrival began one */
+    struct last_write *last;               /* one a client */
+    struct list *list; /* append: in place of each key, the list that is appended to now */
+    uint32_t next_list;
+};
 
-    key_choice_init(&choice, w);
-    for (size_t i = 0; i < plan->n; i++) {
-        struct arrival *a = &plan->arrival[i];
+/* What one arrival is drawn with. */
+struct hand {
+    struct rng keys;
+    struct rng other;
+    bool reread; /* ask for what the client last planned to write */
+};
 
-        a->client = (unsigned)(i % w->clients);
-        a->key = key_choose(&choice, &keys);
-        a->is_read = rng_unit(&reads) < read_chance;
-        a->store = (uint32_t)rng_below(&stores, n_stores);
-    }
-    free(choice.cumulative);
+/* --- setting up ---------------------------------------------------------------------------- */
+
+static double chance_of(double share, double of)
+{
+    return of > share ? share / of : of > 0 ? 1 : 0;
 }
 
 /*
  * Arrivals i and i + 1 become a pair with probability q; a pair takes two, so that for a share p of
  * all arrivals to be in pairs, p = 2q / (1 + q).
  */
-static void plan_pairs(struct plan *plan, const struct workload *w, uint64_t seed)
+static void set_chances(struct plan_draw *draw, const struct workload *w)
 {
-    struct rng rng = rng_new(seed, "pairs");
-    double q = w->pairs / (2 - w->pairs);
-    bool paired = false; /* arrival i - 1 with i */
+    draw->pair_chance = w->pairs / (2 - w->pairs);
+    draw->read_chance = w->pairs < 1 ? w->read_share / (1 - w->pairs) : 0;
+    draw->probe_chance = chance_of(w->probe_share, 1 - w->pairs - w->read_share);
+}
 
-    for (size_t i = 0; i + 1 < plan->n; i++) {
-        struct arrival *first = &plan->arrival[i];
+static struct plan_draw *draw_new(const struct workload *w, uint64_t seed, unsigned n_stores)
+{
+    struct plan_draw *draw = mem_alloc(sizeof *draw);
 
-        paired = rng_unit(&rng) < q && !paired;
-        if (!paired)
-            continue;
-        first->is_read = false;
-        first[1].is_read = false;
-        first[1].key = first->key;
-        first[1].planned_us = first->planned_us;
+    draw->workload = *w;
+    draw->n_stores = n_stores;
+    draw->key_streams = rng_new(seed, "keys");
+    draw->other_streams = rng_new(seed, "others");
+    set_chances(draw, w);
+    key_choice_init(&draw->choice, w);
+    draw->last = mem_alloc_array(w->clients, sizeof *draw->last);
+    for (unsigned i = 0; i < w->clients; i++)
+        draw->last[i].key = NO_KEY;
+    if (w->kind != WORKLOAD_APPEND)
+        return draw;
+    draw->list = mem_alloc_array(w->keys, sizeof *draw->list);
+    while (draw->next_list < w->keys) {
+        draw->list[draw->next_list].key = draw->next_list;
+        draw->next_list++;
     }
+    return draw;
+}
+
+static void draw_free(struct plan_draw *draw)
+{
+    if (!draw)
+        return;
+    key_choice_done(&draw->choice);
+    free(draw->last);
+    free(draw->list);
+    free(draw);
+}
+
+/* --- what an arrival asks for -------------------------------------------------------------- */
+
+static void add_part(struct plan *plan, struct arrival *a, enum op_kind kind, uint32_t key,
+                     int64_t argument)
+{
+    plan->part = mem_grow(plan->part, plan->n_parts, &plan->parts_capacity, sizeof *plan->part);
+    plan->part[plan->n_parts++] = (struct plan_part){kind, key, argument};
+    a->n_parts++;
+}
+
+static void draw_fanout(struct plan_draw *draw, struct arrival *a, struct hand *hand)
+{
+    struct last_write *last = &draw->last[a->client];
+
+    a->key = key_choose(&draw->choice, &hand->keys);
+    a->store = (uint32_t)rng_below(&hand->other, draw->n_stores);
+    if (hand->reread)
+        a->key = last->key;
+    else if (!a->is_read)
+        last->key = a->key;
+}
+
+/* An account at the other store than `from`: the one chosen, or its neighbour. */
+static uint32_t opposite(uint32_t from, uint32_t to, unsigned n_accounts)
+{
+    if (to % 2 != from % 2)
+        return to;
+    return to + 1 < n_accounts ? to + 1 : to - 1;
+}
+
+static void draw_transfer(struct plan *plan, struct arrival *a, struct hand *hand)
+{
+    struct plan_draw *draw = plan->draw;
+    struct last_write *last = &draw->last[a->client];
+    uint32_t from = key_choose(&draw->choice, &hand->keys);
+    uint32_t to = opposite(from, key_choose(&draw->choice, &hand->keys), draw->choice.n);
+    int64_t amount = 1 + (int64_t)rng_below(&hand->other, PLAN_AMOUNT_MAX);
+
+    if (!a->is_read) {
+        *last = (struct last_write){from, to};
+        add_part(plan, a, OP_INCR, from, -amount);
+        add_part(plan, a, OP_INCR, to, amount);
+        return;
+    }
+    add_part(plan, a, OP_READ, hand->reread ? last->key : from, 0);
+    if (draw->workload.reads == READS_TRANSACTIONAL)
+        add_part(plan, a, OP_READ, hand->reread ? last->other : to, 0);
+}
+
+static void append_to(struct plan *plan, struct arrival *a, struct list *list)
+{
+    struct plan_draw *draw = plan->draw;
+
+    draw->last[a->client].key = list->key;
+    add_part(plan, a, OP_APPEND, list->key, ++list->n_appends);
+    if (list->n_appends == PLAN_APPENDS_MAX)
+        *list = (struct list){.key = draw->next_list++};
+}
+
+/* A transaction that is no read begins with an append, so that it writes. */
+static void draw_append(struct plan *plan, struct arrival *a, struct hand *hand)
+{
+    struct plan_draw *draw = plan->draw;
+    bool one = a->is_read && draw->workload.reads != READS_TRANSACTIONAL;
+    uint64_t n = one ? 1 : 1 + rng_below(&hand->other, PLAN_PARTS_MAX);
+
+    for (unsigned i = 0; i < n; i++) {
+        struct list *list = &draw->list[key_choose(&draw->choice, &hand->keys)];
+        bool reads = a->is_read || (i > 0 && rng_unit(&hand->other) < 0.5);
+
+        if (!reads)
+            append_to(plan, a, list);
+        else if (hand->reread && i == 0)
+            add_part(plan, a, OP_READ, draw->last[a->client].key, 0);
+        else
+            add_part(plan, a, OP_READ, list->key, 0);
+    }
+}
+
+static void draw_contents(struct plan *plan, struct arrival *a, struct hand *hand)
+{
+    a->first_part = (uint32_t)plan->n_parts;
+    if (a->is_probe)
+        return;
+    switch (plan->draw->workload.kind) {
+    case WORKLOAD_FANOUT:
+        draw_fanout(plan->draw, a, hand);
+        break;
+    case WORKLOAD_TRANSFER:
+        draw_transfer(plan, a, hand);
+        break;
+    case WORKLOAD_APPEND:
+        draw_append(plan, a, hand);
+        break;
+    case WORKLOAD_KINDS:
+        assert(!"no workload");
+    }
+}
+
+/* --- arrivals ------------------------------------------------------------------------------ */
+
+/* The stream of arrival i: far from those of its neighbours. */
+static struct rng stream_of(struct rng seed, size_t i)
+{
+    struct rng rng = {seed.state + (uint64_t)i};
+
+    rng.state = rng_next(&rng);
+    return rng;
+}
+
+size_t plan_add(struct plan *plan, unsigned client, int64_t planned_us)
+{
+    struct plan_draw *draw = plan->draw;
+    size_t i = plan->n;
+    struct hand hand = {.other = stream_of(draw->other_streams, i)};
+    bool second = draw->pair_open;
+    bool first = rng_unit(&hand.other) < draw->pair_chance && !second;
+    bool read = rng_unit(&hand.other) < draw->read_chance && !first && !second;
+    bool probe = rng_unit(&hand.other) < draw->probe_chance && !first && !second && !read;
+    bool reread = rng_unit(&hand.other) < draw->workload.reread && read;
+
+    plan->arrival = mem_grow(plan->arrival, i, &plan->capacity, sizeof *plan->arrival);
+    plan->arrival[i] =
+        (struct arrival){.planned_us = second ? plan->arrival[i - 1].planned_us : planned_us,
+                         .client = client,
+                         .is_read = read,
+                         .is_probe = probe};
+    plan->n++;
+    draw->pair_open = first;
+    hand.keys = stream_of(draw->key_streams, second ? i - 1 : i);
+    hand.reread = reread && draw->last[client].key != NO_KEY;
+    draw_contents(plan, &plan->arrival[i], &hand);
+    return i;
 }
 
 void plan_make(struct plan *ret_plan, const struct workload *workload, uint64_t seed,
                unsigned n_stores)
 {
-    *ret_plan = (struct plan){0};
-    plan_times(ret_plan, workload, seed);
-    plan_contents(ret_plan, workload, seed, n_stores);
-    plan_pairs(ret_plan, workload, seed);
+    bool constant = workload->arrivals == ARRIVALS_CONSTANT;
+    struct rng rng = rng_new(seed, "arrivals");
+    struct pace pace;
+    int64_t at_us;
+
+    *ret_plan = (struct plan){.draw = draw_new(workload, seed, n_stores)};
+    if (workload->arrivals == ARRIVALS_CLOSED)
+        return;
+    pace_init(&pace, workload);
+    while (pace_next(&pace, constant ? ret_plan->n > 0 : rng_exponential(&rng, 1), &at_us))
+        plan_add(ret_plan, (unsigned)(ret_plan->n % workload->clients), at_us);
 }
 
 void plan_done(struct plan *plan)
 {
+    draw_free(plan->draw);
     free(plan->arrival);
+    free(plan->part);
     *plan = (struct plan){0};
-}
-
-/* Only what counts is set: these are made by the ten thousand a second, and a txn is 6 KB. */
-static void set_op(struct op *op, enum op_kind kind, const char *store, uint32_t key)
-{
-    op->kind = kind;
-    op->has_min = false;
-    op->has_after = false;
-    op->value[0] = '\0';
-    (void)snprintf(op->store, sizeof op->store, "%s", store);
-    (void)snprintf(op->key, sizeof op->key, "user:%u", key);
-}
-
-void plan_txn(const struct plan *plan, size_t i, const struct workload *workload,
-              const struct topology *topology, struct txn *ret_txn)
-{
-    const struct arrival *a = &plan->arrival[i];
-
-    (void)workload; /* fanout is the only one */
-    (void)snprintf(ret_txn->request, sizeof ret_txn->request, "c%u-%zu", a->client, i);
-    ret_txn->after.n = 0;
-    if (a->is_read) {
-        ret_txn->n_ops = 1;
-        set_op(&ret_txn->op[0], OP_READ, topology->store[a->store].name, a->key);
-        return;
-    }
-    ret_txn->n_ops = topology->n_stores;
-    for (unsigned s = 0; s < topology->n_stores; s++) {
-        set_op(&ret_txn->op[s], OP_WRITE, topology->store[s].name, a->key);
-        memcpy(ret_txn->op[s].value, ret_txn->request, sizeof ret_txn->request);
-    }
 }

@@ -1,10 +1,9 @@
 /*
- * workload.h - what the clients do: the workload of an experiment, and its plan.
+ * workload.h - what the clients do: the workload of an experiment.
  *
- * The plan is the list of arrivals, drawn from the seed alone, so that every approach and every
- * repetition with that seed meets the same load (DESIGN.md §5.1). Open loop: an arrival has a
- * planned time, and its latency counts from there. Closed loop: a client's next operation arrives
- * when its last one ended; what the i-th arrival asks for is drawn from the seed all the same.
+ * Open loop: arrivals come at planned times, whatever became of the others, and latencies count
+ * from there (plan.h). Closed loop: a client's next operation arrives when its last one ended, so
+ * that a slow approach is asked less; figures have to say so.
  *
  *   fanout    a unique value (the request id) to the same key, "user:<k>", in every store
  *   transfer  money from an account to another, "acct:<k>": even ones lie at the first postgres
@@ -23,8 +22,6 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/yaml.h"
-#include "model/topology.h"
-#include "model/txn.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,29 +83,7 @@ void workload_print(struct buf *out, const struct workload *workload);
 /* The highest planned rate; 0 in a closed loop. */
 double workload_peak_per_s(const struct workload *workload);
 
-struct arrival {
-    int64_t planned_us; /* from the start of the load */
-    unsigned client;    /* arrival i belongs to client i mod n; even ones start at the first door */
-    bool is_read;
-    uint32_t key;   /* index; its name is "user:<index>" */
-    uint32_t store; /* is_read: index into the topology's stores */
-};
-
-struct plan {
-    size_t n;
-    struct arrival *arrival; /* in the order of planned_us; the index is the operation's number */
-};
-
-/* Same (workload, seed, n_stores): the same plan, byte for byte. */
-void plan_make(struct plan *ret_plan, const struct workload *workload, uint64_t seed,
-               unsigned n_stores);
-void plan_done(struct plan *plan);
-
-/*
- * The transaction of arrival i; its request id is "c<client>-<i>". Fields that its kinds of
- * operation do not use are left as they were.
- */
-void plan_txn(const struct plan *plan, size_t i, const struct workload *workload,
-              const struct topology *topology, struct txn *ret_txn);
+/* Of a key that by its workload's rule lies at one store only: "acct:…", "list:…". */
+bool workload_key_is_single(const char *key);
 
 #endif

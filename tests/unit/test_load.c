@@ -400,6 +400,101 @@ static void what_is_sent_and_not_answered_is_unknown(void **state)
     assert_int_equal(close(silent), 0);
 }
 
+/* --- closed loop --------------------------------------------------------------------------- */
+
+static void in_a_closed_loop_a_client_waits_for_its_answer(void **state)
+{
+    struct place *place = *state;
+    int64_t ended_us[4] = {0};
+
+    start_door(place, 0);
+    start_door(place, 1);
+    start_load(place, "arrivals: closed, think_ms: 5, duration_s: 0.5, clients: 4");
+    struct history history = finished_history(place);
+
+    assert_int_equal(progress(place, "planned"), history.n);
+    assert_int_equal(count(&history, HISTORY_OK), history.n);
+    assert_true(history.n > 4 && history.n <= 4 * 100);
+    for (size_t i = 0; i < history.n; i++) {
+        const struct history_op *op = &history.op[i];
+
+        if (ended_us[op->client] > 0)
+            assert_true(op->planned_us >= ended_us[op->client] + 5 * US_PER_MS);
+        assert_true(i == 0 || op->planned_us >= op[-1].planned_us);
+        ended_us[op->client] = op->ended_us;
+    }
+    history_done(&history);
+}
+
+/* --- retries ------------------------------------------------------------------------------- */
+
+static void what_a_killed_door_lost_is_sent_again_at_the_other(void **state)
+{
+    struct place *place = *state;
+    size_t n_retried = 0;
+
+    start_door(place, 0);
+    start_door(place, 1);
+    start_load(place, "rate_per_s: 2000, duration_s: 1, clients: 4, retries: 2");
+    wait_until_invoked(place, 600);
+    assert_int_equal(kill(place->door[0], SIGSTOP), 0); /* so that it has something to lose */
+    wait_until_invoked(place, progress(place, "invoked") + 100);
+    end_child(&place->door[0], SIGKILL, 0);
+    struct history history = finished_history(place);
+
+    assert_int_equal(count(&history, HISTORY_OK), history.n);
+    for (size_t i = 0; i < history.n; i++) {
+        const struct history_op *op = &history.op[i];
+
+        if (!op->retry)
+            continue;
+        n_retried++;
+        assert_string_equal(op->server, "serve1");
+        assert_string_equal(op->retry->server, "serve2");
+        assert_true(op->retry->at_us >= op->invoked_us && op->retry->at_us <= op->ended_us);
+    }
+    assert_true(n_retried > 0);
+    history_done(&history);
+}
+
+/* The next connection at a silent door; its first line's id. */
+static int take_request(int door, int *ret_id)
+{
+    char line[4096] = "";
+    int fd = accept(door, NULL, NULL);
+
+    assert_true(fd >= 0);
+    assert_true(read(fd, line, sizeof line - 1) > 0);
+    assert_int_equal(sscanf(line, "{\"id\":%d,", ret_id), 1);
+    return fd;
+}
+
+/* The first sending may have happened, whatever became of the second. */
+static void a_refusal_of_the_second_sending_leaves_it_unknown(void **state)
+{
+    static const char refusal[] =
+        "{\"id\":0,\"ok\":false,\"code\":\"conflict\",\"definite\":true}\n";
+    struct place *place = *state;
+    int first = open_silent_door(place->port[0]);
+    int second = open_silent_door(place->port[1]);
+    int id = -1;
+
+    start_load(place, "arrivals: constant, rate_per_s: 1, duration_s: 0.9, clients: 1, retries: 1");
+    assert_int_equal(close(take_request(first, &id)), 0);
+    int fd = take_request(second, &id);
+
+    assert_int_equal(id, 0);
+    assert_int_equal(write(fd, refusal, strlen(refusal)), (ssize_t)strlen(refusal));
+    struct history history = finished_history(place);
+
+    assert_int_equal(history.n, 1);
+    assert_int_equal(history.op[0].end, HISTORY_INFO);
+    assert_int_equal(history.op[0].code, CODE_UNKNOWN);
+    assert_string_equal(history.op[0].retry->server, "serve2");
+    history_done(&history);
+    assert_int_equal(close(fd) + close(first) + close(second), 0);
+}
+
 static void a_load_that_is_ended_early_leaves_a_complete_history(void **state)
 {
     struct place *place = *state;
@@ -430,6 +525,9 @@ int main(void)
         IN_PLACE(a_killed_door_loses_only_what_was_sent_to_it),
         IN_PLACE(without_a_door_operations_fail_at_their_deadline),
         IN_PLACE(what_is_sent_and_not_answered_is_unknown),
+        IN_PLACE(in_a_closed_loop_a_client_waits_for_its_answer),
+        IN_PLACE(what_a_killed_door_lost_is_sent_again_at_the_other),
+        IN_PLACE(a_refusal_of_the_second_sending_leaves_it_unknown),
         IN_PLACE(a_load_that_is_ended_early_leaves_a_complete_history),
     };
 

@@ -4,7 +4,7 @@
  *
  * Folder: harness
  */
-#include "harness/workload/workload.h"
+#include "harness/workload/plan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -291,30 +291,252 @@ static void constant_arrivals_are_evenly_spaced(void **state)
     plan_done(&plan);
 }
 
+static size_t arrivals_between(const struct plan *plan, double from_s, double to_s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        double at_s = (double)plan->arrival[i].planned_us / 1e6;
+
+        n += at_s >= from_s && at_s < to_s;
+    }
+    return n;
+}
+
+static void steps_and_ramps_have_the_rate_of_their_time(void **state)
+{
+    struct workload w = usual;
+    struct plan plan;
+
+    (void)state;
+    w.arrivals = ARRIVALS_CONSTANT;
+    w.pairs = 0;
+    w.rate_per_s = 0;
+    w.n_points = 3;
+    w.point[0] = (struct rate_point){0, 1000};
+    w.point[1] = (struct rate_point){5, 0};
+    w.point[2] = (struct rate_point){10, 2000};
+    plan_make(&plan, &w, 1, N_STORES);
+    assert_int_equal(arrivals_between(&plan, 0, 5), 5000);
+    assert_int_equal(arrivals_between(&plan, 5, 10), 0);
+    assert_int_equal(arrivals_between(&plan, 10, 20), 20000);
+    plan_done(&plan);
+
+    w.ramp = true; /* 1000 falls to 0, then rises to 2000, and stays there */
+    plan_make(&plan, &w, 1, N_STORES);
+    near("falling", (double)arrivals_between(&plan, 0, 2.5), 1875, 1.5);
+    near("rising", (double)arrivals_between(&plan, 5, 10), 5000, 1.5);
+    near("at the top", (double)arrivals_between(&plan, 10, 20), 20000, 1.5);
+    plan_done(&plan);
+
+    w.arrivals = ARRIVALS_POISSON;
+    plan_make(&plan, &w, 1, N_STORES);
+    near("falling", (double)arrivals_between(&plan, 0, 2.5), 1875, 150);
+    near("rising", (double)arrivals_between(&plan, 5, 10), 5000, 250);
+    plan_done(&plan);
+}
+
+/* --- transactions -------------------------------------------------------------------------- */
+
+static const struct topology topology = {.n_stores = 3,
+                                         .store = {{.name = "pg1", .kind = STORE_POSTGRES},
+                                                   {.name = "pg2", .kind = STORE_POSTGRES},
+                                                   {.name = "redis", .kind = STORE_REDIS}}};
+
 static void a_write_goes_to_every_store_under_its_request_id(void **state)
 {
-    static struct topology topology = {.n_stores = 2,
-                                       .store = {{.name = "pg1"}, {.name = "redis"}}};
     struct arrival arrivals[] = {{.client = 0}, {.client = 1, .key = 42}};
-    struct plan plan = {2, arrivals};
+    const struct plan plan = {.n = 2, .arrival = arrivals};
     struct txn txn;
 
     (void)state;
     plan_txn(&plan, 1, &usual, &topology, &txn);
     assert_string_equal(txn.request, "c1-1");
-    assert_int_equal(txn.n_ops, 2);
-    for (unsigned i = 0; i < 2; i++) {
+    assert_int_equal(txn.n_ops, 3);
+    for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(txn.op[i].kind, OP_WRITE);
         assert_string_equal(txn.op[i].store, topology.store[i].name);
         assert_string_equal(txn.op[i].key, "user:42");
         assert_string_equal(txn.op[i].value, "c1-1");
     }
-    arrivals[1].is_read = true;
-    arrivals[1].store = 1;
+    arrivals[1].is_probe = true;
     plan_txn(&plan, 1, &usual, &topology, &txn);
+    assert_int_equal(txn.n_ops, 3);
+    assert_string_equal(txn.op[2].key, "probe:1");
+}
+
+static void a_read_is_of_one_store_or_of_all_in_one_transaction(void **state)
+{
+    struct workload w = usual;
+    struct arrival arrivals[] = {{.client = 0, .key = 42, .is_read = true, .store = 2}};
+    const struct plan plan = {.n = 1, .arrival = arrivals};
+    struct txn txn;
+
+    (void)state;
+    plan_txn(&plan, 0, &w, &topology, &txn);
     assert_int_equal(txn.n_ops, 1);
     assert_int_equal(txn.op[0].kind, OP_READ);
     assert_string_equal(txn.op[0].store, "redis");
+    w.reads = READS_TRANSACTIONAL;
+    plan_txn(&plan, 0, &w, &topology, &txn);
+    assert_int_equal(txn.n_ops, 3);
+    assert_string_equal(txn.op[1].store, "pg2");
+    assert_string_equal(txn.op[1].key, "user:42");
+}
+
+static unsigned index_in(const char *key, const char *prefix)
+{
+    assert_memory_equal(key, prefix, strlen(prefix));
+    return (unsigned)strtoul(key + strlen(prefix), NULL, 10);
+}
+
+/* An account is always at the same store, and nobody's money stays within one. */
+static void a_transfer_moves_money_from_one_store_to_the_other(void **state)
+{
+    struct workload w = usual;
+    struct plan plan;
+    struct txn txn;
+    unsigned n = 0;
+
+    (void)state;
+    w.kind = WORKLOAD_TRANSFER;
+    w.keys = 7;
+    w.bound = true;
+    plan_make(&plan, &w, 1, 3);
+    for (size_t i = 0; i < plan.n; i++) {
+        plan_txn(&plan, i, &w, &topology, &txn);
+        if (plan.arrival[i].is_read) {
+            assert_int_equal(txn.n_ops, 1);
+            continue;
+        }
+        n++;
+        assert_int_equal(txn.n_ops, 2);
+        assert_true(txn.op[0].delta < 0 && txn.op[0].delta >= -10);
+        assert_int_equal(txn.op[0].delta, -txn.op[1].delta);
+        assert_true(txn.op[0].has_min && !txn.op[1].has_min);
+        for (unsigned k = 0; k < 2; k++) {
+            unsigned account = index_in(txn.op[k].key, "acct:");
+
+            assert_true(account < 7);
+            assert_string_equal(txn.op[k].store, account % 2 == 0 ? "pg1" : "pg2");
+        }
+        assert_string_not_equal(txn.op[0].store, txn.op[1].store);
+    }
+    assert_true(n > 10000);
+    plan_done(&plan);
+}
+
+static void elements_are_unique_and_lists_stay_short(void **state)
+{
+    struct workload w = usual;
+    struct plan plan;
+    struct txn txn;
+    static unsigned last[100000]; /* element of each list */
+
+    (void)state;
+    w.kind = WORKLOAD_APPEND;
+    w.keys = 5;
+    w.read_share = 0;
+    plan_make(&plan, &w, 1, 3);
+    for (size_t i = 0; i < plan.n; i++) {
+        plan_txn(&plan, i, &w, &topology, &txn);
+        assert_true(txn.n_ops >= 1 && txn.n_ops <= 8);
+        assert_int_equal(txn.op[0].kind, OP_APPEND);
+        for (unsigned k = 0; k < txn.n_ops; k++) {
+            unsigned list = index_in(txn.op[k].key, "list:");
+
+            assert_true(list < 100000);
+            assert_string_equal(txn.op[k].store, topology.store[list % 3].name);
+            if (txn.op[k].kind == OP_APPEND)
+                assert_int_equal(strtoul(txn.op[k].value, NULL, 10), ++last[list]);
+            assert_true(last[list] <= 32);
+        }
+    }
+    assert_int_equal(last[0], 32);
+    plan_done(&plan);
+}
+
+/* The two of a pair ask for the same keys, one through each door; but a list that the first filled
+ * is left for a fresh one. */
+static void pairs_meet_at_the_same_keys(void **state)
+{
+    struct workload w = usual;
+    struct plan plan;
+    struct txn a, b;
+
+    (void)state;
+    w.pairs = 1;
+    w.read_share = 0;
+    for (int kind = 0; kind < WORKLOAD_KINDS; kind++) {
+        size_t n_same = 0;
+
+        w.kind = (enum workload_kind)kind;
+        plan_make(&plan, &w, 1, 3);
+        for (size_t i = 0; i + 1 < plan.n; i += 2) {
+            plan_txn(&plan, i, &w, &topology, &a);
+            plan_txn(&plan, i + 1, &w, &topology, &b);
+            assert_int_equal(plan.arrival[i].planned_us, plan.arrival[i + 1].planned_us);
+            assert_int_not_equal(a.op[0].kind, OP_READ);
+            assert_int_not_equal(b.op[0].kind, OP_READ);
+            n_same += strcmp(a.op[0].key, b.op[0].key) == 0;
+        }
+        near("same keys", (double)n_same, (double)(plan.n / 2), (double)plan.n / 20);
+        assert_true(w.kind == WORKLOAD_APPEND || n_same == plan.n / 2);
+        plan_done(&plan);
+    }
+}
+
+/* With `reread` 1 every read asks for what its client last planned to write. */
+static void rereads_ask_for_the_last_write(void **state)
+{
+    struct workload w = usual;
+    struct plan plan;
+    uint32_t last[16];
+    unsigned n = 0;
+
+    (void)state;
+    w.reread = 1;
+    memset(last, 0xff, sizeof last);
+    plan_make(&plan, &w, 1, N_STORES);
+    for (size_t i = 0; i < plan.n; i++) {
+        const struct arrival *a = &plan.arrival[i];
+
+        if (a->is_probe)
+            continue;
+        if (!a->is_read) {
+            last[a->client] = a->key;
+        } else if (last[a->client] != UINT32_MAX) {
+            assert_int_equal(a->key, last[a->client]);
+            n++;
+        }
+    }
+    assert_true(n > 3000);
+    plan_done(&plan);
+}
+
+static void a_closed_loop_grows_the_same_plan(void **state)
+{
+    struct workload w = usual;
+    struct plan a, b;
+
+    (void)state;
+    w.arrivals = ARRIVALS_CLOSED;
+    w.pairs = 0;
+    w.reread = 0;
+    plan_make(&a, &w, 1, N_STORES);
+    plan_make(&b, &w, 1, N_STORES);
+    assert_int_equal(a.n, 0);
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_int_equal(plan_add(&a, i % 16, i), i);
+        (void)plan_add(&b, i % 3, 2 * i);
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_int_equal(a.arrival[i].client, i % 16);
+        assert_int_equal(a.arrival[i].key, b.arrival[i].key);
+        assert_int_equal(a.arrival[i].is_read, b.arrival[i].is_read);
+    }
+    plan_done(&a);
+    plan_done(&b);
 }
 
 int main(void)
@@ -330,7 +552,14 @@ int main(void)
         cmocka_unit_test(the_shares_are_those_asked_for),
         cmocka_unit_test(more_reads_move_neither_times_nor_keys),
         cmocka_unit_test(constant_arrivals_are_evenly_spaced),
+        cmocka_unit_test(steps_and_ramps_have_the_rate_of_their_time),
         cmocka_unit_test(a_write_goes_to_every_store_under_its_request_id),
+        cmocka_unit_test(a_read_is_of_one_store_or_of_all_in_one_transaction),
+        cmocka_unit_test(a_transfer_moves_money_from_one_store_to_the_other),
+        cmocka_unit_test(elements_are_unique_and_lists_stay_short),
+        cmocka_unit_test(pairs_meet_at_the_same_keys),
+        cmocka_unit_test(rereads_ask_for_the_last_write),
+        cmocka_unit_test(a_closed_loop_grows_the_same_plan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
