@@ -10,6 +10,7 @@
 #include "harness/results/results.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
+#include "harness/run/resume.h"
 #include "harness/run/session.h"
 #include "harness/verbs.h"
 #include "harness/versions.h"
@@ -30,11 +31,14 @@ struct running {
     struct experiment experiment;
     struct experiment_runs runs;
     struct session session;
-    struct buf text;    /* the file as given */
-    char out[PATH_MAX]; /* absolute: roles work in a folder of their own */
-    int lock;           /* of `out` */
-    size_t n_finished;  /* runs that were carried out and judged */
-    struct errctx why;  /* the first one broke off; message "": none did */
+    struct buf text;                /* the file as given */
+    char out[PATH_MAX];             /* absolute: roles work in a folder of their own */
+    int lock;                       /* of `out` */
+    bool resumes;                   /* what was begun there goes on */
+    bool done[EXPERIMENT_RUNS_MAX]; /* runs[i] was complete before */
+    size_t n_done;
+    size_t n_finished; /* runs that were carried out and judged, or were complete before */
+    struct errctx why; /* the first one broke off; message "": none did */
 };
 
 /* --- before anything starts ------------------------------------------------------------------- */
@@ -64,6 +68,20 @@ static int claim_out(struct running *r, const char *path, const char *out, struc
         rc = files_claim(out, &r->lock, err);
     if (!rc && !realpath(out, r->out))
         rc = err_set(err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
+    return rc;
+}
+
+/* With --resume; nothing there to go on with is a beginning. */
+static int look_what_is_done(struct running *r, struct errctx *err)
+{
+    int rc = resume_look(r->out, &r->text, &r->experiment, &r->runs, r->done, err);
+
+    if (rc == -ENOENT)
+        return 0;
+    r->resumes = !rc;
+    for (size_t i = 0; !rc && i < r->runs.n; i++)
+        r->n_done += r->done[i];
+    r->n_finished = r->n_done;
     return rc;
 }
 
@@ -120,8 +138,11 @@ static int begin_out(struct running *r, struct errctx *err)
 {
     char copy[PATH_MAX + 32];
     json_t *versions;
-    int rc = files_empty(r->out, err);
+    int rc;
 
+    if (r->resumes)
+        return resume_clear(r->out, &r->runs, r->done, err);
+    rc = files_empty(r->out, err);
     if (rc)
         return rc;
     (void)snprintf(copy, sizeof copy, "%s/experiment.yaml", r->out);
@@ -154,7 +175,7 @@ static int run_all(struct running *r, struct errctx *err)
     int rc = begin_out(r, err);
 
     for (size_t i = 0; !rc && i < r->runs.n; i++) {
-        rc = run_one(r, i, err);
+        rc = r->done[i] ? 0 : run_one(r, i, err);
         if (rc)
             rc = go_on(r, rc, err);
     }
@@ -210,17 +231,27 @@ static int carry_out(struct running *r, const struct cli_args *args, struct errc
     began_us = clock_now_us();
     session_close(session);
     if (session->signal) {
-        (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended\n");
+        (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended, and --resume "
+                              "goes on with it\n");
         return EXIT_BY_SIGNAL + session->signal;
     }
     if (rc && session->keeper_lost)
         (void)err_set(err, ECONNRESET, ERR_FATAL, "the keeper ended, and everything with it");
-    if (rc && r->n_finished > 0)
+    if (rc && r->n_finished > r->n_done)
         (void)cli_fail(err); /* and the results of what there is */
-    else if (rc || r->n_finished == 0)
+    else if (rc || r->n_finished == r->n_done)
         return cli_fail(rc ? err : &r->why);
     phases_add(&session->phases, "stopping", clock_now_us() - began_us);
     return conclude(r, rc == 0, cli_given(args, "json"), err);
+}
+
+/* Everything is there: only what comes of it is missing, or is made again. */
+static int carry_on(struct running *r, const struct cli_args *args, struct errctx *err)
+{
+    if (r->n_done > 0)
+        (void)fprintf(stderr, "syncbed: %zu of %zu runs are there already\n", r->n_done, r->runs.n);
+    return r->n_done < r->runs.n ? carry_out(r, args, err)
+                                 : conclude(r, true, cli_given(args, "json"), err);
 }
 
 static int run_file(const char *path, const char *out, const struct cli_args *args)
@@ -237,7 +268,9 @@ static int run_file(const char *path, const char *out, const struct cli_args *ar
         (void)snprintf(usual, sizeof usual, "out/%s", r->experiment.name);
         rc = claim_out(r, path, cli_text(args, "out", out ? out : usual), &err);
     }
-    status = rc ? cli_fail(&err) : carry_out(r, args, &err);
+    if (!rc && cli_given(args, "resume"))
+        rc = look_what_is_done(r, &err);
+    status = rc ? cli_fail(&err) : carry_on(r, args, &err);
     buf_done(&r->text);
     experiment_runs_done(&r->runs);
     if (r->lock >= 0)

@@ -35,6 +35,14 @@
         .meaning = "leave the front doors' data and the servers' logs in the results as well"      \
     }
 
+#define OPTION_RESUME                                                                              \
+    {                                                                                              \
+        .name = "resume", .type = CLI_FLAG,                                                        \
+        .meaning =                                                                                 \
+            "go on with what was interrupted: runs that are complete are kept, the one that "      \
+            "broke off is done again; same file, same options"                                     \
+    }
+
 static const struct cli_option quickstart_options[] = {
     {.name = "out",
      .value = "DIR",
@@ -43,6 +51,7 @@ static const struct cli_option quickstart_options[] = {
     OPTION_ONLY,
     OPTION_REPEAT,
     OPTION_SEED,
+    OPTION_RESUME,
     OPTION_KEEP,
     OPTION_JSON,
 };
@@ -60,6 +69,7 @@ static const struct cli_option run_options[] = {
     OPTION_ONLY,
     OPTION_REPEAT,
     OPTION_SEED,
+    OPTION_RESUME,
     OPTION_KEEP,
     OPTION_JSON,
 };

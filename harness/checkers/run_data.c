@@ -184,13 +184,34 @@ static int load_all(struct run_data *run, struct errctx *err)
     return run_check_settling(run, err);
 }
 
-int run_data_load(const char *dir, struct run_data *ret_run, struct errctx *err)
+static int begin(const char *dir, struct run_data *ret_run, struct errctx *err)
 {
     *ret_run = (struct run_data){0};
     if (strlen(dir) >= sizeof ret_run->dir)
         return err_set(err, ENAMETOOLONG, ERR_ABORT, "%s: too long", dir);
     memcpy(ret_run->dir, dir, strlen(dir) + 1);
-    return load_all(ret_run, err);
+    return 0;
+}
+
+int run_data_load(const char *dir, struct run_data *ret_run, struct errctx *err)
+{
+    int r = begin(dir, ret_run, err);
+
+    return r < 0 ? r : load_all(ret_run, err);
+}
+
+int run_data_finished(const char *dir, bool *ret_finished, struct errctx *err)
+{
+    struct run_data *run = mem_alloc(sizeof *run); /* too large for a stack */
+    int r = begin(dir, run, err);
+
+    if (r == 0)
+        r = run_load_phases(run, err);
+    if (r == 0)
+        *ret_finished = run->finished;
+    run_data_done(run);
+    free(run);
+    return r;
 }
 
 void run_data_done(struct run_data *run)

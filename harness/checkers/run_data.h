@@ -211,6 +211,10 @@ __attribute__((warn_unused_result)) int run_data_load(const char *dir, struct ru
                                                       struct errctx *err);
 void run_data_done(struct run_data *run);
 
+/* Did the run in this folder, if there is one, come to its orderly end? */
+__attribute__((warn_unused_result)) int run_data_finished(const char *dir, bool *ret_finished,
+                                                          struct errctx *err);
+
 /* When the load began: time 0 of everything that is printed. 0 when it never did. */
 int64_t run_load_begin_us(const struct run_data *run);
 /* The last arrival's planned time; load begin when there was none. */

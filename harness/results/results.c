@@ -95,15 +95,10 @@ static json_t *schedules_of(const struct experiment *e)
     return names;
 }
 
-int results_begin(const char *out_dir, const struct experiment *e, const json_t *versions,
-                  struct errctx *err)
+static json_t *about_now(const struct experiment *e, const json_t *versions)
 {
-    json_t *about;
-    int r = check_path(out_dir, err);
+    json_t *about = json_object();
 
-    if (r < 0)
-        return r;
-    about = json_object();
     (void)json_object_set_new(about, "syncbed", json_string(SYNCBED_VERSION));
     (void)json_object_set_new(about, "commit", json_string(SYNCBED_COMMIT));
     (void)json_object_set_new(about, "experiment", json_string(e->name));
@@ -114,8 +109,44 @@ int results_begin(const char *out_dir, const struct experiment *e, const json_t 
     (void)json_object_set_new(about, "machine", machine_describe());
     (void)json_object_set_new(about, "versions",
                               versions ? json_deep_copy(versions) : json_object());
+    return about;
+}
+
+int results_begin(const char *out_dir, const struct experiment *e, const json_t *versions,
+                  struct errctx *err)
+{
+    int r = check_path(out_dir, err);
+    json_t *about;
+
+    if (r < 0)
+        return r;
+    about = about_now(e, versions);
     r = write_file(out_dir, "about.json", about, err);
     json_decref(about);
+    return r;
+}
+
+int results_same_maker(const char *out_dir, const struct experiment *e, const json_t *versions,
+                       struct errctx *err)
+{
+    json_t *then, *now, *value;
+    const char *field;
+    int r = check_path(out_dir, err);
+
+    if (r == 0)
+        r = read_file(out_dir, "about.json", &then, err);
+    if (r < 0)
+        return r;
+    now = about_now(e, versions);
+    json_object_foreach (now, field, value) {
+        if (r == 0 && !json_equal(value, json_object_get(then, field)))
+            r = err_set(err, EEXIST, ERR_ABORT,
+                        "%s/about.json has another \"%s\" than now: results of the two must not be "
+                        "mixed, so start anew without --resume",
+                        out_dir, field);
+    }
+    json_decref(now);
+    json_decref(then);
     return r;
 }
 

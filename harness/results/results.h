@@ -28,6 +28,15 @@ __attribute__((warn_unused_result)) int results_begin(const char *out_dir,
                                                       const json_t *versions, struct errctx *err);
 
 /*
+ * Does OUT/about.json say what results_begin() would write now? -ENOENT: there is none; -EEXIST:
+ * something else, and `err` says what.
+ */
+__attribute__((warn_unused_result)) int results_same_maker(const char *out_dir,
+                                                           const struct experiment *experiment,
+                                                           const json_t *versions,
+                                                           struct errctx *err);
+
+/*
  * Judge every folder in OUT/runs and write OUT/results.json: under another name first, so that what
  * is called results.json is whole. ret_results (may be NULL) gets it, the caller's. -ENOENT: no
  * runs there; -EBADMSG with FILE:LINE: a folder that is no finished run's and no interrupted one's.

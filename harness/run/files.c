@@ -78,13 +78,9 @@ static int check_ours(const char *out, struct errctx *err)
     return rc;
 }
 
-/* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
-int files_empty(const char *out, struct errctx *err)
+static int remove_all(const char *out, const char *const *parts, size_t n, struct errctx *err)
 {
-    static const char *const parts[] = {"runs",      "about.json",  "results.json",
-                                        "junit.xml", "report.html", "experiment.yaml"};
-
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; i < n; i++) {
         char path[PATH_MAX + 32];
         int rc;
 
@@ -94,6 +90,22 @@ int files_empty(const char *out, struct errctx *err)
             return rc;
     }
     return 0;
+}
+
+int files_empty_results(const char *out, struct errctx *err)
+{
+    static const char *const parts[] = {"results.json", "junit.xml", "report.html"};
+
+    return remove_all(out, parts, sizeof parts / sizeof *parts, err);
+}
+
+/* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
+int files_empty(const char *out, struct errctx *err)
+{
+    static const char *const parts[] = {"about.json", "runs", "experiment.yaml"};
+    int rc = files_empty_results(out, err);
+
+    return rc ? rc : remove_all(out, parts, sizeof parts / sizeof *parts, err);
 }
 
 int files_claim(const char *out, int *ret_lock, struct errctx *err)

@@ -14,6 +14,9 @@ __attribute__((warn_unused_result)) int files_claim(const char *out, int *ret_lo
 /* Remove the earlier result from a claimed folder. */
 __attribute__((warn_unused_result)) int files_empty(const char *out, struct errctx *err);
 
+/* Remove what was made from its runs, which stay. */
+__attribute__((warn_unused_result)) int files_empty_results(const char *out, struct errctx *err);
+
 /* mkdir -p. */
 __attribute__((warn_unused_result)) int files_make_folder(const char *path, struct errctx *err);
 

@@ -12,6 +12,8 @@ schedules:
   - name: none
   - name: armed
     faults: [{at_s: 0.2, kill: serve1, at: log-acknowledged, gather: 1000, restart_after_s: 0.2}]
+  - name: paused
+    faults: [{at_s: 0.2, pause: pg1, for_s: 1.5}]
 warm_up_s: 0
 YAML
 
@@ -63,6 +65,11 @@ expect_result "$work/out/results.json" 'sorted(x["finished"] for x in r["runs"])
 grep -q 'broke off: the load broke off' "$work/said" || die "does not say why the run broke off"
 grep -q '"t":"broken_off"' "$work"/out/runs/*/phases.ndjson || die "does not note why it broke off"
 [ -s "$work/out/report.html" ] || die "no report of what there is"
+
+# What it had paused goes on, or no other run could follow.
+strike 3 KILL load faults.ndjson '"t":"begin".*"action":"pause"' --only log/paused --repeat 2
+expect_result "$work/out/results.json" 'sorted((x["finished"], x.get("settled")) for x in r["runs"]) == [(False, None), (True, True)]'
+grep -L '"t":"end".*"target":"pg1"' "$work"/out/runs/*/faults.ndjson | grep -q . || die "the pause was over before"
 
 # With nothing to judge there is no result.
 strike 2 KILL load samples.ndjson '"t":"door"' --only log/none
