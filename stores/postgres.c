@@ -137,11 +137,12 @@ static enum pg_phase phase_of(const struct job *job)
 
 static void take_value(struct read_result *read, const PGresult *res)
 {
-    read->found = PQntuples(res) > 0;
-    if (!read->found)
+    if (PQntuples(res) == 0)
         return;
-    (void)snprintf(read->value, sizeof read->value, "%s", PQgetvalue(res, 0, 0));
     read->n = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
+    read->found = read->n > 0; /* 0: only what holds its place, PG_READ_SHARED */
+    if (read->found)
+        (void)snprintf(read->value, sizeof read->value, "%s", PQgetvalue(res, 0, 0));
 }
 
 /* Who we are, so that another session can end us and see us gone. */

@@ -21,8 +21,10 @@
 
 enum pg_statement {
     PG_READ,
-    PG_READ_SHARED,    /* … and nobody changes it before our transaction is over */
+    PG_READ_SHARED,    /* … and nobody changes or makes it before our transaction is over */
     PG_READ_EXCLUSIVE, /* … which will change it itself */
+    PG_READ_INSERTING, /* … or insert it, and fail where it is there after all */
+    PG_CLEAR,          /* take back what a read has put where it found nothing */
     PG_WRITE,
     PG_WRITE_VERSIONED,
     PG_INSERT,

@@ -23,22 +23,22 @@ enum rollback_step { ENDING_LOST, PAUSED, ROLLING_BACK };
 
 /* --- operations ------------------------------------------------------------------------------ */
 
-static bool writes_key(const struct txn *txn, const struct op *read)
+/* A read that is not alone keeps its lock until its transaction is over (two-phase locking). */
+static enum pg_statement read_locked(const struct txn *txn, const struct op *read)
 {
+    enum pg_statement statement = PG_READ_SHARED;
+
     for (unsigned i = 0; i < txn->n_ops; i++) {
         const struct op *op = &txn->op[i];
 
-        if (op->kind != OP_READ && strcmp(op->store, read->store) == 0 &&
-            strcmp(op->key, read->key) == 0)
-            return true;
+        if (op->kind == OP_READ || strcmp(op->store, read->store) != 0 ||
+            strcmp(op->key, read->key) != 0)
+            continue;
+        if (op->kind == OP_INSERT)
+            return PG_READ_INSERTING;
+        statement = PG_READ_EXCLUSIVE;
     }
-    return false;
-}
-
-/* Of a branch: its reads are locked until it is over (two-phase locking). */
-static enum pg_statement read_in_branch(const struct txn *txn, const struct op *op)
-{
-    return writes_key(txn, op) ? PG_READ_EXCLUSIVE : PG_READ_SHARED;
+    return statement;
 }
 
 static enum pg_statement statement_of(const struct op *op)
@@ -74,7 +74,7 @@ void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i)
     pg_send_prepared(s, PG_COMMAND, i, statement_of(op), params);
 }
 
-static void send_operations(struct pg_session *s, bool in_branch)
+static void send_operations(struct pg_session *s, bool locked)
 {
     const struct txn *txn = s->base.job->txn;
     unsigned index[TXN_OPS_MAX];
@@ -87,23 +87,61 @@ static void send_operations(struct pg_session *s, bool in_branch)
         if (op->kind != OP_READ)
             pg_send_change(s, txn, index[k]);
         else
-            pg_send_prepared(s, PG_VALUE, index[k], in_branch ? read_in_branch(txn, op) : PG_READ,
-                             key);
+            pg_send_prepared(s, PG_VALUE, index[k], locked ? read_locked(txn, op) : PG_READ, key);
     }
+}
+
+static bool writes(const struct pg_session *s)
+{
+    const struct txn *txn = s->base.job->txn;
+
+    return txn_writes(txn, txn_ops_of(txn, s->base.store->where.name));
+}
+
+/* What reads of absent keys have put there. Before a commit only: what only read is rolled back. */
+static void send_clearing(struct pg_session *s)
+{
+    const struct txn *txn = s->base.job->txn;
+    unsigned index[TXN_OPS_MAX];
+    unsigned n = ops_by_key(txn, s->base.store, index);
+
+    for (unsigned k = 0; k < n; k++) {
+        const struct op *op = &txn->op[index[k]];
+        const char *key[] = {op->key};
+
+        if (op->kind == OP_READ && read_locked(txn, op) == PG_READ_SHARED)
+            pg_send_prepared(s, PG_COMMAND, 0, PG_CLEAR, key);
+    }
+}
+
+/* Cheaper than COMMIT and the same for a transaction that only read: no record, no flush. */
+static void send_release(struct pg_session *s)
+{
+    pg_send(s, PG_COMMAND, "ROLLBACK", 0, NULL);
+}
+
+static void execute_several(struct pg_session *s)
+{
+    pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
+    send_operations(s, true);
+    if (!writes(s)) {
+        send_release(s);
+        return;
+    }
+    send_clearing(s);
+    pg_send_prepared(s, PG_COMMAND, 0, PG_COMMIT, NULL);
 }
 
 /* One operation is a transaction by itself: it is committed at the sync. */
 static void execute(struct pg_session *s)
 {
     unsigned index[TXN_OPS_MAX];
-    bool several = ops_by_key(s->base.job->txn, s->base.store, index) > 1;
 
     pg_need_statements(s);
-    if (several)
-        pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
-    send_operations(s, false);
-    if (several)
-        pg_send_prepared(s, PG_COMMAND, 0, PG_COMMIT, NULL);
+    if (ops_by_key(s->base.job->txn, s->base.store, index) > 1)
+        execute_several(s);
+    else
+        send_operations(s, false);
     pg_end_segment(s);
 }
 
@@ -114,6 +152,8 @@ static void begin(struct pg_session *s)
     pg_need_statements(s);
     pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
     send_operations(s, true);
+    if (writes(s) || s->base.job->until == STORE_UNTIL_PREPARED)
+        send_clearing(s);
     if (s->base.job->until == STORE_UNTIL_PREPARED)
         pg_send_gid(s, PG_PREPARE, "PREPARE TRANSACTION");
     pg_end_segment(s);
@@ -131,10 +171,9 @@ static void commit(struct pg_session *s)
     pg_end_segment(s);
 }
 
-/* Cheaper than COMMIT and the same for a transaction that only read: no record, no flush. */
 static void release(struct pg_session *s)
 {
-    pg_send(s, PG_COMMAND, "ROLLBACK", 0, NULL);
+    send_release(s);
     pg_end_segment(s);
 }
 

@@ -194,12 +194,15 @@ local function keys_from(first)
     return keys
 end
 
+-- A read alone takes what is committed. One of several must not come before an intent at one key and
+-- after it at another.
 local function locked_by_an_intent(first, step)
+    local several = first + step <= #ARGV
     if redis.call('EXISTS', 'x') == 0 then
         return nil
     end
     for i = first, #ARGV, step do
-        if ARGV[i + 1]:sub(1, 1) ~= 'r' and redis.call('EXISTS', 'l:' .. ARGV[i]) == 1 then
+        if (several or ARGV[i + 1]:sub(1, 1) ~= 'r') and redis.call('EXISTS', 'l:' .. ARGV[i]) == 1 then
             return ARGV[i]
         end
     end

@@ -107,7 +107,8 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
 /* --- direct -------------------------------------------------------------------------------- */
 
 /*
- * Execute the transaction's operations of this store in one local transaction and commit. At
+ * Execute the transaction's operations of this store in one local transaction and commit; where
+ * they are several, what it reads stays as it is until the commit, also what was not there. At
  * `deadline_us` (monotonic): unsent is STORE_UNAVAILABLE, unanswered STORE_UNKNOWN. What the others
  * say of the transaction: store_status_code(). `txn` is borrowed until `done`.
  */
@@ -118,6 +119,9 @@ void store_execute(struct store *store, const struct txn *txn, int64_t deadline_
 
 /*
  * A branch: the transaction's work at this store under a gid, bound to a session until it is freed.
+ *
+ * What it reads is locked like what it writes, shared with other readers (PostgreSQL) or not
+ * (Redis), also what is not there.
  *
  *   begin --execute--> locks held --prepare--> prepared --commit or rollback--> over
  *         --------execute and prepare--------/

@@ -522,10 +522,8 @@ static void a_retry_hears_what_became_of_a_timeout(void **state)
 /* --- two coordinators on the same keys ---------------------------------------------------------
  */
 
-static bool all_answered(void *arg)
+static bool all_answered(struct door *const doors[2])
 {
-    struct door *const *doors = arg;
-
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned i = 0; i < doors[k]->n_sent; i++) {
             if (!doors[k]->answer[i].done)
@@ -535,13 +533,25 @@ static bool all_answered(void *arg)
     return true;
 }
 
+static void serve_both(struct door *const doors[2])
+{
+    int64_t end = clock_now_us() + WAIT_US;
+
+    while (!all_answered(doors) && clock_now_us() < end) {
+        (void)event_base_loop(doors[0]->base, EVLOOP_NONBLOCK);
+        (void)event_base_loop(doors[1]->base, EVLOOP_NONBLOCK);
+    }
+    assert_true(all_answered(doors));
+    await_idle(doors[0]);
+    await_idle(doors[1]);
+}
+
 /* Sorted lock order: opposed transactions wait for each other, and none deadlocks. */
 static void two_coordinators_on_one_key_both_go_on(void **state)
 {
     static struct picture p;
     static struct door d[2];
     struct door *doors[2] = {&d[0], &d[1]};
-    struct event_base *own;
     char request[16];
 
     (void)state;
@@ -554,19 +564,13 @@ static void two_coordinators_on_one_key_both_go_on(void **state)
         txn = fan_out(OP_WRITE, request, "hot");
         (void)send_txn(&d[i % 2], &txn, 10 * US_PER_S);
     }
-    own = d[0].base;
-    for (int64_t end = clock_now_us() + WAIT_US; !all_answered(doors) && clock_now_us() < end;) {
-        (void)event_base_loop(own, EVLOOP_NONBLOCK);
-        (void)event_base_loop(d[1].base, EVLOOP_NONBLOCK);
-    }
+    serve_both(doors);
     for (unsigned k = 0; k < 2; k++) {
         for (unsigned i = 0; i < d[k].n_sent; i++) {
-            assert_true(d[k].answer[i].done);
             if (d[k].answer[i].reply.code != CODE_NONE)
                 fail_msg("%s: %s", code_name(d[k].answer[i].reply.code),
                          d[k].answer[i].reply.detail);
         }
-        await_idle(&d[k]);
     }
     close_door(&d[0]);
     close_door(&d[1]);
@@ -574,6 +578,57 @@ static void two_coordinators_on_one_key_both_go_on(void **state)
     assert_int_equal(p.n_seen, 40);
     for (unsigned i = 0; i < p.n_seen; i++)
         assert_true(happened(&p, p.seen[i].request));
+}
+
+/* Of an ok read of a key at every store: how long the journals are, the same everywhere. */
+static int64_t journal_length(const struct reply *reply)
+{
+    for (unsigned i = 1; i < N_STORES; i++) {
+        if (reply->read[i].n != reply->read[0].n)
+            fail_msg("a fractured read: %lld entries at pg1, %lld at pg2, %lld at redis",
+                     (long long)reply->read[0].n, (long long)reply->read[1].n,
+                     (long long)reply->read[2].n);
+        assert_string_equal(reply->read[i].value, reply->read[0].value);
+    }
+    return reply->read[0].n;
+}
+
+/* Also of keys that are only being made: four transactions on each, two of them reads. */
+static void transactional_reads_see_all_of_a_transaction_or_none(void **state)
+{
+    static const enum twopc_lock_order orders[] = {TWOPC_SORTED, TWOPC_PARALLEL};
+    static struct door d[2];
+    struct door *doors[2] = {&d[0], &d[1]};
+    unsigned n_found = 0;
+    unsigned n_none = 0;
+
+    (void)state;
+    for (unsigned o = 0; o < 2; o++) {
+        open_door(&d[0], "serve1", orders[o]);
+        open_door(&d[1], "serve2", orders[o]);
+        for (unsigned i = 0; i < 160; i++) {
+            struct txn txn;
+            char request[16], key[16];
+
+            (void)snprintf(request, sizeof request, "r%u", i);
+            (void)snprintf(key, sizeof key, "%u-%u", o, i / 4);
+            txn = fan_out(i % 4 == 1 || i % 4 == 2 ? OP_READ : OP_WRITE, request, key);
+            (void)send_txn(&d[i % 2], &txn, 10 * US_PER_S);
+        }
+        serve_both(doors);
+        for (unsigned i = 0; i < 2 * d[0].n_sent; i++) {
+            const struct reply *reply = &d[i % 2].answer[i / 2].reply;
+
+            if (reply->code != CODE_NONE || !reply->has_reads)
+                continue;
+            n_found += journal_length(reply) > 0;
+            n_none += journal_length(reply) == 0;
+        }
+        close_door(&d[0]);
+        close_door(&d[1]);
+    }
+    assert_true(n_found > 0);
+    assert_true(n_none > 0);
 }
 
 static void the_same_coordinator_twice_is_refused(void **state)
@@ -1036,6 +1091,7 @@ int main(void)
         CASE(a_request_is_executed_once),
         CASE(a_retry_hears_what_became_of_a_timeout),
         CASE(two_coordinators_on_one_key_both_go_on),
+        CASE(transactional_reads_see_all_of_a_transaction_or_none),
         CASE(the_same_coordinator_twice_is_refused),
         CASE(a_coordinator_that_lost_its_log_is_refused),
         CASE(a_door_killed_at_any_step_leaves_all_or_nothing),
