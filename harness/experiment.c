@@ -163,6 +163,20 @@ static int parse_stores(const struct yaml_node *root, struct experiment *e, stru
     return 0;
 }
 
+static int check_accounts(const struct yaml_node *workload, const struct experiment *e,
+                          struct errctx *err)
+{
+    unsigned n_postgres = 0;
+
+    for (unsigned i = 0; i < e->n_stores; i++)
+        n_postgres += server_kind_of(e->store[i])->store_kind == STORE_POSTGRES;
+    if (e->workload.kind == WORKLOAD_TRANSFER && n_postgres < 2)
+        return yaml_complain(workload, err,
+                             "transfer moves money between two postgres stores: stores: [pg1, "
+                             "pg2, …]");
+    return 0;
+}
+
 /* --- approaches ------------------------------------------------------------------------------- */
 
 static int parse_approaches(const struct yaml_node *root, struct experiment *e, struct errctx *err)
@@ -317,6 +331,8 @@ static int parse(const struct yaml_node *root, struct experiment *e, struct errc
         rc = need(root, "workload", &workload, err);
     if (!rc)
         rc = workload_parse(workload, &e->workload, err);
+    if (!rc)
+        rc = check_accounts(workload, e, err);
     if (!rc)
         rc = parse_approaches(root, e, err);
     if (!rc)

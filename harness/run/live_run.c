@@ -8,6 +8,7 @@
 #include "harness/run/crew.h"
 #include "harness/run/evidence.h"
 #include "harness/run/files.h"
+#include "harness/run/fill.h"
 #include "harness/run/injector.h"
 #include "harness/run/lines.h"
 #include "harness/run/sampler.h"
@@ -325,6 +326,10 @@ static int prepare(struct live *live, struct errctx *err)
             begin_phase(live, "reset");
             rc = session_reset(live->session, err);
         }
+    }
+    if (!rc && live->session->experiment->workload.kind == WORKLOAD_TRANSFER) {
+        begin_phase(live, "fill");
+        rc = fill(live->session, &live->session->experiment->workload, err);
     }
     if (rc)
         return rc;

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "harness/run/crew.h"
 #include "harness/run/files.h"
+#include "harness/run/fill.h"
 
 #include <errno.h>
 #include <math.h>
@@ -38,16 +39,27 @@ static bool is_over(void *arg)
     return w->crew.load_finished || !roles_running(&w->crew.roles, "load");
 }
 
+/*
+ * The experiment's own writes, at its highest rate; but for a broker at least as many as it takes,
+ * also where the clients of a closed loop would ask less.
+ */
 static void choose_workload(struct warming *w, const struct experiment_run *run)
 {
     const struct experiment *e = w->session->experiment;
     double rate_per_s = BROKER_REQUESTS / ((double)e->warm_up_us / (double)US_PER_S);
+    double peak_per_s = workload_peak_per_s(&e->workload);
 
     w->workload = e->workload;
     w->workload.duration_s = (double)e->warm_up_us / (double)US_PER_S;
     w->workload.read_share = 0;
-    if (run->approach->approach->uses_log && rate_per_s > w->workload.rate_per_s)
-        w->workload.rate_per_s = fmin(rate_per_s, RATE_PER_S_MAX);
+    w->workload.probe_share = 0;
+    w->workload.n_points = 0;
+    w->workload.rate_per_s = peak_per_s;
+    if (!run->approach->approach->uses_log || rate_per_s <= peak_per_s)
+        return;
+    w->workload.rate_per_s = fmin(rate_per_s, RATE_PER_S_MAX);
+    if (w->workload.arrivals == ARRIVALS_CLOSED)
+        w->workload.arrivals = ARRIVALS_POISSON;
 }
 
 static int work(struct warming *w, const struct experiment_run *run, const char *folder,
@@ -55,8 +67,10 @@ static int work(struct warming *w, const struct experiment_run *run, const char 
 {
     int64_t timeout_us =
         w->session->experiment->warm_up_us + w->workload.deadline_ms * US_PER_MS + MARGIN_US;
-    int rc = crew_start(&w->crew, w->session, run, &w->workload, folder, err);
+    int rc = fill(w->session, &w->workload, err);
 
+    if (!rc)
+        rc = crew_start(&w->crew, w->session, run, &w->workload, folder, err);
     if (!rc)
         rc = crew_begin_load(&w->crew, clock_now_us() + LEAD_US, err);
     if (rc)

@@ -64,6 +64,8 @@ size_t plan_add(struct plan *plan, unsigned client, int64_t planned_us);
 void plan_txn(const struct plan *plan, size_t i, const struct workload *workload,
               const struct topology *topology, struct txn *ret_txn);
 
+void plan_account_key(uint32_t account, char ret_key[KEY_SIZE]);
+
 /* The store at which an account is; NULL when the topology has not two postgres stores. */
 const char *plan_account_store(const struct topology *topology, uint32_t account);
 

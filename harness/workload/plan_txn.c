@@ -70,6 +70,11 @@ const char *plan_account_store(const struct topology *topology, uint32_t account
     return n == 2 ? of[account % 2] : NULL;
 }
 
+void plan_account_key(uint32_t account, char ret_key[KEY_SIZE])
+{
+    (void)snprintf(ret_key, KEY_SIZE, ACCOUNTS "%" PRIu32, account);
+}
+
 bool workload_key_is_single(const char *key)
 {
     return strncmp(key, ACCOUNTS, strlen(ACCOUNTS)) == 0 || strncmp(key, LISTS, strlen(LISTS)) == 0;
@@ -80,7 +85,7 @@ static void add_account(const struct plan_part *part, const struct workload *wor
 {
     struct op *op = add_op(txn, part->kind, plan_account_store(topology, part->key));
 
-    set_key(op, ACCOUNTS, part->key);
+    plan_account_key(part->key, op->key);
     op->delta = part->argument;
     op->has_min = workload->bound && part->argument < 0;
     op->min = 0;

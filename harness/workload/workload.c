@@ -14,7 +14,7 @@
 #define KEYS_MAX       10000000
 #define ZIPF_MAX       10.0
 #define THINK_MS_MAX   3600000
-#define ACCOUNTS_MAX   100000 /* each is filled by a transaction of its own before the load */
+#define ACCOUNTS_MAX   10000 /* each is filled by a transaction of its own before the load */
 #define BALANCE_MAX    1000000000
 #define COUNT(array)   (sizeof(array) / sizeof(array)[0])
 
@@ -73,6 +73,15 @@ static int take_choice(const struct yaml_node *node, const char *key, const char
 
 /* --- how many, and when -------------------------------------------------------------------- */
 
+double workload_peak_per_s(const struct workload *w)
+{
+    double peak = w->rate_per_s;
+
+    for (unsigned i = 0; i < w->n_points; i++)
+        peak = fmax(peak, w->point[i].rate_per_s);
+    return peak;
+}
+
 static int take_point(const struct yaml_node *node, struct rate_point *ret_point,
                       struct errctx *err)
 {
@@ -107,7 +116,7 @@ static int take_points(const struct yaml_node *list, struct workload *w, struct 
         if (point->at_s >= w->duration_s)
             return yaml_complain(node, err, "at_s: the load is over by then (duration_s)");
     }
-    return 0;
+    return workload_peak_per_s(w) > 0 ? 0 : yaml_complain(list, err, "nothing ever arrives");
 }
 
 /* In an open loop one of rate_per_s, steps and ramp says how many; in a closed one, none. */
@@ -132,15 +141,6 @@ static int take_rate(const struct yaml_node *node, struct workload *w, struct er
         return yaml_to_number(given, 0.001, RATE_MAX, &w->rate_per_s, err);
     w->ramp = yaml_find(node, "ramp") != NULL;
     return take_points(given, w, err);
-}
-
-double workload_peak_per_s(const struct workload *w)
-{
-    double peak = w->rate_per_s;
-
-    for (unsigned i = 0; i < w->n_points; i++)
-        peak = fmax(peak, w->point[i].rate_per_s);
-    return peak;
 }
 
 /* --- of what ------------------------------------------------------------------------------- */

@@ -76,6 +76,19 @@ static void a_good_file_is_read(void **state)
     assert_true(experiment_uses_log(&experiment));
 }
 
+static void a_transfer_takes_two_postgres_stores(void **state)
+{
+    static const char workload[] =
+        "workload: {name: transfer, rate_per_s: 100, duration_s: 8, keys: 10}";
+    char said[600];
+
+    (void)state;
+    read_changed((struct change){2, "stores: [redis, pg1]"}, (struct change){4, workload}, said,
+                 sizeof said);
+    assert_string_equal(said, ":4: transfer moves money between two postgres stores: stores: [pg1, "
+                              "pg2, …]");
+}
+
 static void what_is_wrong_is_refused_with_its_line(void **state)
 {
     static const struct {
@@ -104,6 +117,8 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
          ":4:", "rate_per_s"},
         {4, "workload: {name: fanout, rate_per_s: 1, duration_s: 2, keys: 1, clients: 1}",
          ":8:", "line 9: the fault comes after the load's end"},
+        {4, "workload: {name: append, bound: true, rate_per_s: 1, duration_s: 8, keys: 1}",
+         ":4:", "transfer only"},
         {5, "approaches: [dual, ax]", ":5:", "xa"},
         {5, "approaches: [dual, dual]", ":5:", "twice"},
         {5, "approaches: [{lock_order: sorted}]", ":5:", "needs a name"},
@@ -274,6 +289,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_file_is_read),
+        cmocka_unit_test(a_transfer_takes_two_postgres_stores),
         cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
         cmocka_unit_test(a_program_is_found_beside_the_file_and_says_what_it_promises),
         cmocka_unit_test(the_log_and_its_sinks_are_targets_only_where_there_is_one),

@@ -144,6 +144,7 @@ static void a_rate_is_given_once_and_makes_sense(void **state)
     refused("name: fanout\n" BASIC "rate_per_s: 1\nramp: [{at_s: 0, rate_per_s: 1}]\n",
             "one of them");
     refused("name: fanout\n" BASIC "steps: [{at_s: 1, rate_per_s: 1}]\n", "the first is 0");
+    refused("name: fanout\n" BASIC "steps: [{at_s: 0, rate_per_s: 0}]\n", "nothing ever arrives");
     refused("name: fanout\n" BASIC "steps: []\n", "a list of 1 to 16");
     refused("name: fanout\n" BASIC "steps: [{at_s: 0}]\n", "needs rate_per_s");
     refused("name: fanout\n" BASIC "ramp: [{at_s: 0, rate_per_s: 1}, {at_s: 0, rate_per_s: 2}]\n",
@@ -161,7 +162,7 @@ static void what_means_nothing_here_is_refused(void **state)
     (void)state;
     refused("name: fanout\n" BASIC "rate_per_s: 1\nbalance: 5\n", "balance is for transfer only");
     refused("name: append\n" BASIC "rate_per_s: 1\nbound: true\n", "bound is for transfer only");
-    refused("name: transfer\nduration_s: 1\nkeys: 1\nrate_per_s: 1\n", "2 to 100000 accounts");
+    refused("name: transfer\nduration_s: 1\nkeys: 1\nrate_per_s: 1\n", "2 to 10000 accounts");
     refused("name: transfer\n" BASIC "rate_per_s: 1\nbound: yes\n", "5: ");
     refused("name: fanout\n" BASIC "rate_per_s: 1\nretries: 6\n", "5: ");
     refused("name: fanout\n" BASIC "rate_per_s: 1\nprobe_share: 0.03\n", "5: ");
