@@ -311,7 +311,7 @@ static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, a
 {
     struct front *front = self;
     struct work *work = begin(front, txn->request, done, arg);
-    const char *why;
+    const char *why = "";
     int partition = log_partition(txn, front->env.topology->n_partitions, &why);
 
     if (partition < 0) {

@@ -187,8 +187,8 @@ int spawn_child(const struct spawn_plan *plan, int *ret_stdout, pid_t *ret_pid, 
     struct files files = {-1, -1, -1};
     pid_t keeper = getpid(), pid;
     int end = -1;
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
     int r;
 
     assert(plan->n_args > 0);

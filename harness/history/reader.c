@@ -214,6 +214,7 @@ static int take_ended_op(struct reading *in, const json_t *line, struct history_
 
     if (r < 0)
         return r;
+    assert(*ret_op);
     (*ret_op)->ended_us = at_us;
     in->n_ended++;
     return 0;

@@ -151,7 +151,7 @@ static struct op make_op(enum op_kind kind, const char *store, const char *value
 
     (void)snprintf(op.store, sizeof op.store, "%s", store);
     (void)snprintf(op.key, sizeof op.key, "k");
-    (void)snprintf(op.value, sizeof op.value, "%s", value);
+    (void)snprintf(op.value, sizeof op.value, "%.*s", VALUE_SIZE - 1, value);
     return op;
 }
 
