@@ -32,6 +32,7 @@ int verb_load(const struct cli_args *args)
         .name = cli_text(args, "name", NULL),
         .config = cli_text(args, "config", NULL),
         .history = cli_text(args, "history", NULL),
+        .probes = cli_text(args, "probes", NULL),
     };
 
     return load_main(&options);

@@ -118,6 +118,10 @@ static const struct cli_option load_options[] = {
      .type = CLI_TEXT,
      .required = true,
      .meaning = "where every operation is recorded"},
+    {.name = "probes",
+     .value = "FILE",
+     .type = CLI_TEXT,
+     .meaning = "where it is recorded when probes were seen; without it nobody looks"},
 };
 
 static const struct cli_option keeper_options[] = {

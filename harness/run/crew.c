@@ -163,11 +163,12 @@ static int start_door(struct crew *crew, const char *name, struct errctx *err)
 
 static int start_load(struct crew *crew, const char *name, struct errctx *err)
 {
-    char config[PATH_MAX + 32], history[PATH_MAX + 32];
-    const char *const argv[] = {"--config", config, "--history", history, NULL};
+    char config[PATH_MAX + 32], history[PATH_MAX + 32], probes[PATH_MAX + 32];
+    const char *const argv[] = {"--config", config, "--history", history, "--probes", probes, NULL};
 
     (void)snprintf(config, sizeof config, "%s/config.yaml", crew->folder);
     (void)snprintf(history, sizeof history, "%s/history.ndjson", crew->folder);
+    (void)snprintf(probes, sizeof probes, "%s/probes.ndjson", crew->folder);
     return roles_start(&crew->roles, name, ROLE_LOAD, argv, err);
 }
 

@@ -22,10 +22,30 @@ static bool is_last(const struct generator *g)
     return generator_n_ended(g) == g->plan.n && g->turns.n == 0;
 }
 
+static int close_history(struct generator *g, struct errctx *err)
+{
+    if (g->stopped)
+        return 0;
+    g->stopped = true;
+    event_del(g->timer);
+    for (size_t i = g->next_unsent; i < g->next; i++) {
+        enum load_state state = operation_at(g, i)->load.state;
+
+        if (state == LOAD_UNSENT)
+            operation_never_sent(g, i);
+        else if (state == LOAD_STAGED) /* the socket may take it yet: stays open */
+            operation_sent(g, i, clock_now_us());
+    }
+    struct history_writer *history = g->history;
+
+    g->history = NULL;
+    return history_close(history, err);
+}
+
 static void finish(struct generator *g)
 {
     struct errctx err = {0};
-    int r = generator_stop(g, &err);
+    int r = close_history(g, &err);
 
     g->options.finished(g->options.arg, r, &err);
 }
@@ -177,16 +197,27 @@ static int find_doors(struct generator *g, struct errctx *err)
     return 0;
 }
 
-static int open_stores(struct generator *g, struct errctx *err)
+static int check_stores(struct generator *g, struct errctx *err)
 {
     if (g->options.topology->n_stores == 0)
         return err_set(err, EINVAL, ERR_ABORT, "the topology has no store");
     if (g->options.workload.kind == WORKLOAD_TRANSFER &&
         !plan_account_store(g->options.topology, 0))
         return err_set(err, EINVAL, ERR_ABORT, "transfer takes two postgres stores");
-    if (g->options.workload.read_share == 0 || g->options.workload.reads != READS_DIRECT)
-        return 0;
-    return load_reads_new(g->options.base, g->options.topology, g->options.role, &g->reads, err);
+    return 0;
+}
+
+/* What goes past the doors: direct reads, and the prober's. */
+static int open_readers(struct generator *g, struct errctx *err)
+{
+    const struct generator_options *o = &g->options;
+    int r = 0;
+
+    if (o->workload.read_share > 0 && o->workload.reads == READS_DIRECT)
+        r = load_reads_new(o->base, o->topology, o->role, &g->reads, err);
+    if (r == 0 && o->workload.probe_share > 0 && o->probes)
+        r = prober_new(o->base, o->topology, o->role, o->probes, &g->prober, err);
+    return r;
 }
 
 int generator_new(const struct generator_options *options, struct generator **ret_generator,
@@ -203,7 +234,9 @@ int generator_new(const struct generator_options *options, struct generator **re
     g->timer = evtimer_new(options->base, on_timer, g);
     r = find_doors(g, err);
     if (r == 0)
-        r = open_stores(g, err);
+        r = check_stores(g, err);
+    if (r == 0)
+        r = open_readers(g, err);
     if (r == 0)
         r = history_create(options->history, &g->history, err);
     if (r < 0) {
@@ -223,7 +256,8 @@ int generator_new(const struct generator_options *options, struct generator **re
 
 bool generator_connected(const struct generator *g)
 {
-    return load_clients_connected(g->clients) && (!g->reads || load_reads_connected(g->reads));
+    return load_clients_connected(g->clients) && (!g->reads || load_reads_connected(g->reads)) &&
+           (!g->prober || prober_connected(g->prober));
 }
 
 void generator_start(struct generator *g, int64_t at_us)
@@ -262,22 +296,16 @@ void generator_progress(const struct generator *g, json_t *into)
 
 int generator_stop(struct generator *g, struct errctx *err)
 {
-    if (g->stopped)
-        return 0;
-    g->stopped = true;
-    event_del(g->timer);
-    for (size_t i = g->next_unsent; i < g->next; i++) {
-        enum load_state state = operation_at(g, i)->load.state;
+    struct prober *prober = g->prober;
+    int r = close_history(g, err);
+    int probes_r;
 
-        if (state == LOAD_UNSENT)
-            operation_never_sent(g, i);
-        else if (state == LOAD_STAGED) /* the socket may take it yet: stays open */
-            operation_sent(g, i, clock_now_us());
-    }
-    struct history_writer *history = g->history;
-
-    g->history = NULL;
-    return history_close(history, err);
+    g->prober = NULL;
+    if (!prober)
+        return r;
+    probes_r = prober_stop(prober, r == 0 ? err : NULL);
+    prober_free(prober);
+    return r == 0 ? probes_r : r;
 }
 
 void generator_free(struct generator *g)
@@ -288,6 +316,7 @@ void generator_free(struct generator *g)
     g->stopped = true;   /* answers that closing brings are not recorded */
     load_clients_free(g->clients);
     load_reads_free(g->reads);
+    prober_free(g->prober);
     event_free(g->timer);
     plan_done(&g->plan);
     turns_done(&g->turns);

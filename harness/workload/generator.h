@@ -36,6 +36,7 @@ struct generator_options {
     struct workload workload;
     uint64_t seed;
     const char *history; /* path */
+    const char *probes;  /* path, made when the workload has probes; NULL: nobody looks for them */
     /* The last operation has ended, and the history is closed: 0, or -errno with `err`. */
     void (*finished)(void *arg, int r, const struct errctx *err);
     void *arg;
@@ -59,7 +60,8 @@ void generator_progress(const struct generator *generator, json_t *into);
 
 /*
  * End now: operations that arrived and were not sent are recorded as failed, those that are
- * outstanding stay open, and the history is closed. Does nothing after the last has ended.
+ * outstanding stay open, and the history is closed, if the last has not ended yet. Probes are not
+ * looked for any more. Does nothing the second time.
  */
 __attribute__((warn_unused_result)) int generator_stop(struct generator *generator,
                                                        struct errctx *err);

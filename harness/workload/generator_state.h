@@ -12,6 +12,7 @@
 #include "harness/workload/load_clients.h"
 #include "harness/workload/load_reads.h"
 #include "harness/workload/plan.h"
+#include "harness/workload/prober.h"
 #include "harness/workload/turns.h"
 
 #define OPS_PER_CHUNK 4096
@@ -34,6 +35,7 @@ struct generator {
     struct operation **chunk; /* the operations never move: lists lead through them */
     struct load_clients *clients;
     struct load_reads *reads; /* NULL when the workload has no direct ones */
+    struct prober *prober;    /* NULL when nobody looks for probes */
     struct turns turns;       /* closed loop */
     struct position *seen;    /* one a client, the highest acknowledged; NULL unless READS_AFTER */
     struct history_writer *history;

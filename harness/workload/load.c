@@ -141,8 +141,10 @@ int load_main(const struct load_options *options)
     struct errctx err = {0};
     const struct role_handlers handlers = {
         .counters = on_counters, .command = on_command, .arg = &load};
-    struct generator_options generator = {
-        .history = options->history, .finished = on_finished, .arg = &load};
+    struct generator_options generator = {.history = options->history,
+                                          .probes = options->probes,
+                                          .finished = on_finished,
+                                          .arg = &load};
     int r = read_config(options->config, &generator, &err);
 
     if (r == 0)

@@ -10,8 +10,9 @@
  *                   `counters` has them, too
  *
  * When the last operation has ended and the history is closed, every connection gets
- * {"event":"finished","name":"load"}. The process stays until SIGTERM; one that comes earlier
- * closes the history as it stands, with the operations that are open left open.
+ * {"event":"finished","name":"load"}. The process stays until SIGTERM, and goes on to look for the
+ * probes that were not seen yet. A SIGTERM that comes earlier closes the history as it stands, with
+ * the operations that are open left open.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_LOAD_H
 #define SYNCBED_HARNESS_WORKLOAD_LOAD_H
@@ -21,6 +22,7 @@ struct load_options {
     const char *name;     /* this role's name in it */
     const char *config;   /* path; of it `workload` and `seed` are read */
     const char *history;  /* path, made anew */
+    const char *probes;   /* likewise; NULL: nobody looks for probes */
 };
 
 /* The process' exit status: 0, 1 (the history could not be written), 2 (bad options). */

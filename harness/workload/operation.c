@@ -88,10 +88,13 @@ void operation_sent(struct generator *g, size_t i, int64_t at_us)
 {
     const struct operation *op = operation_at(g, i);
 
-    if (op->n_retries == 0)
-        operation_invoked(g, i, op->load.door, at_us);
-    else
+    if (op->n_retries > 0) {
         history_retry(g->history, (int64_t)i, op->load.door, at_us);
+        return;
+    }
+    operation_invoked(g, i, op->load.door, at_us);
+    if (g->prober && g->plan.arrival[i].is_probe)
+        prober_watch(g->prober, (int64_t)i, operation_txn(g, i));
 }
 
 /* A closed loop's client goes on. One that could not even ask does not spin. */
@@ -117,6 +120,8 @@ void operation_ended(struct generator *g, size_t i, const struct reply *reply,
     op->load.state = LOAD_ENDED;
     g->n_ended[end]++;
     history_end(g->history, (int64_t)i, end, clock_now_us(), reply, txn);
+    if (end == HISTORY_FAIL && g->prober)
+        prober_forget(g->prober, (int64_t)i);
     if (generator_is_closed(g))
         next_turn(g, i, reply->code);
 }

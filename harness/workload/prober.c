@@ -209,8 +209,7 @@ void prober_watch(struct prober *prober, int64_t op, const struct txn *txn)
     struct probe *probe;
 
     assert(prober->file); /* not stopped */
-    if (find_probe(prober, op))
-        return;
+    assert(!find_probe(prober, op));
     if (prober->n_probes == PROBES_MAX)
         end_probe(prober->probes);
     probe = mem_alloc(sizeof *probe);

@@ -43,8 +43,7 @@ __attribute__((warn_unused_result)) int prober_new(struct event_base *base,
 
 bool prober_connected(const struct prober *prober);
 
-/* Operation `op`, which writes `txn` (not kept), was sent. Again of one that is looked for: nothing
- * changes. */
+/* Operation `op`, which writes `txn` (not kept), was sent; once an operation. */
 void prober_watch(struct prober *prober, int64_t op, const struct txn *txn);
 
 /* It definitely did not happen. An operation that is not looked for is fine. */

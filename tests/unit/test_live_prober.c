@@ -215,7 +215,6 @@ static void what_failed_is_not_looked_for_any_more(void **state)
     (void)state;
     begin_probing();
     prober_watch(probing.prober, 1, &txn);
-    prober_watch(probing.prober, 1, &txn); /* sent again */
     live_turn(WHILE_US);
     prober_forget(probing.prober, 1);
     prober_forget(probing.prober, 2);

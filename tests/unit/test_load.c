@@ -40,7 +40,8 @@ struct place {
     char topology[PATH_SIZE];
     char config[PATH_SIZE];
     char history[PATH_SIZE];
-    uint16_t port[2]; /* of serve1, serve2 */
+    char probes[PATH_SIZE]; /* "": nobody looks for them */
+    uint16_t port[2];       /* of serve1, serve2 */
     pid_t door[2];
     pid_t load;
     struct event_base *base;
@@ -133,6 +134,7 @@ static int remove_place(void **state)
     static const char *const files[] = {"topology.yaml",
                                         "config.yaml",
                                         "history.ndjson",
+                                        "probes.ndjson",
                                         "serve1.exposure.ndjson",
                                         "serve2.exposure.ndjson",
                                         "load.exposure.ndjson",
@@ -199,7 +201,8 @@ static int run_load(const struct place *place, const char *name)
     const struct load_options options = {.topology = place->topology,
                                          .name = name,
                                          .config = place->config,
-                                         .history = place->history};
+                                         .history = place->history,
+                                         .probes = place->probes[0] ? place->probes : NULL};
 
     return load_main(&options);
 }
@@ -517,6 +520,44 @@ static void a_load_that_is_ended_early_leaves_a_complete_history(void **state)
     assert_int_equal(close(silent), 0);
 }
 
+static unsigned count_lines(const char *path, const char *with)
+{
+    FILE *file = fopen(path, "r");
+    char line[256];
+    unsigned n = 0;
+
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file))
+        n += strstr(line, with) != NULL;
+    assert_int_equal(fclose(file), 0);
+    return n;
+}
+
+/* No store answers: nothing is ever seen or missed, and the load ends all the same. */
+static void probes_that_are_never_seen_hold_nothing_up(void **state)
+{
+    struct place *place = *state;
+    unsigned n = 0;
+    char end[48];
+
+    (void)snprintf(place->probes, PATH_SIZE, "%s/probes.ndjson", place->folder);
+    start_door(place, 0);
+    start_door(place, 1);
+    start_load(place, "rate_per_s: 1000, duration_s: 0.5, clients: 4, probe_share: 0.02");
+    struct history history = finished_history(place);
+
+    for (size_t i = 0; i < history.n; i++)
+        n += history.op[i].probe;
+    history_done(&history);
+    assert_true(n > 0 && n < 64);
+    rpc_client_free(place->control);
+    place->control = NULL;
+    end_child(&place->load, SIGTERM, 0);
+    (void)snprintf(end, sizeof end, "{\"t\":\"end\",\"lines\":%u}", 2 * n);
+    assert_int_equal(count_lines(place->probes, "\"unseen\":null,\"seen\":null}"), 2 * n);
+    assert_int_equal(count_lines(place->probes, end), 1);
+}
+
 int main(void)
 {
 #define IN_PLACE(test) cmocka_unit_test_setup_teardown(test, make_place, remove_place)
@@ -528,6 +569,7 @@ int main(void)
         IN_PLACE(in_a_closed_loop_a_client_waits_for_its_answer),
         IN_PLACE(what_a_killed_door_lost_is_sent_again_at_the_other),
         IN_PLACE(a_refusal_of_the_second_sending_leaves_it_unknown),
+        IN_PLACE(probes_that_are_never_seen_hold_nothing_up),
         IN_PLACE(a_load_that_is_ended_early_leaves_a_complete_history),
     };
 
