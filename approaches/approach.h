@@ -26,7 +26,8 @@ struct approach_env {
     const struct topology_role
         *role; /* this door: its name, and role->data for what must survive */
     const struct settings *settings;
-    void (*ready)(void *arg);                            /* call once, when requests may come */
+    const char *broken;       /* the name of the break that it is to carry; NULL: none */
+    void (*ready)(void *arg); /* call once, when requests may come */
     void (*failed)(void *arg, const struct errctx *err); /* cannot go on: the door exits with it */
     void *arg;
 };
@@ -42,6 +43,18 @@ struct approach_promise {
 
 #define APPROACH_PROMISES_MAX 16
 
+/*
+ * A break makes the approach a broken variant: one known mistake built in, to see whether a verdict
+ * notices. There is no option for it: the topology of a run has to name it, which only `run
+ * --break` and `mutants` do. Whoever makes the mistake tells base/broken.h.
+ */
+struct approach_break {
+    const char *name;     /* "forget-early"; unique over all approaches */
+    const char *sentence; /* the mistake */
+    const char *verdict;  /* has to be invalid when it was made under the schedule that exposes it:
+                             experiments/mutants/NAME.yaml */
+};
+
 struct approach {
     const char *name;
     const char *summary;    /* one line, for --help and the report */
@@ -53,6 +66,8 @@ struct approach {
     bool in_doubt; /* may leave prepared transactions or intents */
     const struct setting_info *settings; /* what `approaches: [{name: …, KEY: VALUE}]` may say */
     unsigned n_settings;
+    const struct approach_break *breaks;
+    unsigned n_breaks;
     struct approach_promise promise[APPROACH_PROMISES_MAX]; /* ends with verdict NULL */
 
     /* Begin to start; env->ready() or env->failed() follow, also from inside. */
@@ -74,6 +89,12 @@ unsigned approach_count(void);
 const struct approach *approach_at(unsigned i);
 /* One of the table, or for "exec:PROGRAM" the row of exec.h; else NULL. */
 const struct approach *approach_find(const char *name);
+
+/* The break of this name, or NULL. */
+const struct approach_break *approach_break(const struct approach *approach, const char *name);
+
+/* … and its place in the approach's table, from 1: what the approach's own enum says. 0: none. */
+unsigned approach_break_number(const struct approach *approach, const char *name);
 
 /* The promise of this verdict, or NULL. */
 const struct approach_promise *approach_promise(const struct approach *approach,

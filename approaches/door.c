@@ -404,6 +404,7 @@ int door_open(const struct door_options *options, struct door **ret_door, struct
         .topology = options->topology,
         .role = options->role,
         .settings = options->settings,
+        .broken = options->topology->broken[0] ? options->topology->broken : NULL,
         .ready = on_approach_ready,
         .failed = on_approach_failed,
         .arg = door,

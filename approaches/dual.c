@@ -1,6 +1,7 @@
 /* Dual writes; see the header. */
 #include "approaches/dual.h"
 
+#include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -14,8 +15,20 @@
 
 #define READY_WAIT_US (1 * US_PER_S) /* for stores that are down when the door starts */
 
+#define AGAIN_US (5 * US_PER_S) /* for a write that is sent again blindly */
+
+/* Mistakes that can be built in; the table at the end has their sentences. */
+enum dual_break {
+    DUAL_SOUND,
+    DUAL_ACK_AFTER_FIRST,
+    DUAL_PARTIAL_IS_FAILURE,
+    DUAL_RETRY_BLINDLY,
+    DUAL_BREAKS
+};
+
 struct dual {
     struct approach_env env;
+    enum dual_break broken;
     bool parallel;
     bool said_ready;
     bool closing; /* the stores are going: nothing more is sent */
@@ -32,6 +45,7 @@ struct part {
     struct work *work;
     struct store *store;
     uint32_t ops;
+    bool again;               /* DUAL_RETRY_BLINDLY: was sent twice */
     struct soon_call refused; /* its store was down */
 };
 
@@ -46,8 +60,9 @@ struct question {
 struct work {
     struct dual *dual;
     const struct txn *txn;
+    struct txn *own; /* DUAL_ACK_AFTER_FIRST: a copy, since the client's goes with its answer */
     int64_t deadline_us;
-    approach_done done;
+    approach_done done; /* NULL: answered */
     void *arg;
     struct crash_stand stand;
     unsigned n_parts;
@@ -128,6 +143,14 @@ void dual_combine(const struct dual_answer *answer, unsigned n, bool expired,
     }
 }
 
+/* Is this the place of its mistake? */
+static bool broken(const struct dual *dual, enum dual_break mistake)
+{
+    if (dual->broken == mistake)
+        broken_made();
+    return dual->broken == mistake;
+}
+
 /* --- one transaction ----------------------------------------------------------------------- */
 
 static void on_answer(void *arg, const struct store_reply *reply);
@@ -138,11 +161,15 @@ static void finish(void *arg)
     struct reply *reply = &work->reply;
 
     dual_combine(work->answer, work->n_parts, clock_now_us() >= work->deadline_us, reply);
+    if (reply->code == CODE_PARTIAL && broken(work->dual, DUAL_PARTIAL_IS_FAILURE))
+        reply->code = CODE_UNAVAILABLE;
     reply->has_reads = reply->has_reads && reply->code == CODE_NONE;
     work->dual->n_partial += reply->code == CODE_PARTIAL;
     work->dual->in_flight--;
     crash_point_leave(&work->stand);
-    work->done(work->arg, reply);
+    if (work->done)
+        work->done(work->arg, reply);
+    free(work->own);
     free(work);
 }
 
@@ -207,15 +234,40 @@ static bool first_to_write(const struct work *work, const struct dual_answer *an
            work->n_answered < work->n_parts;
 }
 
+static void acknowledge_early(struct work *work)
+{
+    const struct reply reply = {.level = LEVEL_EVERYWHERE};
+    approach_done done = work->done;
+
+    work->done = NULL;
+    done(work->arg, &reply);
+}
+
+static bool send_again(struct part *part, const struct store_reply *reply)
+{
+    struct work *work = part->work;
+
+    if (reply->status != STORE_UNKNOWN || part->again || work->dual->closing ||
+        !broken(work->dual, DUAL_RETRY_BLINDLY))
+        return false;
+    part->again = true;
+    store_execute(part->store, work->txn, clock_now_us() + AGAIN_US, on_answer, part);
+    return true;
+}
+
 static void on_answer(void *arg, const struct store_reply *reply)
 {
     struct part *part = arg;
     struct work *work = part->work;
 
+    if (send_again(part, reply))
+        return;
     take_answer(part, reply);
     work->n_answered++;
     if (first_to_write(work, &work->answer[part - work->part])) {
         work->some_wrote = true;
+        if (broken(work->dual, DUAL_ACK_AFTER_FIRST))
+            acknowledge_early(work);
         if (crash_point_reach(&work->stand, CRASH_DUAL_FIRST_ANSWERED, go_on, work))
             return;
     }
@@ -253,6 +305,11 @@ static void dual_submit(void *self, const struct txn *txn, int64_t deadline_us, 
     work->deadline_us = deadline_us;
     work->done = done;
     work->arg = arg;
+    if (dual->broken == DUAL_ACK_AFTER_FIRST) {
+        work->own = mem_alloc(sizeof *work->own);
+        *work->own = *txn;
+        work->txn = work->own;
+    }
     divide(work);
     dual->in_flight++;
     if (!crash_point_reach(&work->stand, CRASH_DUAL_RECEIVED, go_on, work))
@@ -356,6 +413,7 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
     struct timeval wait = clock_timeval(READY_WAIT_US);
 
     dual->env = *env;
+    dual->broken = (enum dual_break)approach_break_number(&dual_approach, env->broken);
     dual->soon = soon_new(env->base);
     dual->parallel = strcmp(settings_get(env->settings, "order"), "parallel") == 0;
     dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
@@ -390,6 +448,21 @@ static const struct setting_info settings[] = {
     {"order", {"sequential", "parallel"}, "the stores one after the other, or all at once"},
 };
 
+#define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */
+
+static const struct approach_break breaks[DUAL_BREAKS - 1] = {
+    BREAK(DUAL_ACK_AFTER_FIRST) = {"ack-after-first",
+                                   "The client is told `ok` when the first store has it.",
+                                   "durability"},
+    BREAK(DUAL_PARTIAL_IS_FAILURE) = {"partial-is-failure",
+                                      "What some stores have written is answered as a failure.",
+                                      "ghosts"},
+    BREAK(DUAL_RETRY_BLINDLY) = {"retry-blindly",
+                                 "A write whose answer was lost is sent again without a look at "
+                                 "whether it had happened.",
+                                 "duplicates"},
+};
+
 const struct approach dual_approach = {
     .name = "dual",
     .summary = "the front door writes each store by itself",
@@ -399,6 +472,8 @@ const struct approach dual_approach = {
     .before_worst = CRASH_DUAL_RECEIVED,
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .breaks = breaks,
+    .n_breaks = sizeof breaks / sizeof breaks[0],
     .promise = {{"durability", "in the stores that were written"},
                 {"duplicates", "without retries"},
                 {"read-your-writes", ""},

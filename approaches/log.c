@@ -1,6 +1,6 @@
 /* The approach `log`; see the header. */
 #include "approaches/log.h"
-
+#include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -28,6 +28,7 @@ struct known {
 
 struct front {
     struct approach_env env;
+    enum log_break broken;
     struct log_producer *producer;
     struct soon *soon; /* an approach may not answer from inside */
     struct buf record; /* the one being encoded; kept for its memory */
@@ -52,6 +53,7 @@ struct work {
     struct event timer; /* the deadline */
     struct crash_stand stand;
     const struct txn *txn; /* borrowed while not answered */
+    struct txn *own;       /* a copy, for who answers before it has sent; else NULL */
     unsigned partition;
     struct log_message message;
     bool sent;
@@ -106,7 +108,16 @@ static void end(struct work *work)
     event_del(&work->timer);
     soon_remove(work->front->soon, &work->at_once.soon);
     HASH_DEL(work->front->works, work);
+    free(work->own);
     free(work);
+}
+
+/* Is this the place of its mistake? */
+static bool broken(const struct front *front, enum log_break mistake)
+{
+    if (front->broken == mistake)
+        broken_made();
+    return front->broken == mistake;
 }
 
 static void answer(struct work *work, struct reply *reply)
@@ -171,6 +182,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
         (void)snprintf(work->detail, sizeof work->detail, "not sent by the deadline");
     } else {
         front->n_timed_out++;
+        if (broken(front, LOG_TIMEOUT_IS_FAILURE))
+            reply.code = CODE_UNAVAILABLE;
         (void)snprintf(work->detail, sizeof work->detail, "the log has not acknowledged in time");
     }
     answer(work, &reply);
@@ -292,6 +305,22 @@ static void produce(void *arg)
     (void)crash_point_reach(&work->stand, CRASH_LOG_PRODUCED, on_released, work);
 }
 
+static void receive(struct work *work)
+{
+    if (!crash_point_reach(&work->stand, CRASH_LOG_RECEIVED, produce, work))
+        produce(work);
+}
+
+/* LOG_ACK_BEFORE_LOG: not from inside log_submit(), and by now the transaction is only ours. */
+static void acknowledge_at_once(void *arg)
+{
+    struct work *work = arg;
+    struct reply reply = {.code = CODE_NONE, .level = LEVEL_LOGGED};
+
+    answer(work, &reply);
+    receive(work);
+}
+
 static struct work *begin(struct front *front, const char *request, approach_done done, void *arg)
 {
     struct work *work = mem_alloc(sizeof *work);
@@ -320,9 +349,17 @@ static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, a
     }
     work->txn = txn;
     work->partition = (unsigned)partition;
+    if (broken(front, LOG_ANY_PARTITION))
+        work->partition = (unsigned)(front->n_sent % front->env.topology->n_partitions);
+    if (broken(front, LOG_ACK_BEFORE_LOG)) {
+        work->own = mem_alloc(sizeof *work->own);
+        *work->own = *txn;
+        work->txn = work->own;
+        soon_add(front->soon, &work->at_once.soon, acknowledge_at_once, work);
+        return;
+    }
     set_timer(work, deadline_us - clock_now_us());
-    if (!crash_point_reach(&work->stand, CRASH_LOG_RECEIVED, produce, work))
-        produce(work);
+    receive(work);
 }
 
 /* What this door knows by itself. It says `aborted` of nothing, since it could not bar it. */
@@ -394,6 +431,7 @@ static int log_open(const struct approach_env *env, void **ret_self, struct errc
         return err_set(err, EINVAL, ERR_FATAL, "the topology has no log");
     front = mem_alloc(sizeof *front);
     front->env = *env;
+    front->broken = (enum log_break)approach_break_number(&log_approach, env->broken);
     front->soon = soon_new(env->base);
     front->known = mem_alloc_array(KNOWN_MAX, sizeof *front->known);
     begin_incarnation(front);
@@ -428,6 +466,28 @@ static void log_counters(const void *self, json_t *into)
                         json_integer(log_producer_replaced(front->producer)));
 }
 
+#define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */
+
+static const struct approach_break breaks[LOG_BREAKS - 1] = {
+    BREAK(LOG_ACK_BEFORE_LOG) = {"ack-before-log",
+                                 "The client is told `ok` before the record is given to the log.",
+                                 "durability"},
+    BREAK(LOG_TIMEOUT_IS_FAILURE) = {"timeout-is-failure",
+                                     "A record that the log has not acknowledged in time is "
+                                     "answered as surely not written.",
+                                     "ghosts"},
+    BREAK(LOG_ANY_PARTITION) = {"any-partition", "Partitions take turns, whatever key is written.",
+                                "order"},
+    BREAK(LOG_POSITION_BEFORE_DATA) = {"position-before-data",
+                                       "A sink moves its position in one local transaction and "
+                                       "applies the records in the next.",
+                                       "durability"},
+    BREAK(LOG_POSITION_AFTER_DATA) = {"position-after-data",
+                                      "A sink applies the records in one local transaction and "
+                                      "moves its position in the next.",
+                                      "duplicates"},
+};
+
 const struct approach log_approach = {
     .name = "log",
     .summary = "the front door appends to a log, every store follows it",
@@ -436,6 +496,8 @@ const struct approach log_approach = {
     .worst = CRASH_LOG_ACKNOWLEDGED,
     .before_worst = CRASH_LOG_PRODUCED,
     .uses_log = true,
+    .breaks = breaks,
+    .n_breaks = sizeof breaks / sizeof breaks[0],
     .promise = {{"durability", "the broker's disk survives: one replica, each record flushed"},
                 {"atomicity", "no store refuses a record, and the log keeps it until applied"},
                 {"ghosts", ""},

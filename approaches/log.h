@@ -23,6 +23,17 @@
 
 #include "approaches/approach.h"
 
+/* Mistakes that can be built in; log.c has a sentence for each. */
+enum log_break {
+    LOG_SOUND,
+    LOG_ACK_BEFORE_LOG,
+    LOG_TIMEOUT_IS_FAILURE,
+    LOG_ANY_PARTITION,
+    LOG_POSITION_BEFORE_DATA, /* these two are made by the sinks */
+    LOG_POSITION_AFTER_DATA,
+    LOG_BREAKS
+};
+
 extern const struct approach log_approach;
 
 /*

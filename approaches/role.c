@@ -1,6 +1,7 @@
 /* What every role's process has in common; see the header. */
 #include "approaches/role.h"
 
+#include "base/broken.h"
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "base/loop.h"
@@ -26,6 +27,7 @@ struct role {
     struct event *sigterm;
     struct event *sigint;
     int exposure_fd;
+    int broken_fd;
     bool stopped;
     int exit_status;
 };
@@ -133,18 +135,36 @@ static int read_topology(struct role *role, const char *path, const char *name, 
     return 0;
 }
 
-/* The exposure must reach the disk's cache from inside a dying process: the file is open before. */
-static int open_exposure(struct role *role, struct errctx *err)
+static int open_report(const struct role *role, const char *ending, int *ret_fd, struct errctx *err)
 {
     char path[PATH_MAX + ROLE_NAME_SIZE + 32];
+    int fd;
 
-    (void)snprintf(path, sizeof path, "%s/%s.exposure.ndjson", role->topology->control,
-                   role->self->name);
-    role->exposure_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (role->exposure_fd < 0)
+    (void)snprintf(path, sizeof path, "%s/%s.%s", role->topology->control, role->self->name,
+                   ending);
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd < 0)
         return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
-    crash_point_report_to(role->exposure_fd);
+    *ret_fd = fd;
     return 0;
+}
+
+/* They must reach the disk's cache from inside a dying process: the files are open before. */
+static int open_reports(struct role *role, struct errctx *err)
+{
+    int r = open_report(role, "exposure.ndjson", &role->exposure_fd, err);
+
+    if (r == 0 && role->topology->broken[0])
+        r = open_report(role, "broken", &role->broken_fd, err);
+    crash_point_report_to(role->exposure_fd);
+    broken_report_to(role->broken_fd);
+    return r;
+}
+
+static void close_report(int fd)
+{
+    if (fd >= 0)
+        (void)close(fd); /* nothing of ours is buffered in it */
 }
 
 static int open_control(struct role *role, struct errctx *err)
@@ -173,12 +193,13 @@ int role_new(const char *topology_path, const char *name, enum role_kind kind,
 
     role->handlers = *handlers;
     role->exposure_fd = -1;
+    role->broken_fd = -1;
     r = read_topology(role, topology_path, name, kind, err);
     if (r < 0)
         goto fail;
     role->base = loop_new();
     catch_signals(role);
-    r = open_exposure(role, err);
+    r = open_reports(role, err);
     if (r < 0)
         goto fail;
     r = open_control(role, err);
@@ -196,10 +217,10 @@ void role_free(struct role *role)
     if (!role)
         return;
     rpc_server_free(role->control);
-    if (role->exposure_fd >= 0) {
-        crash_point_report_to(-1);
-        (void)close(role->exposure_fd); /* nothing of ours is buffered in it */
-    }
+    crash_point_report_to(-1);
+    broken_report_to(-1);
+    close_report(role->exposure_fd);
+    close_report(role->broken_fd);
     if (role->sigterm)
         event_free(role->sigterm);
     if (role->sigint)

@@ -11,6 +11,9 @@
  *   counters              {"standing":{…},"reached":{…}, and what the role adds: "in_flight":N, …}
  *   drain                 answered when nothing is in flight; new work is `refused` from now on
  *
+ * In a run of a broken variant <control>/<name>.broken has a byte for each time that the role made
+ * its mistake (base/broken.h).
+ *
  * Roles add their own (a sink: `position`; load: `start`).
  */
 #ifndef SYNCBED_APPROACHES_ROLE_H

@@ -114,6 +114,19 @@ static void on_drain(void *arg, struct rpc_call *call)
         rpc_reply_error(call, "not open yet");
 }
 
+static int check_break(const struct serve *serve, struct errctx *err)
+{
+    const char *name = role_topology(serve->role)->broken;
+
+    if (name[0] == '\0')
+        return 0;
+    if (!approach_break(serve->approach, name))
+        return err_set(err, EINVAL, ERR_ABORT, "%s has no break \"%s\"", serve->approach->name,
+                       name);
+    log_warn("broken on purpose: %s", name);
+    return 0;
+}
+
 static int open_and_run(struct serve *serve, struct errctx *err)
 {
     const struct door_options options = {
@@ -146,8 +159,11 @@ int serve_main(const struct serve_options *options)
 
     if (r == 0)
         r = role_new(options->topology, options->name, ROLE_SERVE, &handlers, &serve.role, &err);
+    if (r == 0)
+        r = check_break(&serve, &err);
     if (r < 0) {
         log_error("serve: %s", err.message);
+        role_free(serve.role);
         return 2;
     }
     raise_descriptor_limit();

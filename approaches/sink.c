@@ -1,6 +1,7 @@
 /* The role `sink`; see the header. */
 #include "approaches/sink.h"
 
+#include "approaches/log.h"
 #include "approaches/role.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -120,6 +121,15 @@ static int open_store(const struct sink_role *self, struct store **ret_store, st
                       &options, ret_store, err);
 }
 
+static enum sink_break choose_break(const struct topology *t)
+{
+    unsigned number = approach_break_number(&log_approach, t->broken);
+
+    if (number == LOG_POSITION_BEFORE_DATA)
+        return SINK_POSITION_BEFORE_DATA;
+    return number == LOG_POSITION_AFTER_DATA ? SINK_POSITION_AFTER_DATA : SINK_SOUND;
+}
+
 static int open_sink(struct sink_role *self, struct store *store, struct errctx *err)
 {
     const struct topology *t = role_topology(self->role);
@@ -131,6 +141,7 @@ static int open_sink(struct sink_role *self, struct store *store, struct errctx 
         .n_partitions = t->n_partitions,
         .log = log,
         .owner = owner,
+        .broken = choose_break(t),
         .stopped = on_stopped,
         .notice = on_notice,
         .arg = self,

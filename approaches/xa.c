@@ -80,6 +80,7 @@ static int xa_open(const struct approach_env *env, void **ret_self, struct errct
     int rc;
 
     xa->env = *env;
+    options.broken = (enum twopc_break)approach_break_number(&xa_approach, env->broken);
     if (strcmp(settings_get(env->settings, "lock_order"), "parallel") == 0)
         options.lock_order = TWOPC_PARALLEL;
     if (env->role->data[0] == '\0')
@@ -163,6 +164,29 @@ static const struct setting_info settings[] = {
      "one store's locks first, then all others; or all at once (deadlocks with two doors)"},
 };
 
+#define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */
+
+static const struct approach_break breaks[TWOPC_BREAKS - 1] = {
+    BREAK(TWOPC_ACK_BEFORE_DECISION) = {"ack-before-decision",
+                                        "The client is told `ok` at the first yes.", "durability"},
+    BREAK(TWOPC_COMMIT_BEFORE_DECISION) = {"commit-before-decision",
+                                           "The first store is told to commit, and only then is "
+                                           "the decision written.",
+                                           "atomicity"},
+    BREAK(TWOPC_NO_IS_YES) = {"no-is-yes", "A store's no is counted as a yes.", "atomicity"},
+    BREAK(TWOPC_TIMEOUT_IS_ABORT) = {"timeout-is-abort",
+                                     "At its deadline the client is told `aborted`, whatever has "
+                                     "been decided.",
+                                     "ghosts"},
+    BREAK(TWOPC_FORGET_EARLY) = {"forget-early",
+                                 "Recovery forgets a decision once the first store has carried it "
+                                 "out, not the last.",
+                                 "atomicity"},
+    BREAK(TWOPC_PRESUME_COMMIT) = {"presume-commit",
+                                   "Recovery commits what is prepared, with a decision or without.",
+                                   "atomicity"},
+};
+
 const struct approach xa_approach = {
     .name = "xa",
     .summary = "one atomic commit over all stores (two-phase commit, presumed abort)",
@@ -173,6 +197,8 @@ const struct approach xa_approach = {
     .in_doubt = true,
     .settings = settings,
     .n_settings = sizeof settings / sizeof settings[0],
+    .breaks = breaks,
+    .n_breaks = sizeof breaks / sizeof breaks[0],
     .promise = {{"durability", ""},
                 {"atomicity", "while the decision log lives and nobody settles by hand"},
                 {"ghosts", "a refused request sent again: " WHILE_REMEMBERED},

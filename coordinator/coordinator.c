@@ -248,11 +248,12 @@ static struct coordinator *coordinator_new(struct event_base *base,
     co->base = base;
     co->lock_order = options->lock_order;
     co->reply_rule = options->reply_rule;
+    co->broken = options->broken;
     co->handlers = *handlers;
     (void)snprintf(co->name, sizeof co->name, "%s", options->name);
     key_queue_init(&co->keys);
     requests_init(&co->requests);
-    co->recovery = recovery_new(base, co->name, &recovery);
+    co->recovery = recovery_new(base, co->name, options->broken, &recovery);
     co->soon = soon_new(base);
     co->grace = evtimer_new(base, grace_over, co);
     assert(co->grace);

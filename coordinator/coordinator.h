@@ -53,6 +53,7 @@ struct coordinator_options {
     const char *dir;  /* its decision log's folder; copied */
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
+    enum twopc_break broken; /* TWOPC_SOUND */
 };
 
 struct coordinator_handlers {

@@ -33,6 +33,7 @@ struct coordinator {
     char application[SESSION_NAME_SIZE];
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
+    enum twopc_break broken;
     struct coordinator_handlers handlers;
     bool ready_said;
     bool failed;

@@ -1,6 +1,7 @@
 /* Recovery: see the header. */
 #include "coordinator/recovery.h"
 
+#include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -57,6 +58,7 @@ struct recovery {
     struct event_base *base;
     char name[ROLE_NAME_SIZE];
     char prefix[ROLE_PREFIX_SIZE];
+    enum twopc_break broken;
     struct recovery_handlers handlers;
     struct decision_log *log;
     struct open_decision *open;
@@ -117,17 +119,32 @@ static void forget_everywhere(const struct recovery *r, const char *gid)
                      NULL);
 }
 
+/* A mistake on purpose (twopc_core.h) is made here. */
+static bool broken(const struct recovery *r, enum twopc_break mistake)
+{
+    if (r->broken == mistake)
+        broken_made();
+    return r->broken == mistake;
+}
+
+static bool may_end(const struct recovery *r, const struct open_decision *d)
+{
+    unsigned n_settled = 0;
+
+    for (unsigned i = 0; i < d->n_participants; i++)
+        n_settled += settled_at(r, d->participant[i]);
+    if (n_settled > 0 && n_settled < d->n_participants)
+        return broken(r, TWOPC_FORGET_EARLY);
+    return n_settled == d->n_participants && !d->contradicted;
+}
+
 /* END for every decision whose participants are all settled. */
 static void end_decisions(struct recovery *r)
 {
     struct open_decision *d, *tmp;
 
     HASH_ITER (hh, r->open, d, tmp) {
-        bool settled = !d->contradicted;
-
-        for (unsigned i = 0; i < d->n_participants; i++)
-            settled &= settled_at(r, d->participant[i]);
-        if (!settled)
+        if (!may_end(r, d))
             continue;
         decision_log_end(r->log, d->gid, d->segment);
         forget_everywhere(r, d->gid);
@@ -287,6 +304,8 @@ static void settle(struct participant *p, const char *gid, const char *request)
 
     s->participant = p;
     s->commit = open_find(p->recovery, gid) != NULL; /* no COMMIT record: abort is presumed */
+    if (!s->commit)
+        s->commit = broken(p->recovery, TWOPC_PRESUME_COMMIT);
     (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
     (void)snprintf(s->request, sizeof s->request, "%s", request);
     p->n_settling++;
@@ -369,12 +388,13 @@ static void alive_changed(void *arg, bool alive)
 /* -----------------------------------------------------------------------------------------------
  */
 
-struct recovery *recovery_new(struct event_base *base, const char *name,
+struct recovery *recovery_new(struct event_base *base, const char *name, enum twopc_break broken,
                               const struct recovery_handlers *handlers)
 {
     struct recovery *r = mem_alloc(sizeof *r);
 
     r->base = base;
+    r->broken = broken;
     r->handlers = *handlers;
     (void)snprintf(r->name, sizeof r->name, "%s", name);
     role_prefix(r->prefix, name);

@@ -24,6 +24,7 @@
 
 #include "base/error.h"
 #include "coordinator/decision_log.h"
+#include "coordinator/twopc_core.h"
 #include "stores/store.h"
 
 #include <event2/event.h>
@@ -45,7 +46,7 @@ struct recovery_handlers {
 };
 
 /* `name` and `handlers` are copied. */
-struct recovery *recovery_new(struct event_base *base, const char *name,
+struct recovery *recovery_new(struct event_base *base, const char *name, enum twopc_break broken,
                               const struct recovery_handlers *handlers);
 /* Do nothing any more; then the stores are freed, which answers what is outstanding; then free. */
 void recovery_stop(struct recovery *r);

@@ -67,6 +67,15 @@ static void reply(struct twopc_txn *t, enum twopc_action_type type, struct twopc
     act(out, type);
 }
 
+/* Is this the place of its mistake? */
+static bool broken(const struct twopc_txn *t, enum twopc_break mistake, struct twopc_actions *out)
+{
+    if (t->options.broken != mistake)
+        return false;
+    act(out, TWOPC_ACT_TELL_BROKEN);
+    return true;
+}
+
 /* --- towards the decision ----------------------------------------------------------------------
  */
 
@@ -85,8 +94,13 @@ static void decide_abort(struct twopc_txn *t, uint32_t rolled_back, struct twopc
 
 static void force_commit(struct twopc_txn *t, struct twopc_actions *out)
 {
+    uint32_t first = updaters(t) & (~updaters(t) + 1); /* its lowest bit */
+
     set_state(t, TWOPC_LOGGING);
-    act(out, TWOPC_ACT_LOG_COMMIT);
+    if (broken(t, TWOPC_COMMIT_BEFORE_DECISION, out))
+        send_to(t, first, TWOPC_ACT_COMMIT, out);
+    else
+        act(out, TWOPC_ACT_LOG_COMMIT);
 }
 
 static void count_votes(struct twopc_txn *t, struct twopc_actions *out)
@@ -149,11 +163,17 @@ static void on_prepared(struct twopc_txn *t, unsigned i, enum twopc_answer answe
 {
     if (t->state != TWOPC_VOTING || !(updaters(t) & ~t->prepared & bit(i)))
         return;
+    if (answer == TWOPC_NO && broken(t, TWOPC_NO_IS_YES, out)) {
+        t->settled |= bit(i); /* nothing is left there that could be committed */
+        answer = TWOPC_YES;
+    }
     if (answer != TWOPC_YES) {
         decide_abort(t, answer == TWOPC_NO ? bit(i) : 0, out);
         return;
     }
     t->prepared |= bit(i);
+    if (broken(t, TWOPC_ACK_BEFORE_DECISION, out))
+        reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
     count_votes(t, out);
 }
 
@@ -181,13 +201,28 @@ static void on_released(struct twopc_txn *t, unsigned i, enum twopc_answer answe
 /* --- after it ----------------------------------------------------------------------------------
  */
 
+/* Nobody has to be told any more. */
+static void conclude(struct twopc_txn *t, struct twopc_actions *out)
+{
+    if (t->state == TWOPC_COMMITTING && t->gone != 0) {
+        reply(t, TWOPC_ACT_REPLY_DECIDED, out);
+    } else if (t->state == TWOPC_COMMITTING) {
+        reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
+        act(out, TWOPC_ACT_LOG_END);
+    }
+    set_state(t, TWOPC_DONE);
+    act(out, TWOPC_ACT_FORGET);
+}
+
 static void on_logged(struct twopc_txn *t, struct twopc_actions *out)
 {
     set_state(t, TWOPC_COMMITTING);
     if (t->options.reply_rule == TWOPC_AFTER_DECISION)
         reply(t, TWOPC_ACT_REPLY_DECIDED, out);
-    send_to(t, updaters(t), TWOPC_ACT_COMMIT, out);
-    if (!t->replied)
+    send_to(t, everyone(t) & ~t->settled, TWOPC_ACT_COMMIT, out);
+    if (t->settled == everyone(t))
+        conclude(t, out);
+    else if (!t->replied && t->options.broken != TWOPC_TIMEOUT_IS_ABORT)
         emit(out,
              (struct twopc_action){.type = TWOPC_ACT_SET_TIMER, .delay_us = TWOPC_PATIENCE_US});
 }
@@ -195,6 +230,11 @@ static void on_logged(struct twopc_txn *t, struct twopc_actions *out)
 static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
                    struct twopc_actions *out)
 {
+    if (t->state == TWOPC_LOGGING && t->options.broken == TWOPC_COMMIT_BEFORE_DECISION) {
+        t->settled |= answer == TWOPC_YES ? bit(i) : 0;
+        act(out, TWOPC_ACT_LOG_COMMIT);
+        return;
+    }
     if ((t->state != TWOPC_COMMITTING && t->state != TWOPC_ABORTING) || t->settled & bit(i))
         return;
     if (answer != TWOPC_YES && answer != TWOPC_GONE) {
@@ -208,16 +248,8 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
     }
     t->settled |= bit(i);
     t->gone |= answer == TWOPC_GONE ? bit(i) : 0;
-    if (t->settled != everyone(t))
-        return;
-    if (t->state == TWOPC_COMMITTING && t->gone != 0) {
-        reply(t, TWOPC_ACT_REPLY_DECIDED, out);
-    } else if (t->state == TWOPC_COMMITTING) {
-        reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
-        act(out, TWOPC_ACT_LOG_END);
-    }
-    set_state(t, TWOPC_DONE);
-    act(out, TWOPC_ACT_FORGET);
+    if (t->settled == everyone(t))
+        conclude(t, out);
 }
 
 static void on_retry(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
@@ -230,6 +262,13 @@ static void on_retry(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
     send_to(t, bit(i), t->state == TWOPC_COMMITTING ? TWOPC_ACT_COMMIT : TWOPC_ACT_ROLLBACK, out);
 }
 
+/* What to say when time is up behind the decision. */
+static enum twopc_action_type late_reply(const struct twopc_txn *t, enum twopc_action_type sound,
+                                         struct twopc_actions *out)
+{
+    return broken(t, TWOPC_TIMEOUT_IS_ABORT, out) ? TWOPC_ACT_REPLY_ABORTED : sound;
+}
+
 static void on_timeout(struct twopc_txn *t, struct twopc_actions *out)
 {
     switch (t->state) {
@@ -239,10 +278,10 @@ static void on_timeout(struct twopc_txn *t, struct twopc_actions *out)
         decide_abort(t, 0, out);
         break;
     case TWOPC_LOGGING: /* the record may already be durable: too late to abort */
-        reply(t, TWOPC_ACT_REPLY_UNKNOWN, out);
+        reply(t, late_reply(t, TWOPC_ACT_REPLY_UNKNOWN, out), out);
         break;
     case TWOPC_COMMITTING:
-        reply(t, TWOPC_ACT_REPLY_DECIDED, out);
+        reply(t, late_reply(t, TWOPC_ACT_REPLY_DECIDED, out), out);
         break;
     case TWOPC_IDLE:
     case TWOPC_ABORTING:

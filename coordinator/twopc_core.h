@@ -35,7 +35,7 @@
 #include <stdint.h>
 
 #define TWOPC_PARTICIPANTS_MAX 8
-#define TWOPC_ACTIONS_MAX      (TWOPC_PARTICIPANTS_MAX + 3) /* + reply, timer or log, forget */
+#define TWOPC_ACTIONS_MAX      (TWOPC_PARTICIPANTS_MAX + 4) /* + reply, timer or log, forget, broken */
 #define TWOPC_PATIENCE_US      INT64_C(1000000) /* of phase two: then the answer is `decided` */
 
 enum twopc_state {
@@ -99,6 +99,7 @@ enum twopc_action_type {
     TWOPC_ACT_SET_RETRY,     /* of a participant; fires RETRY */
     TWOPC_ACT_LOG_END,       /* all have committed; not forced */
     TWOPC_ACT_FORGET,        /* the last action: cancel the timers */
+    TWOPC_ACT_TELL_BROKEN,   /* the mistake of `broken` is made here: count it (base/broken.h) */
     TWOPC_ACTION_TYPES
 };
 
@@ -114,11 +115,27 @@ struct twopc_actions {
     struct twopc_action item[TWOPC_ACTIONS_MAX];
 };
 
+/*
+ * Mistakes, one of which can be built in to see whether a verdict notices (approaches/xa.c has a
+ * sentence for each). The last two are made by recovery.
+ */
+enum twopc_break {
+    TWOPC_SOUND,
+    TWOPC_ACK_BEFORE_DECISION,
+    TWOPC_COMMIT_BEFORE_DECISION,
+    TWOPC_NO_IS_YES,
+    TWOPC_TIMEOUT_IS_ABORT,
+    TWOPC_FORGET_EARLY,
+    TWOPC_PRESUME_COMMIT,
+    TWOPC_BREAKS
+};
+
 struct twopc_options {
     unsigned n_participants; /* 1..TWOPC_PARTICIPANTS_MAX, in the order of the stores' names */
     uint32_t readers;        /* bit i: participant i only reads */
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
+    enum twopc_break broken;
 };
 
 /* Changed by twopc_core.c only; defined here so that it lives in its transaction. */

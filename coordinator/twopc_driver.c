@@ -8,6 +8,7 @@
  */
 #include "coordinator/coordinator_private.h"
 
+#include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "model/names.h"
@@ -195,7 +196,7 @@ static void retry_due(evutil_socket_t fd, short what, void *arg)
 
 void twopc_driver_timeout(struct transaction *t)
 {
-    if (t->core.state < TWOPC_LOGGING)
+    if (t->core.state < TWOPC_LOGGING || t->core.options.broken == TWOPC_TIMEOUT_IS_ABORT)
         transaction_refused(t, CODE_ABORTED, NULL, "not prepared everywhere by its deadline");
     feed(t, (struct twopc_event){.type = TWOPC_EV_TIMEOUT});
 }
@@ -319,6 +320,9 @@ static void act(struct transaction *t, const struct twopc_action *a)
     case TWOPC_ACT_FORGET:
         finish(t);
         break;
+    case TWOPC_ACT_TELL_BROKEN:
+        broken_made();
+        break;
     case TWOPC_ACTION_TYPES:
         break;
     }
@@ -436,7 +440,8 @@ void twopc_driver_begin(struct transaction *t)
     struct twopc_options options = {.n_participants = t->n_branches,
                                     .readers = readers(t),
                                     .lock_order = co->lock_order,
-                                    .reply_rule = co->reply_rule};
+                                    .reply_rule = co->reply_rule,
+                                    .broken = co->broken};
     struct gid gid = {.epoch = decision_log_epoch(co->log), .seq = ++co->seq};
 
     memcpy(gid.coordinator, co->name, sizeof gid.coordinator);

@@ -32,6 +32,7 @@ struct experiment_approach {
     const struct approach *approach;
     struct settings settings;
     char name[EXPERIMENT_NAME_SIZE]; /* "xa"; "exec:mine.py" for a program, by its file's name */
+    const struct approach_break *broken; /* NULL: none */
     /* Its name and what is not at its default, as "xa lock_order=parallel": what tells the runs of
      * one approach apart in results.json, in tables and on the page. */
     char variant[EXPERIMENT_VARIANT_SIZE];
@@ -71,6 +72,13 @@ experiment_read(const char *path, struct experiment *ret_experiment, struct errc
  */
 __attribute__((warn_unused_result)) int
 experiment_add_approach(struct experiment *experiment, const char *name, struct errctx *err);
+
+/*
+ * Give this break to every variant of the approach that has it. -ENOENT, with the nearest right
+ * name, when no approach of the experiment has it.
+ */
+__attribute__((warn_unused_result)) int experiment_break(struct experiment *experiment,
+                                                         const char *name, struct errctx *err);
 
 /* Does any approach use the log? */
 bool experiment_uses_log(const struct experiment *experiment);

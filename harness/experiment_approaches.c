@@ -103,6 +103,14 @@ static int parse_promises(const struct yaml_node *node, struct experiment_approa
     return 0;
 }
 
+static int parse_break(const struct yaml_node *node, struct experiment_approach *a,
+                       struct errctx *err)
+{
+    a->broken = approach_break(a->approach, yaml_text(node));
+    return a->broken ? 0
+                     : yaml_complain(node, err, "%s has no break \"%s\"", a->name, yaml_text(node));
+}
+
 static int parse_key(const char *key, const struct yaml_node *value, struct experiment_approach *a,
                      struct errctx *err)
 {
@@ -110,6 +118,8 @@ static int parse_key(const char *key, const struct yaml_node *value, struct expe
 
     if (a->program[0] && strcmp(key, "promises") == 0)
         return parse_promises(value, a, err);
+    if (strcmp(key, "break") == 0)
+        return parse_break(value, a, err);
     if (settings_set(&a->settings, key, yaml_text(value), &why))
         return yaml_complain(value, err, "%s: %s", a->name, why.message);
     return 0;
@@ -142,6 +152,8 @@ static int name_variant(struct experiment_approach *a, struct errctx *err)
         if (value > 0)
             buf_printf(&name, " %s=%s", info->name, info->value[value]);
     }
+    if (a->broken)
+        buf_printf(&name, " break=%s", a->broken->name);
     if (name.size < sizeof a->variant)
         (void)strcpy(a->variant, buf_str(&name)); /* its size was just checked */
     else
@@ -192,5 +204,30 @@ int experiment_parse_approach(const struct yaml_node *node, struct experiment *e
     rc = bare ? 0 : parse_keys(node, &a, err);
     if (!rc && add(e, &a, &why))
         rc = yaml_complain(node, err, "%s", why.message);
+    return rc;
+}
+
+/* --- broken variants ---------------------------------------------------------------------------
+ */
+
+int experiment_break(struct experiment *e, const char *name, struct errctx *err)
+{
+    bool found = false;
+    int rc = 0;
+
+    for (unsigned i = 0; !rc && i < e->n_approaches; i++) {
+        struct experiment_approach *a = &e->approach[i];
+        const struct approach_break *broken = approach_break(a->approach, name);
+
+        if (!broken)
+            continue;
+        found = true;
+        a->broken = broken;
+        rc = name_variant(a, err);
+    }
+    if (!rc && !found)
+        rc = err_set(err, ENOENT, ERR_ABORT,
+                     "no approach of %s has a break \"%s\"; \"syncbed mutants --help\" lists them",
+                     e->name, name);
     return rc;
 }

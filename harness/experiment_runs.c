@@ -147,6 +147,8 @@ static void print_approach(struct buf *out, const struct experiment_approach *a)
                    a->settings.item[i].info->value[a->settings.item[i].value]);
     if (a->program[0])
         print_program(out, a);
+    if (a->broken)
+        buf_printf(out, ", break: %s", a->broken->name);
     buf_append_str(out, "}\nvariant: ");
     yaml_quote(out, a->variant);
     buf_append_str(out, "\nstores: [");

@@ -57,6 +57,10 @@ static int read_experiment(struct running *r, const char *path, const struct cli
         r->experiment.n_seeds = 1;
         r->experiment.seed[0] = (uint64_t)cli_int(args, "seed", 0);
     }
+    if (cli_given(args, "break"))
+        rc = experiment_break(&r->experiment, cli_text(args, "break", ""), err);
+    if (rc)
+        return rc;
     return experiment_expand(&r->experiment, cli_text(args, "only", NULL), &r->runs, err);
 }
 
@@ -286,8 +290,7 @@ int verb_run(const struct cli_args *args)
 
 /* --- quickstart ------------------------------------------------------------------------------- */
 
-/* In a folder above the executable (build/release/syncbed in a clone), else below this one. */
-static bool find_quickstart(char *ret_path)
+bool verb_find_file(const char *name, char *ret_path)
 {
     char exe[PATH_MAX];
     ssize_t size = readlink("/proc/self/exe", exe, sizeof exe - 1);
@@ -296,11 +299,11 @@ static bool find_quickstart(char *ret_path)
     exe[size > 0 ? size : 0] = '\0';
     while ((slash = strrchr(exe, '/'))) {
         *slash = '\0';
-        if (snprintf(ret_path, PATH_MAX, "%s/" QUICKSTART, exe) < PATH_MAX &&
+        if (snprintf(ret_path, PATH_MAX, "%s/%s", exe, name) < PATH_MAX &&
             access(ret_path, R_OK) == 0)
             return true;
     }
-    (void)snprintf(ret_path, PATH_MAX, QUICKSTART);
+    (void)snprintf(ret_path, PATH_MAX, "%s", name);
     return access(ret_path, R_OK) == 0;
 }
 
@@ -308,7 +311,7 @@ int verb_quickstart(const struct cli_args *args)
 {
     char path[PATH_MAX];
 
-    if (!find_quickstart(path)) {
+    if (!verb_find_file(QUICKSTART, path)) {
         (void)fprintf(stderr, "syncbed: no " QUICKSTART " here or above the executable\n");
         return CLI_EXIT_BAD_INPUT;
     }

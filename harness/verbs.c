@@ -43,6 +43,13 @@
             "broke off is done again; same file, same options"                                     \
     }
 
+#define OPTION_BREAK                                                                               \
+    {                                                                                              \
+        .name = "break", .value = "NAME", .type = CLI_TEXT,                                        \
+        .meaning = "build this mistake into the approach that has it, to see whether a verdict "   \
+                   "notices: see \"syncbed mutants --help\""                                       \
+    }
+
 static const struct cli_option quickstart_options[] = {
     {.name = "out",
      .value = "DIR",
@@ -53,6 +60,7 @@ static const struct cli_option quickstart_options[] = {
     OPTION_SEED,
     OPTION_RESUME,
     OPTION_KEEP,
+    OPTION_BREAK,
     OPTION_JSON,
 };
 
@@ -71,12 +79,33 @@ static const struct cli_option run_options[] = {
     OPTION_SEED,
     OPTION_RESUME,
     OPTION_KEEP,
+    OPTION_BREAK,
     OPTION_JSON,
 };
 
 static const struct cli_option check_options[] = {OPTION_JSON};
 
+static const struct cli_option crash_points_options[] = {OPTION_JSON};
+
 static const struct cli_option ps_options[] = {OPTION_JSON};
+
+static const struct cli_option mutants_options[] = {
+    {.name = "out",
+     .value = "DIR",
+     .type = CLI_TEXT,
+     .meaning = "where the results go (out/mutants); an earlier result there is replaced"},
+    {.name = "only",
+     .value = "NAME",
+     .type = CLI_TEXT,
+     .meaning = "only this mistake, or those of this approach"},
+    {.name = "clean",
+     .value = "N",
+     .type = CLI_INT,
+     .min = 0,
+     .max = 100,
+     .meaning = "run each schedule N times without the mistake, too (1)"},
+    OPTION_JSON,
+};
 
 #define OPTION_TOPOLOGY                                                                            \
     {                                                                                              \
@@ -158,6 +187,20 @@ static void list_approaches(struct buf *out)
     }
 }
 
+static void list_breaks(struct buf *out)
+{
+    buf_append_str(out, "\nmistakes, and the verdict that has to notice each\n");
+    for (unsigned i = 0; i < approach_count(); i++) {
+        const struct approach *approach = approach_at(i);
+
+        for (unsigned b = 0; b < approach->n_breaks; b++) {
+            buf_printf(out, "  %s %s: %s\n", approach->name, approach->breaks[b].name,
+                       approach->breaks[b].verdict);
+            cli_wrap(out, 6, approach->breaks[b].sentence);
+        }
+    }
+}
+
 /* --- verbs ------------------------------------------------------------------------------------ */
 
 #define EXIT_STATUS                                                                                \
@@ -186,6 +229,29 @@ static const struct cli_verb verbs[] = {
      OPTIONS(run_options),
      .more = list_approaches,
      .run = verb_run},
+    {.name = "mutants",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "",
+     .summary = "make known mistakes on purpose: do the verdicts notice?",
+     .detail =
+         "Carries out experiments/mutants/NAME.yaml with each mistake built in, and the same "
+         "without it. A mistake is caught when its verdict is invalid and it was really made; "
+         "without it nothing may be invalid that is promised, nor that verdict. Look at one "
+         "more closely with \"syncbed run experiments/mutants/NAME.yaml --break NAME\". Exit "
+         "status: 0 all were caught, and no false alarm; 1 one was missed, or a false alarm; "
+         "2 bad input or an environment that does not work; 3 one was not exercised, or a run "
+         "could not be judged.",
+     OPTIONS(mutants_options),
+     .more = list_breaks,
+     .run = verb_mutants},
+    {.name = "crash-points",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "",
+     .summary = "list the steps at which a role can be made to die",
+     .detail =
+         "As in {at_s: 3, kill: serve1, at: xa-decided, gather: 8} in an experiment's schedule.",
+     OPTIONS(crash_points_options),
+     .run = verb_crash_points},
     {.name = "check",
      .group = CLI_EXPERIMENTS,
      .arguments = "DIR",

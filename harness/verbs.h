@@ -9,6 +9,8 @@ extern const struct cli syncbed_cli;
 /* Each returns the exit status. DESIGN.md §9: of those that judge 0, 1, 2 or 3. */
 int verb_quickstart(const struct cli_args *args);
 int verb_run(const struct cli_args *args);
+int verb_mutants(const struct cli_args *args);
+int verb_crash_points(const struct cli_args *args);
 int verb_check(const struct cli_args *args);
 int verb_report(const struct cli_args *args);
 int verb_up(const struct cli_args *args);
@@ -18,5 +20,11 @@ int verb_serve(const struct cli_args *args);
 int verb_sink(const struct cli_args *args);
 int verb_load(const struct cli_args *args);
 int verb_keeper(const struct cli_args *args);
+
+/*
+ * A file of the project, as "experiments/quickstart.yaml": in a folder above the executable
+ * (build/release/syncbed in a clone), else below this one. ret_path has PATH_MAX bytes.
+ */
+bool verb_find_file(const char *name, char *ret_path);
 
 #endif

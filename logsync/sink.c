@@ -50,6 +50,7 @@ struct sink {
     /* The batch under way, as the store wants it. */
     struct store_record record[SINK_BATCH_RECORDS_MAX];
     struct store_batch request;
+    struct sink_torn torn; /* broken variants only */
     enum store_status answer;
     char detail[STORE_DETAIL_SIZE]; /* of the store's last answer */
     struct errctx unreadable;       /* what is wrong with the last bad record */
@@ -249,11 +250,33 @@ static void applied(struct sink *s)
     pump(s);
 }
 
+static void on_second_half(void *arg, const struct store_reply *reply)
+{
+    struct sink *s = arg;
+
+    if (s->is_stopped)
+        return;
+    (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
+    if (reply->status == STORE_OK) {
+        applied(s);
+        return;
+    }
+    failed(s, reply->status);
+    empty(s->under_way);
+}
+
+/* Of a broken variant, which takes the first half for all of it. */
+static void send_second_half(struct sink *s)
+{
+    sink_torn_second(&s->torn, s->store, &s->request, clock_now_us() + SINK_APPLY_TIMEOUT_US,
+                     on_second_half, s);
+}
+
 static void answered(struct sink *s)
 {
     if (s->answer == STORE_OK) {
         reach_all(s->under_way, CRASH_SINK_APPLIED);
-        when_released(s->under_way, applied);
+        when_released(s->under_way, s->torn.broken ? send_second_half : applied);
         return;
     }
     failed(s, s->answer); /* who stops now names the record */
@@ -274,13 +297,17 @@ static void on_answer(void *arg, const struct store_reply *reply)
 static void send_batch(struct sink *s)
 {
     struct batch *batch = s->under_way;
+    int64_t deadline_us = clock_now_us() + SINK_APPLY_TIMEOUT_US;
 
     for (unsigned i = 0; i < batch->n; i++)
         s->record[i] = (struct store_record){.partition = batch->record[i].partition,
                                              .offset = batch->record[i].offset,
                                              .envelope = &batch->record[i].envelope};
     s->request.n_records = batch->n;
-    store_sink_apply(s->store, &s->request, clock_now_us() + SINK_APPLY_TIMEOUT_US, on_answer, s);
+    if (s->torn.broken)
+        sink_torn_first(&s->torn, s->store, &s->request, deadline_us, on_answer, s);
+    else
+        store_sink_apply(s->store, &s->request, deadline_us, on_answer, s);
     reach_all(batch, CRASH_SINK_SENT);
 }
 
@@ -449,6 +476,7 @@ int sink_new(struct event_base *base, struct store *store, const struct sink_opt
     sink_core_init(&s->core, options->n_partitions, &limits);
     s->topic = mem_strdup(options->topic);
     s->owner = mem_strdup(options->owner);
+    s->torn.broken = options->broken;
     s->stopped = options->stopped;
     s->notice = options->notice;
     s->arg = options->arg;

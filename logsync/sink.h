@@ -15,6 +15,7 @@
 #define SYNCBED_LOGSYNC_SINK_H
 
 #include "base/error.h"
+#include "logsync/sink_torn.h"
 #include "model/topology.h"
 #include "model/txn.h"
 #include "stores/store.h"
@@ -39,6 +40,7 @@ struct sink_options {
     unsigned n_partitions;
     const struct address *log; /* borrowed during sink_new() only */
     const char *owner;         /* unique to this process: see store_sink_open() */
+    enum sink_break broken;    /* SINK_SOUND */
     /* It has stopped by itself; ERR_FENCED or ERR_FATAL. Once, and not to be freed from inside. */
     void (*stopped)(void *arg, const struct errctx *err);
     void (*notice)(void *arg, const char *text); /* for the process's log; or NULL */

@@ -7,6 +7,7 @@
  *
  *   run: 001-xa-fanout-none-s1
  *   control: /path/of/the/run/control        one socket a role: control/serve1.sock
+ *   break: forget-early                      only in a run of a broken variant (approach.h)
  *   stores:
  *     pg1: {kind: postgres, address: "127.0.0.1:20101", user: syncbed, database: syncbed}
  *     redis: {kind: redis, address: "127.0.0.1:20103"}
@@ -29,9 +30,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ROLE_NAME_SIZE 32
-#define ROLES_MAX      24
-#define LINKS_MAX      128
+#define ROLE_NAME_SIZE  32
+#define ROLES_MAX       24
+#define LINKS_MAX       128
+#define BREAK_NAME_SIZE 32
 
 enum store_kind {
     STORE_POSTGRES,
@@ -69,6 +71,7 @@ struct topology_link {
 struct topology {
     char run[128];
     char control[PATH_MAX];
+    char broken[BREAK_NAME_SIZE]; /* the mistake that roles are to make; "": none */
     unsigned n_stores;
     struct topology_store store[STORES_MAX]; /* in the order of their names */
     char topic[128];                         /* "" when the run has no log */

@@ -196,7 +196,8 @@ struct run_data {
     struct run_gid *gid;
     size_t n_lags;
     struct run_lag *lag;
-    int64_t log_end; /* records in the topic once settled; 0 without a topic */
+    int64_t n_broken; /* times that the roles of a broken variant made their mistake */
+    int64_t log_end;  /* records in the topic once settled; 0 without a topic */
     size_t n_probes;
     struct run_probe *probe; /* in the order of `op` */
     struct run_settling settling;

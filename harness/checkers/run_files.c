@@ -344,6 +344,17 @@ static int take_topic(struct run_data *run, const struct ndjson *in, const json_
     return r;
 }
 
+static int take_broken(struct run_data *run, const struct ndjson *in, const json_t *line,
+                       struct errctx *err)
+{
+    int64_t times;
+    int r = ndjson_int(in, line, "times", &times, err);
+
+    if (r == 0)
+        run->n_broken += times;
+    return r;
+}
+
 static int take_ended(struct run_data *run, const struct ndjson *in, const json_t *line,
                       struct errctx *err)
 {
@@ -374,6 +385,8 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
     }
     if (strcmp(type, "topic") == 0)
         return take_topic(run, in, line, err);
+    if (strcmp(type, "broken") == 0)
+        return take_broken(run, in, line, err);
     if (strcmp(type, "ended") == 0)
         return take_ended(run, in, line, err);
     if (!decision && strcmp(type, "record") != 0)

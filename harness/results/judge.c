@@ -91,6 +91,19 @@ static json_t *ended_to_json(const struct run_data *run)
     return json;
 }
 
+/* What a broken variant's mistake is, and how often it was made; null of a sound one. */
+static json_t *break_to_json(const struct run_data *run, const struct approach *approach)
+{
+    const json_t *config = json_object_get(run->config, "approach");
+    const char *name = json_string_value(json_object_get(config, "break"));
+    const struct approach_break *broken = approach_break(approach, name);
+
+    if (!broken)
+        return json_null();
+    return json_pack("{s:s, s:s, s:s, s:I}", "name", broken->name, "sentence", broken->sentence,
+                     "verdict", broken->verdict, "times", (json_int_t)run->n_broken);
+}
+
 static void add_judgement(const struct run_data *run, const struct approach *approach, json_t *json)
 {
     struct metrics metrics;
@@ -98,6 +111,7 @@ static void add_judgement(const struct run_data *run, const struct approach *app
     (void)json_object_set_new(json, "settled", json_boolean(run->settling.settled));
     (void)json_object_set_new(json, "settled_why", json_string(run->settling.why));
     (void)json_object_set_new(json, "ended", ended_to_json(run));
+    (void)json_object_set_new(json, "break", break_to_json(run, approach));
     metrics_compute(run, approach->native, &metrics);
     metrics_to_json(run, &metrics, json);
     (void)json_object_set_new(json, "verdicts", verdicts_to_json(run, approach));

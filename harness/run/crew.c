@@ -105,6 +105,8 @@ static int make_topology(struct crew *crew, struct errctx *err)
     (void)snprintf(t->run, sizeof t->run, "%s", crew->run->name);
     (void)snprintf(t->control, sizeof t->control, "%.*s/control", PATH_MAX - 16, crew->folder);
     t->topic[0] = '\0';
+    if (crew->run->approach->broken)
+        (void)snprintf(t->broken, sizeof t->broken, "%s", crew->run->approach->broken->name);
     if (crew->run->approach->approach->uses_log)
         name_topic(crew);
     rc = add_doors(crew, err);

@@ -5,7 +5,10 @@
 #include "coordinator/decision_log.h"
 #include "harness/run/in_doubt.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* --- how it settled --------------------------------------------------------------------------- */
 
@@ -108,6 +111,30 @@ int evidence_prepared(struct lines *evidence, struct session *session, struct er
                          &in_doubt, err);
 }
 
+/* --- a broken variant's mistakes -------------------------------------------------------------- */
+
+/* A role that was never started has made none: it has no file. */
+static int64_t count_mistakes(const struct topology *topology, const char *role)
+{
+    char path[PATH_MAX + ROLE_NAME_SIZE + 16];
+    struct stat file;
+
+    (void)snprintf(path, sizeof path, "%s/%s.broken", topology->control, role);
+    return stat(path, &file) == 0 ? (int64_t)file.st_size : 0;
+}
+
+static void tell_mistakes(struct lines *evidence, const struct topology *topology)
+{
+    for (unsigned i = 0; topology->broken[0] && i < topology->n_roles; i++) {
+        const char *role = topology->role[i].name;
+        int64_t n = count_mistakes(topology, role);
+
+        if (n > 0)
+            lines_write(evidence, json_pack("{s:s, s:s, s:s, s:I}", "t", "broken", "role", role,
+                                            "break", topology->broken, "times", (json_int_t)n));
+    }
+}
+
 /* --- all of it -------------------------------------------------------------------------------- */
 
 int evidence_collect(struct lines *evidence, struct crew *crew, const struct settling *settling,
@@ -116,6 +143,7 @@ int evidence_collect(struct lines *evidence, struct crew *crew, const struct set
     int rc;
 
     tell_settling(evidence, settling);
+    tell_mistakes(evidence, crew->topology);
     rc = crew->run->approach->program[0] ? 0 : tell_decisions(evidence, crew->topology, err);
     return rc ? rc : tell_log(evidence, crew, err);
 }

@@ -39,8 +39,9 @@ int files_make_folder(const char *path, struct errctx *err)
 /* Names that begin with a dot are drafts of ours. */
 static bool is_ours(const char *entry)
 {
-    static const char *const ours[] = {"experiment.yaml", "about.json",  "results.json",
-                                       "junit.xml",       "report.html", "runs"};
+    static const char *const ours[] = {
+        "experiment.yaml", "about.json",  "results.json", "junit.xml",
+        "mutants.json",    "report.html", "runs"};
 
     if (entry[0] == '.')
         return true;
@@ -51,12 +52,18 @@ static bool is_ours(const char *entry)
     return false;
 }
 
-/* A result has its experiment in it, and nothing that we do not know. */
+/* What every result has of the two verbs that leave one, as long as there is anything of it. */
+static bool is_mark(const char *entry)
+{
+    return strcmp(entry, "experiment.yaml") == 0 || strcmp(entry, "mutants.json") == 0;
+}
+
+/* A result has its mark in it, and nothing that we do not know. */
 static int check_ours(const char *out, struct errctx *err)
 {
     DIR *dir = opendir(out);
     const struct dirent *entry;
-    bool has_experiment = false, empty = true;
+    bool has_mark = false, empty = true;
     int rc = 0;
 
     if (!dir)
@@ -66,11 +73,11 @@ static int check_ours(const char *out, struct errctx *err)
             rc = err_set(err, ENOTEMPTY, ERR_ABORT,
                          "%s holds \"%s\", which is not a result of syncbed: choose another --out",
                          out, entry->d_name);
-        has_experiment = has_experiment || strcmp(entry->d_name, "experiment.yaml") == 0;
+        has_mark = has_mark || is_mark(entry->d_name);
         empty = empty && entry->d_name[0] == '.';
     }
     (void)closedir(dir); /* only read */
-    if (!rc && !empty && !has_experiment)
+    if (!rc && !empty && !has_mark)
         rc = err_set(err, ENOTEMPTY, ERR_ABORT,
                      "%s has no experiment.yaml, so it is not a result of syncbed: choose another "
                      "--out",
@@ -99,10 +106,10 @@ int files_empty_results(const char *out, struct errctx *err)
     return remove_all(out, parts, sizeof parts / sizeof *parts, err);
 }
 
-/* experiment.yaml goes last: what is left of an interrupted removal is still known as ours. */
+/* The marks go last: what is left of an interrupted removal is still known as ours. */
 int files_empty(const char *out, struct errctx *err)
 {
-    static const char *const parts[] = {"about.json", "runs", "experiment.yaml"};
+    static const char *const parts[] = {"about.json", "runs", "mutants.json", "experiment.yaml"};
     int rc = files_empty_results(out, err);
 
     return rc ? rc : remove_all(out, parts, sizeof parts / sizeof *parts, err);

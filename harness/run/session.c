@@ -187,6 +187,12 @@ int session_open(struct session *session, const struct experiment *experiment, c
     return rc;
 }
 
+void session_take_up(struct session *session, const struct experiment *experiment)
+{
+    session->experiment = experiment;
+    memset(session->warmed, 0, sizeof session->warmed);
+}
+
 void session_close(struct session *session)
 {
     if (!session->base)

@@ -61,6 +61,9 @@ __attribute__((warn_unused_result)) int session_open(struct session *session,
                                                      const struct experiment *experiment,
                                                      const char *out, struct errctx *err);
 
+/* Go on with another experiment over the same servers, or fewer. */
+void session_take_up(struct session *session, const struct experiment *experiment);
+
 /* Ends everything that this session started. */
 void session_close(struct session *session);
 

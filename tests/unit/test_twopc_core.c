@@ -38,6 +38,7 @@ static const char *const action_names[TWOPC_ACTION_TYPES] = {
     [TWOPC_ACT_SET_RETRY] = "retry",
     [TWOPC_ACT_LOG_END] = "end",
     [TWOPC_ACT_FORGET] = "forget",
+    [TWOPC_ACT_TELL_BROKEN] = "broken",
 };
 
 /* --- traces ------------------------------------------------------------------------------------
@@ -343,6 +344,75 @@ static void rejects_what_it_did_not_ask_for(void **state)
     expect_rejected(&t, BEGIN);
 }
 
+/* --- broken variants: what each mistake is, as far as the core makes it ------------------------
+ */
+
+static struct twopc_txn begun_broken(enum twopc_break mistake)
+{
+    struct twopc_txn t;
+    const struct twopc_options options = {
+        .n_participants = 2, .lock_order = TWOPC_PARALLEL, .broken = mistake};
+
+    twopc_init(&t, &options);
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    return t;
+}
+
+static void broken_acknowledges_before_the_decision(void **state)
+{
+    struct twopc_txn t = begun_broken(TWOPC_ACK_BEFORE_DECISION);
+
+    (void)state;
+    expect(&t, YES(0), "broken ok-everywhere");
+    expect(&t, NO(1), "rollback:0");
+}
+
+static void broken_commits_before_the_decision(void **state)
+{
+    struct twopc_txn t = begun_broken(TWOPC_COMMIT_BEFORE_DECISION);
+
+    (void)state;
+    expect(&t, YES(0), "");
+    expect(&t, YES(1), "broken commit:0");
+    expect(&t, ACK(0), "force-commit");
+    expect(&t, LOGGED, "commit:1 timer@1000ms");
+    expect(&t, ACK(1), "ok-everywhere end forget");
+}
+
+static void broken_takes_a_no_for_a_yes(void **state)
+{
+    struct twopc_txn t = begun_broken(TWOPC_NO_IS_YES);
+
+    (void)state;
+    expect(&t, NO(0), "broken");
+    expect(&t, YES(1), "force-commit");
+    expect(&t, LOGGED, "commit:1 timer@1000ms");
+    expect(&t, ACK(1), "ok-everywhere end forget");
+}
+
+static void broken_ends_when_every_no_was_taken_for_a_yes(void **state)
+{
+    struct twopc_txn t = begun_broken(TWOPC_NO_IS_YES);
+
+    (void)state;
+    expect(&t, NO(0), "broken");
+    expect(&t, NO(1), "broken force-commit");
+    expect(&t, LOGGED, "ok-everywhere end forget");
+}
+
+static void broken_says_aborted_of_what_is_decided(void **state)
+{
+    struct twopc_txn t = begun_broken(TWOPC_TIMEOUT_IS_ABORT);
+
+    (void)state;
+    expect(&t, YES(0), "");
+    expect(&t, YES(1), "force-commit");
+    expect(&t, LOGGED, "commit:0 commit:1"); /* no patience: the deadline's timer goes on */
+    expect(&t, TIMEOUT, "broken aborted");
+    expect(&t, ACK(0), "");
+    expect(&t, ACK(1), "end forget");
+}
+
 /* --- random schedules --------------------------------------------------------------------------
  */
 
@@ -487,6 +557,9 @@ static void carry_out(struct world *w, const struct twopc_action *a)
         break;
     case TWOPC_ACT_LOG_END:
         w->n_ends++;
+        break;
+    case TWOPC_ACT_TELL_BROKEN:
+        violated(w, "a mistake that nobody had built in");
         break;
     case TWOPC_ACT_SET_TIMER:
     case TWOPC_ACT_FORGET:
@@ -646,6 +719,11 @@ int main(void)
         cmocka_unit_test(the_early_rule_answers_with_the_decision),
         cmocka_unit_test(sends_an_abort_again_until_acknowledged),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
+        cmocka_unit_test(broken_acknowledges_before_the_decision),
+        cmocka_unit_test(broken_commits_before_the_decision),
+        cmocka_unit_test(broken_takes_a_no_for_a_yes),
+        cmocka_unit_test(broken_ends_when_every_no_was_taken_for_a_yes),
+        cmocka_unit_test(broken_says_aborted_of_what_is_decided),
         cmocka_unit_test(random_schedules_are_safe_and_end),
     };
 

@@ -1,0 +1,352 @@
+/* mutants: every known mistake, made under the schedule that exposes it; and the same without. */
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "harness/experiment.h"
+#include "harness/mutant.h"
+#include "harness/results/judge.h"
+#include "harness/run/files.h"
+#include "harness/run/live_run.h"
+#include "harness/run/session.h"
+#include "harness/verbs.h"
+#include "harness/versions.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OUT            "out/mutants"
+#define MUTANTS_MAX    64
+#define CLEAN_MAX      100
+#define EXIT_UNKNOWN   3
+#define EXIT_BY_SIGNAL 128
+
+struct mutant {
+    const struct approach *approach;
+    const struct approach_break *broken;
+    struct experiment *sound; /* owned: its file, which has no break */
+    json_t *row;              /* owned: of mutants.json; NULL: not carried out */
+};
+
+struct mutating {
+    unsigned n;
+    struct mutant mutant[MUTANTS_MAX];
+    unsigned n_clean; /* runs without the break, each */
+    struct session session;
+    char out[PATH_MAX];
+    int lock;
+    size_t n_runs, next_run; /* numbers of folders, from 1 */
+    unsigned n_word[MUTANT_WORDS];
+    unsigned n_clean_word[CLEAN_UNKNOWN + 1];
+};
+
+/* --- before anything starts ------------------------------------------------------------------- */
+
+static int read_mutant(struct mutant *m, struct errctx *err)
+{
+    char path[PATH_MAX], name[128];
+
+    (void)snprintf(name, sizeof name, "experiments/mutants/%s.yaml", m->broken->name);
+    if (!verb_find_file(name, path))
+        return err_set(err, ENOENT, ERR_ABORT, "no %s here or above the executable", name);
+    m->sound = mem_alloc(sizeof *m->sound);
+    int rc = experiment_read(path, m->sound, err);
+
+    if (rc)
+        return rc;
+    if (m->sound->n_approaches != 1 || m->sound->n_schedules != 1 ||
+        m->sound->approach[0].approach != m->approach || m->sound->approach[0].broken)
+        return err_set(err, EINVAL, ERR_ABORT,
+                       "%s: one approach, %s without a break, and one schedule", path,
+                       m->approach->name);
+    return 0;
+}
+
+/* All of them are known to be sound files before the first server starts. */
+static int read_all(struct mutating *all, const char *only, struct errctx *err)
+{
+    int rc = 0;
+
+    for (unsigned a = 0; !rc && a < approach_count(); a++) {
+        const struct approach *approach = approach_at(a);
+
+        for (unsigned b = 0; !rc && b < approach->n_breaks; b++) {
+            struct mutant *m = &all->mutant[all->n];
+
+            if (only && strcmp(only, approach->breaks[b].name) != 0 &&
+                strcmp(only, approach->name) != 0)
+                continue;
+            assert(all->n < MUTANTS_MAX);
+            *m = (struct mutant){.approach = approach, .broken = &approach->breaks[b]};
+            all->n++;
+            rc = read_mutant(m, err);
+        }
+    }
+    if (!rc && all->n == 0)
+        rc = err_set(err, ENOENT, ERR_ABORT, "--only %s: no break and no approach is called so",
+                     only);
+    return rc;
+}
+
+/* One session for all: the servers of the first file that needs the most. */
+static const struct experiment *largest(const struct mutating *all)
+{
+    for (unsigned i = 0; i < all->n; i++) {
+        if (experiment_uses_log(all->mutant[i].sound))
+            return all->mutant[i].sound;
+    }
+    return all->mutant[0].sound;
+}
+
+/* --- one run ---------------------------------------------------------------------------------- */
+
+/* `name` becomes part of the folder's. ret_run is NULL when the run broke off; that is no error. */
+static int run_one(struct mutating *all, struct experiment *e, const char *name, json_t **ret_run,
+                   struct errctx *err)
+{
+    struct session *session = &all->session;
+    struct experiment_runs runs;
+    char folder[PATH_MAX];
+    int rc = experiment_expand(e, NULL, &runs, err);
+
+    if (rc)
+        return rc;
+    *ret_run = NULL;
+    runs.run[0].number = (unsigned)++all->next_run;
+    (void)snprintf(runs.run[0].name, sizeof runs.run[0].name, "%03u-%s", runs.run[0].number, name);
+    session_take_up(session, e);
+    progress_begin(&session->progress, all->next_run, all->n_runs, runs.run[0].name);
+    rc = live_run(session, &runs.run[0], folder, err);
+    if (!rc) {
+        progress_phase(&session->progress, "judging");
+        rc = judge_run(folder, ret_run, err);
+    } else if (!session->signal && !session->keeper_lost) {
+        progress_end(&session->progress, err->message);
+        rc = session_recover(session, err);
+    }
+    experiment_runs_done(&runs);
+    return rc;
+}
+
+static int run_broken(struct mutating *all, struct mutant *m, struct errctx *err)
+{
+    struct experiment *e = mem_alloc(sizeof *e); /* too large for a stack */
+    enum mutant_word word;
+    json_t *run = NULL;
+    char name[96];
+    int rc;
+
+    *e = *m->sound;
+    rc = experiment_break(e, m->broken->name, err);
+    (void)snprintf(name, sizeof name, "%s-%s", m->approach->name, m->broken->name);
+    if (!rc)
+        rc = run_one(all, e, name, &run, err);
+    if (!rc) {
+        struct buf exposure = {0};
+
+        word = run ? mutant_judge(run) : MUTANT_UNKNOWN;
+        all->n_word[word]++;
+        mutant_exposure(&exposure, run);
+        json_object_set_new(m->row, "result", json_string(mutant_word(word)));
+        json_object_set(m->row, "run", json_object_get(run, "run"));
+        json_object_set(m->row, "times", json_object_get(json_object_get(run, "break"), "times"));
+        json_object_set_new(m->row, "exposure", json_string(buf_str(&exposure)));
+        json_object_set(m->row, "verdicts", json_object_get(run, "verdicts"));
+        if (run)
+            progress_end(&all->session.progress, mutant_word(word));
+        buf_done(&exposure);
+    }
+    json_decref(run);
+    free(e);
+    return rc;
+}
+
+static int run_clean(struct mutating *all, struct mutant *m, unsigned i, unsigned n_word[],
+                     struct errctx *err)
+{
+    static const char *const words[] = {
+        [CLEAN] = "clean", [CLEAN_FALSE_ALARM] = "FALSE ALARM", [CLEAN_UNKNOWN] = "unknown"};
+    struct experiment *e = mem_alloc(sizeof *e);
+    enum clean_word word;
+    json_t *run = NULL;
+    char name[96];
+    int rc;
+
+    *e = *m->sound;
+    e->n_seeds = 1;
+    e->seed[0] += i; /* not the same load every time */
+    (void)snprintf(name, sizeof name, "%s-%s-clean-s%llu", m->approach->name, m->broken->name,
+                   (unsigned long long)e->seed[0]);
+    rc = run_one(all, e, name, &run, err);
+    if (!rc) {
+        word = run ? mutant_judge_clean(run, m->broken) : CLEAN_UNKNOWN;
+        n_word[word]++;
+        all->n_clean_word[word]++;
+        if (run)
+            progress_end(&all->session.progress, words[word]);
+    }
+    json_decref(run);
+    free(e);
+    return rc;
+}
+
+static int run_mutant(struct mutating *all, struct mutant *m, struct errctx *err)
+{
+    unsigned n_word[CLEAN_UNKNOWN + 1] = {0};
+    int rc;
+
+    m->row =
+        json_pack("{s:s, s:s, s:s, s:s}", "approach", m->approach->name, "break", m->broken->name,
+                  "sentence", m->broken->sentence, "verdict", m->broken->verdict);
+    rc = run_broken(all, m, err);
+    for (unsigned i = 0; !rc && i < all->n_clean; i++)
+        rc = run_clean(all, m, i, n_word, err);
+    json_object_set_new(m->row, "clean", json_integer(n_word[CLEAN]));
+    json_object_set_new(m->row, "false_alarms", json_integer(n_word[CLEAN_FALSE_ALARM]));
+    json_object_set_new(m->row, "clean_unknown", json_integer(n_word[CLEAN_UNKNOWN]));
+    return rc;
+}
+
+/* --- what comes of them ----------------------------------------------------------------------- */
+
+static json_t *totals(const struct mutating *all)
+{
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "mutants", (int)all->n, "caught",
+                     (int)all->n_word[MUTANT_CAUGHT], "missed", (int)all->n_word[MUTANT_MISSED],
+                     "not_exercised", (int)all->n_word[MUTANT_NOT_EXERCISED], "clean_runs",
+                     (int)(all->n * all->n_clean), "false_alarms",
+                     (int)all->n_clean_word[CLEAN_FALSE_ALARM], "unknown",
+                     (int)(all->n_word[MUTANT_UNKNOWN] + all->n_clean_word[CLEAN_UNKNOWN]));
+}
+
+static int write_rows(const struct mutating *all, struct errctx *err)
+{
+    char path[PATH_MAX + 32];
+    json_t *json = totals(all), *rows = json_array(), *versions = versions_to_json();
+    char *text;
+    struct buf out = {0};
+    int rc;
+
+    for (unsigned i = 0; i < all->n && all->mutant[i].row; i++)
+        (void)json_array_append(rows, all->mutant[i].row);
+    (void)json_object_set_new(json, "versions", versions);
+    (void)json_object_set_new(json, "rows", rows);
+    text = json_dumps(json, JSON_INDENT(1));
+    buf_append_str(&out, text);
+    buf_append_char(&out, '\n');
+    (void)snprintf(path, sizeof path, "%s/mutants.json", all->out);
+    rc = file_write(path, &out, err);
+    buf_done(&out);
+    free(text);
+    json_decref(json);
+    return rc;
+}
+
+static const char *text_of(const json_t *row, const char *field)
+{
+    const char *text = json_string_value(json_object_get(row, field));
+
+    return text ? text : "";
+}
+
+static long long number_of(const json_t *row, const char *field)
+{
+    return (long long)json_integer_value(json_object_get(row, field));
+}
+
+static void show(const struct mutating *all)
+{
+    (void)printf("%-5s %-22s %-12s %-13s %6s  %-9s %s\n", "", "mistake", "verdict", "", "made",
+                 "without", "hit by the fault");
+    for (unsigned i = 0; i < all->n; i++) {
+        const json_t *row = all->mutant[i].row;
+        char clean[32];
+
+        (void)snprintf(clean, sizeof clean, "%lld of %u", number_of(row, "clean"), all->n_clean);
+        (void)printf("%-5s %-22s %-12s %-13s %6lld  %-9s %s\n", text_of(row, "approach"),
+                     text_of(row, "break"), text_of(row, "verdict"), text_of(row, "result"),
+                     number_of(row, "times"), clean, text_of(row, "exposure"));
+    }
+    (void)printf(
+        "\n%u of %u mistakes caught, %u false alarms in %u runs without one; %s/mutants.json\n",
+        all->n_word[MUTANT_CAUGHT], all->n, all->n_clean_word[CLEAN_FALSE_ALARM],
+        all->n * all->n_clean, all->out);
+}
+
+static int exit_status(const struct mutating *all)
+{
+    if (all->n_word[MUTANT_MISSED] > 0 || all->n_clean_word[CLEAN_FALSE_ALARM] > 0)
+        return 1;
+    return all->n_word[MUTANT_CAUGHT] == all->n && all->n_clean_word[CLEAN_UNKNOWN] == 0
+               ? 0
+               : EXIT_UNKNOWN;
+}
+
+static int carry_out(struct mutating *all, struct errctx *err)
+{
+    int rc = session_open(&all->session, largest(all), all->out, err);
+
+    all->n_runs = all->n * (1 + (size_t)all->n_clean);
+    if (!rc)
+        rc = files_empty(all->out, err);
+    if (!rc)
+        rc = write_rows(all, err); /* also tells whose folder this is */
+    for (unsigned i = 0; !rc && i < all->n; i++) {
+        rc = run_mutant(all, &all->mutant[i], err);
+        if (!rc)
+            rc = write_rows(all, err);
+    }
+    session_close(&all->session);
+    return rc;
+}
+
+static int conclude(const struct mutating *all, bool as_json)
+{
+    json_t *json;
+
+    show(all);
+    if (as_json) {
+        json = totals(all);
+        (void)json_dumpf(json, stdout,
+                         JSON_COMPACT); /* as with all of stdout, the shell sees errors */
+        (void)fputc('\n', stdout);
+        json_decref(json);
+    }
+    return exit_status(all);
+}
+
+int verb_mutants(const struct cli_args *args)
+{
+    struct mutating *all = mem_alloc(sizeof *all); /* too large for a stack */
+    const char *out = cli_text(args, "out", OUT);
+    struct errctx err;
+    int status, rc;
+
+    all->lock = -1;
+    all->n_clean = (unsigned)cli_int(args, "clean", 1);
+    rc = read_all(all, cli_text(args, "only", NULL), &err);
+    if (!rc)
+        rc = files_claim(out, &all->lock, &err);
+    if (!rc && !realpath(out, all->out))
+        rc = err_set(&err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
+    if (!rc)
+        rc = carry_out(all, &err);
+    if (all->session.signal) {
+        (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended\n");
+        status = EXIT_BY_SIGNAL + all->session.signal;
+    } else {
+        status = rc ? cli_fail(&err) : conclude(all, cli_given(args, "json"));
+    }
+    for (unsigned i = 0; i < all->n; i++) {
+        free(all->mutant[i].sound);
+        json_decref(all->mutant[i].row);
+    }
+    if (all->lock >= 0)
+        (void)close(all->lock); /* nothing was written through it */
+    free(all);
+    return status;
+}
