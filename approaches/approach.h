@@ -58,6 +58,7 @@ struct approach_break {
 struct approach {
     const char *name;
     const char *summary;    /* one line, for --help and the report */
+    const char *batching;   /* how it puts work together: one line, for the fairness card */
     uint32_t ops;           /* bit 1 << op_kind: supported; others are answered `unsupported` */
     enum level native;      /* what its plain ok means */
     enum crash_point worst; /* its worst moment … */

@@ -466,6 +466,7 @@ static const struct approach_break breaks[DUAL_BREAKS - 1] = {
 const struct approach dual_approach = {
     .name = "dual",
     .summary = "the front door writes each store by itself",
+    .batching = "each write by itself: a local transaction and a flush at each store",
     .ops = (UINT32_C(1) << OP_KINDS) - 1,
     .native = LEVEL_EVERYWHERE,
     .worst = CRASH_DUAL_FIRST_ANSWERED,

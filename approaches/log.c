@@ -491,6 +491,9 @@ static const struct approach_break breaks[LOG_BREAKS - 1] = {
 const struct approach log_approach = {
     .name = "log",
     .summary = "the front door appends to a log, every store follows it",
+    .batching =
+        "linger 0: a record is sent at once, and what comes meanwhile goes along; a sink applies "
+        "what has piled up in one transaction, with its position",
     .ops = UINT32_C(1) << OP_WRITE | UINT32_C(1) << OP_INCR | UINT32_C(1) << OP_APPEND,
     .native = LEVEL_LOGGED,
     .worst = CRASH_LOG_ACKNOWLEDGED,

@@ -83,6 +83,7 @@ static void null_close(void *self)
 const struct approach null_approach = {
     .name = "null",
     .summary = "answers ok and does nothing: measures the harness itself",
+    .batching = "nothing to put together",
     .ops = (UINT32_C(1) << OP_KINDS) - 1,
     .native = LEVEL_NONE,
     .worst = CRASH_NONE,

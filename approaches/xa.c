@@ -190,6 +190,9 @@ static const struct approach_break breaks[TWOPC_BREAKS - 1] = {
 const struct approach xa_approach = {
     .name = "xa",
     .summary = "one atomic commit over all stores (two-phase commit, presumed abort)",
+    .batching =
+        "decisions that wait at the same time share one flush of the decision log; each store "
+        "flushes a prepare and a commit, together with those of other transactions",
     .ops = (UINT32_C(1) << OP_KINDS) - 1,
     .native = LEVEL_EVERYWHERE,
     .worst = CRASH_XA_DECIDED,

@@ -27,6 +27,7 @@
 #define EXPERIMENT_VARIANT_SIZE   96
 #define EXPERIMENT_DOORS          2 /* front doors of every approach: serve1, serve2 */
 #define EXPERIMENT_NAME_SIZE      64
+#define EXPERIMENT_PARTITIONS     4 /* of the topic: DESIGN.md §8 */
 
 struct experiment_approach {
     const struct approach *approach;

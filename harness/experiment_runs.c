@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/random.h"
+#include "stores/store.h"
 
 #include <assert.h>
 #include <ctype.h>
@@ -169,6 +170,9 @@ void experiment_print_config(struct buf *out, const struct experiment *e,
         buf_printf(out, "%s%s", i > 0 ? ", " : "", e->store[i]);
     buf_printf(out, "]\ndurability: %s\nprofile: %s\nworkload: ", e->durability, e->profile);
     workload_print(out, workload);
+    buf_printf(out, "\ngiven: {doors: %d, sessions: %d, lock_timeout_ms: %d, partitions: %d}",
+               EXPERIMENT_DOORS, STORE_SESSIONS, STORE_LOCK_TIMEOUT_US / 1000,
+               EXPERIMENT_PARTITIONS);
     buf_append_str(out, "\nschedule: ");
     schedule_print(out, run->schedule);
     buf_printf(out, "\nseed: %llu\nrepeat: %u\n", (unsigned long long)run->seed, run->repeat);

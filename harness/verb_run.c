@@ -96,6 +96,7 @@ static int summarise(const char *folder, char *ret_text, size_t size, struct err
 {
     static const char *const words[] = {[MARK_AGREE] = "kept its promises",
                                         [MARK_NOT_EXERCISED] = "kept its promises, not exercised",
+                                        [MARK_PASSING] = "kept its promises",
                                         [MARK_ANOMALIES] = "kept its promises",
                                         [MARK_UNKNOWN] = "a promise could not be judged",
                                         [MARK_BROKEN] = "BROKE A PROMISE"};

@@ -11,7 +11,7 @@
 #define WIDTH     640
 #define LEFT      150 /* where time, or the journal, begins */
 #define ROW       30
-#define BOX       118
+#define BOX       138
 #define OPS_MAX   4
 #define MARKS_MAX 16
 
@@ -47,6 +47,13 @@ static double x_of(const struct span *span, double at_s)
     return LEFT + (at_s - span->from_s) / (span->to_s - span->from_s) * (WIDTH - LEFT - 80);
 }
 
+static const char *end_words(const json_t *op)
+{
+    const char *end = result_text(op, "end");
+
+    return strcmp(end, "info") == 0 ? "unknown" : end;
+}
+
 static void draw_op(struct buf *out, const json_t *op, const struct span *span, unsigned y)
 {
     double from = span->from_s, to = span->to_s;
@@ -64,7 +71,7 @@ static void draw_op(struct buf *out, const json_t *op, const struct span *span, 
                x_of(span, from), x_of(span, to) + 2, y, y,
                ended ? "" : " stroke-dasharray=\"5 4\"");
     buf_printf(out, "<text x=\"%.1f\" y=\"%u\" class=\"end\">", x_of(span, to) + 10, y + 5);
-    html_text(out, ended ? result_text(op, "end") : "no answer");
+    html_text(out, ended ? end_words(op) : "no answer");
     buf_append_str(out, "</text>");
 }
 

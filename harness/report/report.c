@@ -62,6 +62,18 @@ void report_variant(struct buf *out, const json_t *run)
     buf_done(&first);
 }
 
+void report_loop(struct buf *out, const json_t *run)
+{
+    const json_t *workload = json_object_get(json_object_get(run, "config"), "workload");
+    double clients;
+
+    if (strcmp(result_text(workload, "arrivals"), "closed") != 0)
+        return;
+    buf_append_str(out, " · closed loop");
+    if (result_number(workload, "clients", &clients))
+        buf_printf(out, ", %.0f clients", clients);
+}
+
 void report_schedule(struct buf *out, const char *schedule)
 {
     if (strcmp(schedule, "none") == 0) {
@@ -89,10 +101,18 @@ static int append_page(struct buf *page, const struct report *r, struct errctx *
     rc = section_figures(page, r, err);
     if (rc < 0)
         return rc;
-    section_sentences(page, r);
+    section_examples(page, r);
     section_costs(page, r);
     section_matrix(page, r);
+    section_fairness(page, r);
+    section_faults(page, r);
     section_setup(page, r);
+    rc = section_operations(page, r, err);
+    if (rc < 0)
+        return rc;
+    buf_append_str(page,
+                   "<footer>Everything on this page can be recomputed from the files beside it: "
+                   "<code>syncbed check DIR</code>, <code>syncbed report DIR</code>.</footer>\n");
     buf_append_str(page, "</body>\n</html>\n");
     return 0;
 }

@@ -48,7 +48,9 @@ static void caption(struct buf *out, const json_t *run, enum level level)
     report_variant(out, run);
     buf_append_str(out, ", ");
     report_schedule(out, result_text(run, "schedule"));
-    buf_printf(out, " · %s</figcaption>", level_means(level));
+    buf_printf(out, " · %s", level_means(level));
+    report_loop(out, run);
+    buf_append_str(out, "</figcaption>");
 }
 
 /* One panel of the grid, from the run's own files; its curve is kept for later. */

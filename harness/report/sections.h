@@ -1,8 +1,9 @@
 /*
  * sections.h - the parts of the page, in the order in which one reads it.
  *
- * A *cell* is what ran under one variant of an approach and one schedule (results/cell.h). The
- * verdict table tells of all its runs; figures, numbers and examples are those of its worst.
+ * A *cell* is what ran under one variant of an approach and one schedule (results/cell.h). Tables
+ * tell of all its runs; the latency over time is its worst run's, an example the first one's that
+ * has any.
  */
 #ifndef SYNCBED_HARNESS_REPORT_SECTIONS_H
 #define SYNCBED_HARNESS_REPORT_SECTIONS_H
@@ -35,18 +36,25 @@ enum level report_level(const json_t *run);
 /* The name of a run's variant, with its colour. */
 void report_variant(struct buf *out, const json_t *run);
 
+/* " · closed loop" where that is what it was: it must be told with every latency. */
+void report_loop(struct buf *out, const json_t *run);
+
 /* "no fault", "server killed". */
 void report_schedule(struct buf *out, const char *schedule);
 
 void section_head(struct buf *out, const struct report *r);
 void section_verdicts(struct buf *out, const struct report *r);
 void section_matrix(struct buf *out, const struct report *r);
-void section_sentences(struct buf *out, const struct report *r);
+void section_examples(struct buf *out, const struct report *r);
 void section_costs(struct buf *out, const struct report *r);
+void section_fairness(struct buf *out, const struct report *r);
+void section_faults(struct buf *out, const struct report *r);
 void section_setup(struct buf *out, const struct report *r);
 
-/* Reads the run folders and runs gnuplot; the only sections that can fail. */
+/* These read the run folders, and can fail; the first one runs gnuplot. */
 __attribute__((warn_unused_result)) int section_figures(struct buf *out, const struct report *r,
                                                         struct errctx *err);
+__attribute__((warn_unused_result)) int section_operations(struct buf *out, const struct report *r,
+                                                           struct errctx *err);
 
 #endif

@@ -4,10 +4,21 @@
 #include "harness/report/html.h"
 #include "harness/results/result.h"
 
+const char *story_mark_class(enum cell_mark mark)
+{
+    static const char *const name[MARKS] = {
+        [MARK_AGREE] = "valid",       [MARK_PASSING] = "valid",   [MARK_NOT_EXERCISED] = "unknown",
+        [MARK_ANOMALIES] = "invalid", [MARK_UNKNOWN] = "unknown", [MARK_BROKEN] = "invalid",
+    };
+
+    return name[mark];
+}
+
 const char *story_headline(const struct cell *cell)
 {
     switch (cell->mark) {
     case MARK_AGREE:
+    case MARK_PASSING:
         return result_verdict_is(cell->worst, "convergence", VERDICT_VALID)
                    ? "Kept every judged promise; the stores agree"
                    : "Kept every judged promise";
@@ -61,12 +72,33 @@ static void blocked(struct buf *out, const struct cell_phrase *phrase)
                phrase->seconds.high, phrase->alone ? "; no other key" : "");
 }
 
+void story_anchor(struct buf *out, const char *prefix, const json_t *run,
+                  const struct checker *checker)
+{
+    buf_printf(out, "%s-", prefix);
+    html_id(out, result_text(run, "run"));
+    buf_append_char(out, '-');
+    html_id(out, checker->name);
+}
+
+/* Leads to its example. */
+static void anomaly(struct buf *out, const struct cell_phrase *phrase)
+{
+    if (phrase->seen) {
+        buf_append_str(out, "<a href=\"#");
+        story_anchor(out, "example", phrase->seen, phrase->checker);
+        buf_append_str(out, "\">");
+    }
+    counts(out, &phrase->count);
+    buf_printf(out, " %s%s", plural(phrase)[0] ? phrase->checker->many : phrase->checker->one,
+               phrase->seen ? "</a>" : "");
+}
+
 static void words(struct buf *out, const struct cell_phrase *phrase)
 {
     switch (phrase->fact) {
     case FACT_ANOMALY:
-        counts(out, &phrase->count);
-        buf_printf(out, " %s", plural(phrase)[0] ? phrase->checker->many : phrase->checker->one);
+        anomaly(out, phrase);
         break;
     case FACT_IN_DOUBT:
     case FACT_STUCK:

@@ -12,12 +12,26 @@
 
 /* --- marks ------------------------------------------------------------------------------------ */
 
+/* About what a reader saw on the way: once all is settled, nothing of it is left. */
+static bool is_passing(const char *name)
+{
+    static const char *const names[] = {"fractured", "read-your-writes", "monotonic-reads"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum cell_mark mark_of_verdict(const json_t *run, const char *name)
 {
     bool promised = json_is_true(json_object_get(result_verdict(run, name), "promised"));
 
+    if (result_verdict_is(run, name, VERDICT_INVALID) && !promised)
+        return is_passing(name) ? MARK_PASSING : MARK_ANOMALIES;
     if (result_verdict_is(run, name, VERDICT_INVALID))
-        return promised ? MARK_BROKEN : MARK_ANOMALIES;
+        return MARK_BROKEN;
     if (result_verdict_is(run, name, VERDICT_UNKNOWN) && promised)
         return MARK_UNKNOWN;
     return MARK_AGREE;
@@ -122,6 +136,18 @@ static bool is_promised(const json_t *runs, const char *checker, bool *ret_exerc
     return promised;
 }
 
+static const json_t *first_seen(const json_t *runs, const char *checker)
+{
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (json_array_size(json_object_get(result_verdict(run, checker), "examples")) > 0)
+            return run;
+    }
+    return NULL;
+}
+
 static void tell_verdicts(struct cell *cell, const json_t *runs)
 {
     unsigned n_untried = 0;
@@ -140,7 +166,8 @@ static void tell_verdicts(struct cell *cell, const json_t *runs)
             tell(cell, (struct cell_phrase){.fact = FACT_ANOMALY,
                                             .count = count,
                                             .checker = checker,
-                                            .promised = promised});
+                                            .promised = promised,
+                                            .seen = first_seen(runs, checker->name)});
     }
     if (n_untried > 0)
         tell(cell, (struct cell_phrase){.fact = FACT_UNTRIED,

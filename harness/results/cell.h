@@ -18,8 +18,10 @@
 
 enum cell_mark {
     MARK_AGREE,         /* every verdict that was judged is valid */
-    MARK_NOT_EXERCISED, /* the same, but a fault was skipped or did not gather what it was to */
-    MARK_ANOMALIES,     /* something invalid that was not promised either */
+    MARK_PASSING,       /* the same; in passing, readers saw what was not promised either */
+    MARK_NOT_EXERCISED, /* no more than that, but a fault was skipped or did not gather all it was
+                           to */
+    MARK_ANOMALIES,     /* something invalid that was not promised either, and that stays */
     MARK_UNKNOWN, /* a promised verdict could not be given, a run did not finish or was not clean */
     MARK_BROKEN,  /* a promise was broken */
     MARKS
@@ -55,6 +57,7 @@ struct cell_phrase {
     struct cell_range seconds;
     const struct checker *checker; /* FACT_ANOMALY, and then: */
     bool promised;                 /* it broke a promise */
+    const json_t *seen;            /* the first run with an example of it; NULL: none has one */
     bool alone;                    /* FACT_IN_DOUBT: no other key was blocked */
     bool caught_up;                /* FACT_LAG: the stores came to rest, and agree */
     const char *why;               /* FACT_SKIPPED */

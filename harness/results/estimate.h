@@ -5,9 +5,9 @@
  * Introduction to the Bootstrap, 1993, ch. 13): 2000 resamples, always of the same seed, so that
  * the same runs give the same interval. For few runs it is too narrow (7 of them: 88 %), so it is
  * widened to the order statistics between which the median lies with 95 % whatever the distribution
- * (David & Nagaraja, Order Statistics, 2003, ch. 7). With fewer no interval reaches 95 %: even the widest, from
- * the least to the greatest, misses the median with probability 2^(1-n), which is 6 % at 5. Then
- * that range is what is told, under that name.
+ * (David & Nagaraja, Order Statistics, 2003, ch. 7). With fewer no interval reaches 95 %: even the
+ * widest, from the least to the greatest, misses the median with probability 2^(1-n), which is 6 %
+ * at 5. Then that range is what is told, under that name.
  */
 #ifndef SYNCBED_HARNESS_RESULTS_ESTIMATE_H
 #define SYNCBED_HARNESS_RESULTS_ESTIMATE_H

@@ -286,8 +286,8 @@ void results_print_json(FILE *out, const char *out_dir, const json_t *results)
         n[cell_mark_of(run)]++;
     (void)json_object_set_new(json, "results", json_sprintf("%s/results.json", out_dir));
     (void)json_object_set_new(json, "runs", json_integer((json_int_t)i));
-    (void)json_object_set_new(
-        json, "kept", json_integer(n[MARK_AGREE] + n[MARK_NOT_EXERCISED] + n[MARK_ANOMALIES]));
+    (void)json_object_set_new(json, "kept",
+                              json_integer((json_int_t)i - n[MARK_BROKEN] - n[MARK_UNKNOWN]));
     (void)json_object_set_new(json, "broken", json_integer(n[MARK_BROKEN]));
     (void)json_object_set_new(json, "unknown", json_integer(n[MARK_UNKNOWN]));
     (void)json_object_set_new(json, "exit_status", json_integer(results_exit_status(results)));

@@ -31,7 +31,7 @@ static void say_mark(struct table_cell *out, const struct cell *cell)
         say(out, TONE_UNKNOWN, "? did not come to rest");
     else if (cell->mark == MARK_NOT_EXERCISED)
         say(out, TONE_UNKNOWN, "not exercised");
-    else if (cell->mark == MARK_AGREE && cell->n_promises > 0)
+    else if (cell->mark <= MARK_PASSING && cell->n_promises > 0)
         say(out, TONE_GOOD, "✓ kept %u promise%s", cell->n_promises,
             cell->n_promises > 1 ? "s" : "");
     else if (cell->mark == MARK_AGREE)

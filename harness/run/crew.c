@@ -91,7 +91,7 @@ static void name_topic(struct crew *crew)
 {
     (void)snprintf(crew->topology->topic, sizeof crew->topology->topic, "syncbed-%u-%lld",
                    crew->run->number, (long long)clock_now_us());
-    crew->topology->n_partitions = CREW_PARTITIONS;
+    crew->topology->n_partitions = EXPERIMENT_PARTITIONS;
 }
 
 static int make_topology(struct crew *crew, struct errctx *err)
@@ -215,7 +215,7 @@ int crew_start(struct crew *crew, struct session *session, const struct experime
     if (!rc)
         rc = make_topology(crew, err);
     if (!rc && crew->topology->topic[0])
-        rc = log_admin_create(session->log, crew->topology->topic, CREW_PARTITIONS,
+        rc = log_admin_create(session->log, crew->topology->topic, EXPERIMENT_PARTITIONS,
                               SESSION_LOG_TIMEOUT_MS, err);
     for (unsigned i = 0; !rc && i < crew->topology->n_roles; i++)
         rc = start_role(crew, &crew->topology->role[i], err);
@@ -288,7 +288,7 @@ int crew_log_ends(struct crew *crew, struct position *ret_ends, struct errctx *e
     int64_t until_us = clock_now_us() + SESSION_LOG_TIMEOUT_MS * US_PER_MS;
 
     for (;;) {
-        int rc = log_admin_ends(crew->session->log, crew->topology->topic, CREW_PARTITIONS,
+        int rc = log_admin_ends(crew->session->log, crew->topology->topic, EXPERIMENT_PARTITIONS,
                                 CREW_LOG_TIMEOUT_MS, ret_ends, err);
 
         if ((rc != -ETIMEDOUT && rc != -EIO) || clock_now_us() > until_us)

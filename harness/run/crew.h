@@ -17,7 +17,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CREW_PARTITIONS     4   /* of the topic: DESIGN.md §8 */
 #define CREW_LOG_TIMEOUT_MS 500 /* log_admin blocks: short, so that Ctrl-C is heard */
 
 struct crew {

@@ -89,8 +89,8 @@ static int tell_log(struct lines *evidence, struct crew *crew, struct errctx *er
     for (unsigned i = 0; i < ends.n; i++)
         lines_write(evidence, json_pack("{s:s, s:i, s:I}", "t", "topic", "partition", (int)i, "end",
                                         (json_int_t)ends.offset[i]));
-    return log_admin_read(log, topic, CREW_PARTITIONS, SESSION_LOG_TIMEOUT_MS, on_record, evidence,
-                          err);
+    return log_admin_read(log, topic, EXPERIMENT_PARTITIONS, SESSION_LOG_TIMEOUT_MS, on_record,
+                          evidence, err);
 }
 
 /* --- what is still prepared ------------------------------------------------------------------- */

@@ -232,7 +232,7 @@ static int sinks_past(struct settling *s, struct errctx *err)
 
 static int mark(struct settling *s, struct errctx *err)
 {
-    int rc = log_admin_mark(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
+    int rc = log_admin_mark(s->crew->session->log, s->crew->topology->topic, EXPERIMENT_PARTITIONS,
                             "settle", CREW_LOG_TIMEOUT_MS, &s->past, err);
 
     return rc ? err_prefix(err, -EAGAIN, "no marker in the log") : 0;
@@ -246,7 +246,7 @@ static int ends(struct settling *s, struct position *ret_ends, struct errctx *er
     ret_ends->n = 0;
     if (!s->crew->topology->topic[0])
         return 0;
-    rc = log_admin_ends(s->crew->session->log, s->crew->topology->topic, CREW_PARTITIONS,
+    rc = log_admin_ends(s->crew->session->log, s->crew->topology->topic, EXPERIMENT_PARTITIONS,
                         CREW_LOG_TIMEOUT_MS, ret_ends, err);
     return rc ? err_prefix(err, -EAGAIN, "the log's end") : 0;
 }

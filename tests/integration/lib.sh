@@ -52,7 +52,7 @@ PYTHON
 }
 
 # expect_page FILE N: headless Chromium shows it without a word on the console, with N figures that
-# have something drawn in them, and no id twice.
+# have something drawn in them, no id twice, and no link that leads nowhere.
 expect_page() {
     chromium --headless --no-sandbox --user-data-dir="$work/chromium" --enable-logging=stderr \
         --virtual-time-budget=2000 --dump-dom "file://$1" >"$work/dom" 2>"$work/console"
@@ -63,8 +63,9 @@ dom = open(sys.argv[1]).read()
 figures = re.findall(r"<figure>.*?</figure>", dom, re.S)
 ids = re.findall(r'\sid="([^"]*)"', dom)
 twice = {i for i in ids if ids.count(i) > 1}
+nowhere = {h for h in re.findall(r'href="#([^"]*)"', dom) if h not in ids}
 empty = [f[:120] for f in figures if not re.search(r"<(use|path)[^>]+(gpPt|d=\"M)", f.split("</defs>")[-1])]
-print(len(figures), "figures", "twice:", twice, "empty:", empty)
-sys.exit(0 if len(figures) == int(sys.argv[2]) and not twice and not empty else 1)
+print(len(figures), "figures", "twice:", twice, "empty:", empty, "nowhere:", nowhere)
+sys.exit(0 if len(figures) == int(sys.argv[2]) and not twice and not empty and not nowhere else 1)
 PYTHON
 }

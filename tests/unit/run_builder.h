@@ -68,6 +68,7 @@ struct built_state {
 
 struct built {
     const char *approach, *schedule;
+    const char *run; /* its name; NULL: 001, and as the others */
     bool settled, finished;
     unsigned n_ops;
     struct built_op op[BUILT_OPS_MAX];
@@ -397,10 +398,11 @@ static inline void built_save_finals(const struct built *b, const char *dir)
 
 static inline void built_save_config(const struct built *b, const char *dir)
 {
-    char text[1024];
+    char text[1024], name[256];
 
+    (void)snprintf(name, sizeof name, "001-%s-fanout-%s-s1", b->approach, b->schedule);
     (void)snprintf(text, sizeof text,
-                   "run: 001-%s-fanout-%s-s1\n"
+                   "run: %s\n"
                    "question: What does a crash leave behind?\n"
                    "approach: {name: %s}\n"
                    "stores: [pg1, pg2, redis]\n"
@@ -410,7 +412,7 @@ static inline void built_save_config(const struct built *b, const char *dir)
                    "schedule: {name: %s, faults: []}\n"
                    "seed: 1\n"
                    "repeat: 1\n",
-                   b->approach, b->schedule, b->approach, b->schedule);
+                   b->run ? b->run : name, b->approach, b->schedule);
     built_write_file(dir, "config.yaml", text);
 }
 
