@@ -2,6 +2,7 @@
 #include "live_server.h"
 
 #include "base/clock.h"
+#include "servers/ports.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <grp.h>
 #include <hiredis.h>
 #include <libpq-fe.h>
-#include <netinet/in.h>
 #include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -28,11 +27,12 @@
 
 #include <cmocka.h>
 
-#define PORT_FIRST  22000
-#define PORT_LAST   22999
 #define READY_US    (20 * US_PER_S)
 #define PROCESSES   256
 #define POSTGRES_AT "/usr/lib/postgresql/15/bin/"
+
+static struct ports *ports; /* of all servers of this process; NULL without one */
+static unsigned n_servers;
 
 static void pause_briefly(void)
 {
@@ -202,32 +202,27 @@ void live_server_kill(struct live_server *server)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
-static bool port_is_free(uint16_t port)
+/* A port that no keeper on this machine gives out; held until the last server is freed. */
+static uint16_t choose_port(const char *folder)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    bool bound;
+    struct errctx err = {0};
+    uint16_t port = 0;
 
-    assert_true(fd >= 0);
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    bound = bind(fd, (const struct sockaddr *)&at, sizeof at) == 0;
-    (void)close(fd);
-    return bound;
+    if (!ports)
+        ports = ports_new(PORTS_PLACE);
+    if (ports_get(ports, folder, &port, &err) < 0)
+        fail_msg("%s", err.message);
+    n_servers++;
+    return port;
 }
 
-static uint16_t choose_port(void)
+static void release_port(void)
 {
-    uint16_t first = (uint16_t)(PORT_FIRST + getpid() % (PORT_LAST - PORT_FIRST));
-
-    for (uint16_t port = first; port <= PORT_LAST; port++) {
-        if (port_is_free(port))
-            return port;
-    }
-    fail_msg("no free port from %d to %d", first, PORT_LAST);
-    return 0;
+    assert_true(n_servers > 0);
+    if (--n_servers > 0)
+        return;
+    ports_free(ports);
+    ports = NULL;
 }
 
 static bool postgres_serves(const struct live_server *server)
@@ -335,9 +330,9 @@ void live_server_new(struct live_server *server, enum store_kind kind)
 
     memset(server, 0, sizeof *server);
     server->kind = kind;
-    server->port = choose_port();
     (void)snprintf(server->folder, sizeof server->folder, "/var/tmp/syncbed-test-XXXXXX");
     assert_non_null(mkdtemp(server->folder));
+    server->port = choose_port(server->folder);
     (void)snprintf(data, sizeof data, "%s/data", server->folder);
     if (geteuid() == 0) {
         assert_non_null(nobody);
@@ -361,4 +356,5 @@ void live_server_free(struct live_server *server)
         _exit(127);
     }
     assert_int_equal(waitpid(pid, NULL, 0), pid);
+    release_port();
 }
