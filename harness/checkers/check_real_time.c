@@ -42,7 +42,7 @@ static void check_journal(const struct run_data *run, uint32_t state, bool *over
         const struct run_entry *entry = &run->entry[i];
         const struct history_op *h;
 
-        if (!entry->asked || entry->again)
+        if (entry->op == RUN_NONE || !entry->asked || entry->again)
             continue;
         h = &run->history.op[entry->op];
         if (h->end == HISTORY_OK && h->ended_us < latest_us && !overtaken[entry->op]) {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "harness/workload/workload.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -129,6 +130,14 @@ const char *run_word(const struct run_data *run, uint32_t word)
     return word == RUN_NONE ? "nothing" : intern_text(&run->words, word);
 }
 
+bool run_account_begin(const struct run_data *run, uint32_t state, int64_t *ret_balance)
+{
+    if (!run->transfer || !workload_key_is_single(run_key_name(run, state)))
+        return false;
+    *ret_balance = run->balance;
+    return true;
+}
+
 bool run_op_writes(const struct run_data *run, size_t op)
 {
     return run->op[op].writes != 0;
@@ -181,6 +190,7 @@ static int load_all(struct run_data *run, struct errctx *err)
         if (r < 0)
             return r;
     }
+    run_index_reads(run);
     return run_check_settling(run, err);
 }
 
@@ -227,6 +237,7 @@ void run_data_done(struct run_data *run)
     free(run->micro);
     free(run->entry);
     free(run->state);
+    free(run->read);
     for (unsigned i = 0; i < run->n_faults; i++)
         json_decref(run->fault[i].exposure);
     free(run->in_doubt);

@@ -34,6 +34,7 @@
 struct run_micro {
     uint32_t state;
     uint32_t value; /* word: what it writes, or what it read; RUN_NONE for neither */
+    uint32_t place; /* the n of its first entry in that journal; 0: it is not there */
     uint8_t kind;   /* enum op_kind, once more: joining journals is bound by cache misses */
 };
 
@@ -53,8 +54,9 @@ struct run_entry {
     uint32_t state;
     uint8_t index;  /* of the micro-operation within its transaction */
     uint8_t kind;   /* enum op_kind */
-    bool asked;     /* this is what that operation asked of this store and key */
+    bool asked;     /* what that operation asked of this store and key; or an account's beginning */
     bool again;     /* the same (request, operation) stands earlier in this journal */
+    bool idle;      /* a write whose version was not above the highest so far: it showed nowhere */
     uint32_t value; /* word: WRITE, INSERT, APPEND */
     union {
         int64_t delta;   /* INCR */
@@ -64,11 +66,24 @@ struct run_entry {
 
 /* A key at a store. */
 struct run_state {
-    uint32_t first;     /* its journal is entry[first … first + n_entries) */
-    uint32_t n_entries; /* 0 when the store does not have the key */
-    uint32_t value;     /* word; RUN_NONE when the store does not have the key */
-    uint32_t gap;       /* the n that is missing in the journal, 0 when none is */
-    bool asked;         /* some operation writes it */
+    uint32_t first;      /* its journal is entry[first … first + n_entries) */
+    uint32_t n_entries;  /* 0 when the store does not have the key */
+    uint32_t value;      /* word; RUN_NONE when the store does not have the key */
+    uint32_t gap;        /* the n that is missing in the journal, 0 when none is */
+    uint32_t first_read; /* its reads are read[first_read … first_read + n_reads) */
+    uint32_t n_reads;
+    int64_t version; /* the highest in the journal; 0 without versions */
+    bool asked;      /* some operation writes it */
+};
+
+/*
+ * A read of a state, answered. Those of one state lie together, in the order of n. A read whose
+ * own transaction writes the state is left out: it counts what nobody else has seen yet.
+ */
+struct run_read {
+    uint32_t op;
+    uint32_t n;     /* journal length that it found */
+    uint32_t value; /* word; RUN_NONE: it found nothing */
 };
 
 struct run_phase {
@@ -165,6 +180,8 @@ struct run_data {
     char profile[16];
     int64_t seed;
     int64_t repeat;
+    bool transfer;   /* the workload; and then: */
+    int64_t balance; /* what was put into each account before the load */
     unsigned n_stores;
     char store[STORES_MAX][STORE_NAME_SIZE];
 
@@ -185,6 +202,10 @@ struct run_data {
     size_t n_states; /* keys.n * n_stores */
     size_t states_capacity;
     struct run_state *state;
+    size_t n_reads;
+    struct run_read *read;
+    bool collected[STORES_MAX]; /* final/ has this store; always so when settled */
+    bool places[STORES_MAX];    /* the n of an entry in its journals is evidence: run_reads.c */
 
     unsigned n_faults;
     struct run_fault fault[RUN_FAULTS_MAX];
@@ -216,6 +237,9 @@ void run_data_done(struct run_data *run);
 __attribute__((warn_unused_result)) int run_data_finished(const char *dir, bool *ret_finished,
                                                           struct errctx *err);
 
+/* The balance with which an account begins; false when this state is none. */
+bool run_account_begin(const struct run_data *run, uint32_t state, int64_t *ret_balance);
+
 /* When the load began: time 0 of everything that is printed. 0 when it never did. */
 int64_t run_load_begin_us(const struct run_data *run);
 /* The last arrival's planned time; load begin when there was none. */
@@ -241,6 +265,10 @@ uint32_t run_key_of(const struct run_data *run, uint32_t state);
 const char *run_key_name(const struct run_data *run, uint32_t state);
 const char *run_store_name(const struct run_data *run, uint32_t state);
 const char *run_word(const struct run_data *run, uint32_t word);
+
+/* Applies one entry. What nobody asked for in our words changes nothing. */
+void run_fold_entry(const struct run_data *run, const struct run_entry *entry,
+                    struct folded *folded);
 
 /* What its journal makes of a state; and is that what the store holds. */
 void run_fold(const struct run_data *run, uint32_t state, struct folded *ret_folded);
@@ -268,6 +296,12 @@ __attribute__((warn_unused_result)) int run_load_samples(struct run_data *run, s
 __attribute__((warn_unused_result)) int run_load_probes(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_evidence(struct run_data *run, struct errctx *err);
 __attribute__((warn_unused_result)) int run_load_finals(struct run_data *run, struct errctx *err);
+
+/* Micro-operation i is a read that was answered, of a state that its transaction does not write. */
+bool run_is_seen(const struct run_data *run, size_t op, unsigned i);
+
+/* Once all is loaded: reads by state, and which stores' journals they agree with. */
+void run_index_reads(struct run_data *run);
 
 /* -EBADMSG when the last scan before the run settled is not what was collected. */
 __attribute__((warn_unused_result)) int run_check_settling(const struct run_data *run,

@@ -3,6 +3,7 @@
 #include "base/yaml.h"
 #include "harness/checkers/run_data.h"
 #include "harness/ndjson.h"
+#include "harness/workload/workload.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -111,6 +112,8 @@ static void find_the_rest(struct run_data *run)
     copy(run->question, sizeof run->question, text_or_none(config, "question"));
     copy(run->durability, sizeof run->durability, text_or_none(config, "durability"));
     copy(run->profile, sizeof run->profile, text_or_none(config, "profile"));
+    run->transfer = strcmp(run->workload, workload_kind_name(WORKLOAD_TRANSFER)) == 0;
+    run->balance = int_or_none(json_object_get(config, "workload"), "balance");
     run->seed = int_or_none(config, "seed");
     run->repeat = int_or_none(config, "repeat");
 }

@@ -26,22 +26,28 @@ static bool overwrites(const struct run_entry *entry)
     return (entry->kind == OP_WRITE && entry->version == 0) || entry->kind == OP_INSERT;
 }
 
+void run_fold_entry(const struct run_data *run, const struct run_entry *entry,
+                    struct folded *folded)
+{
+    struct op op;
+
+    if (entry->kind == OP_KINDS) /* not what anybody asked for: check_ghosts() tells */
+        return;
+    to_op(run, entry, &op);
+    journal_fold(folded, &op);
+}
+
 /* An overwriting entry at the end is all that counts. */
 void run_fold(const struct run_data *run, uint32_t state, struct folded *ret_folded)
 {
     const struct run_state *s = &run->state[state];
     uint32_t end = s->first + s->n_entries, from = s->first;
-    struct op op;
 
     *ret_folded = (struct folded){0};
     if (s->n_entries > 0 && overwrites(&run->entry[end - 1]))
         from = end - 1;
-    for (uint32_t i = from; i < end; i++) {
-        if (run->entry[i].kind == OP_KINDS) /* not what anybody asked for: check_ghosts() tells */
-            continue;
-        to_op(run, &run->entry[i], &op);
-        journal_fold(ret_folded, &op);
-    }
+    for (uint32_t i = from; i < end; i++)
+        run_fold_entry(run, &run->entry[i], ret_folded);
 }
 
 bool run_state_is_fold(const struct run_data *run, uint32_t state)

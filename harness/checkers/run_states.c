@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "harness/checkers/run_data.h"
 #include "harness/ndjson.h"
+#include "harness/run/fill.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ static int index_op(struct run_data *run, size_t i, uint32_t first, struct errct
                            run->dir, i, micro->store);
         state = run_add_state(run, micro->key, store);
         run->micro[first + m] =
-            (struct run_micro){state, value_of(run, op, m), (uint8_t)micro->kind};
+            (struct run_micro){state, value_of(run, op, m), 0, (uint8_t)micro->kind};
         if (micro->kind == OP_READ)
             continue;
         o->writes = (uint16_t)(o->writes | 1U << m);
@@ -131,6 +132,26 @@ static void set_argument(struct run_data *run, struct run_entry *entry, const ch
         entry->version = op->version;
 }
 
+/* A versioned write that came too late changes nothing, as journal_fold() has it. */
+static void set_idle(struct run_state *s, struct run_entry *entry)
+{
+    if (entry->kind != OP_WRITE || entry->version == 0)
+        return;
+    entry->idle = entry->version <= s->version;
+    if (!entry->idle)
+        s->version = entry->version;
+}
+
+/* What the harness itself put into an account before the load. */
+static bool is_beginning(const struct run_data *run, const struct run_entry *entry)
+{
+    int64_t balance;
+
+    return run->state[entry->state].n_entries == 0 && entry->kind == OP_INCR && entry->index == 0 &&
+           strcmp(run_word(run, entry->request), FILL_REQUEST) == 0 &&
+           run_account_begin(run, entry->state, &balance) && entry->delta == balance;
+}
+
 static bool was_asked(const struct run_data *run, const struct run_entry *entry)
 {
     const struct run_op *op = &run->op[entry->op];
@@ -147,10 +168,13 @@ static bool was_asked(const struct run_data *run, const struct run_entry *entry)
 /* Which operation of the history this entry is, if any; and whether it has been here before. */
 static void join(struct run_data *run, struct run_entry *entry)
 {
+    struct run_micro *micro;
     struct run_op *op;
 
-    if (entry->request >= run->n_op_of_word)
+    if (entry->request >= run->n_op_of_word) {
+        entry->asked = is_beginning(run, entry);
         return;
+    }
     entry->op = run->op_of_word[entry->request];
     entry->asked = was_asked(run, entry);
     if (!entry->asked)
@@ -158,6 +182,9 @@ static void join(struct run_data *run, struct run_entry *entry)
     op = &run->op[entry->op];
     entry->again = ((unsigned)op->applied >> entry->index & 1U) != 0;
     op->applied = (uint16_t)(op->applied | 1U << entry->index);
+    micro = &run->micro[op->first + entry->index];
+    if (!entry->again)
+        micro->place = run->state[entry->state].n_entries + 1;
 }
 
 /* One [n, request, operation]. */
@@ -180,6 +207,7 @@ static int add_entry(struct run_data *run, const struct ndjson *in, uint32_t sta
     if (journal_op_parse(text, &index, &op) && index < TXN_OPS_MAX) {
         entry.index = (uint8_t)index;
         set_argument(run, &entry, request, &op);
+        set_idle(s, &entry);
         join(run, &entry);
     } else {
         entry.value = intern_add(&run->words, text);
@@ -264,6 +292,7 @@ int run_load_finals(struct run_data *run, struct errctx *err)
             return r;
         r = read_rows(run, &in, i, err);
         ndjson_close(&in);
+        run->collected[i] = true;
     }
     return r;
 }
