@@ -61,6 +61,7 @@ enum clean_word mutant_judge_clean(const json_t *run, const struct approach_brea
     case MARK_UNKNOWN:
         return CLEAN_UNKNOWN;
     case MARK_AGREE:
+    case MARK_PASSING:
     case MARK_NOT_EXERCISED:
     case MARK_ANOMALIES:
     case MARKS:
