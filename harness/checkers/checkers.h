@@ -13,6 +13,8 @@
 #include "harness/checkers/run_data.h"
 #include "harness/checkers/verdict.h"
 
+#include <stdbool.h>
+
 /* Each ok transaction is in the journal of each of its stores, once settled. of: ok ones. */
 void check_durability(const struct run_data *run, struct verdict *ret);
 
@@ -51,16 +53,44 @@ void check_order(const struct run_data *run, struct verdict *ret);
  */
 void check_real_time(const struct run_data *run, struct verdict *ret);
 
+/*
+ * Once settled, each account holds its beginning and all that happened, each once; and no entry
+ * took one below the bound that it carried. of: accounts, the keys at a store to which operations
+ * only add. count: accounts.
+ */
+void check_conservation(const struct run_data *run, struct verdict *ret);
+
+/*
+ * A read lacks a transaction of which another store had shown its part: in a read that was over
+ * before this one was sent, or in a read of the same transaction. of: reads of which that could
+ * be said, because a part of something written there had been shown elsewhere. count: reads.
+ */
+void check_fractured(const struct run_data *run, struct verdict *ret);
+
+/*
+ * A read sent after the same client's own write was acknowledged, at ret->level or more, found a
+ * journal without it. of: reads after such a write of their key. count: reads.
+ */
+void check_read_your_writes(const struct run_data *run, struct verdict *ret);
+
+/*
+ * A read sent after the same client's earlier read of that key at that store was answered found
+ * fewer entries. of: reads after one that had found any. count: reads.
+ */
+void check_monotonic_reads(const struct run_data *run, struct verdict *ret);
+
 struct checker {
     const char *name; /* as approaches promise it */
     void (*check)(const struct run_data *run, struct verdict *ret);
     const char *means; /* one line, for a legend */
     const char *one;   /* violations in a table's cell: "1 key diverged" … */
     const char *many;  /* … and "12 keys diverged" */
+    bool passes;       /* what a reader saw for a moment; nothing of it is left in the stores */
 };
 
 /* In the order in which tables show them. */
-#define CHECKERS 7
+#define CHECKERS 11
 extern const struct checker checker_table[CHECKERS];
+const struct checker *checker_find(const char *name); /* or NULL */
 
 #endif

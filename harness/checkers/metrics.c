@@ -312,6 +312,7 @@ void metrics_compute(const struct run_data *run, enum level native, struct metri
     measure_flow(run, native, ret_metrics);
     measure_lag(run, ret_metrics);
     measure_rest(run, ret_metrics);
+    staleness_measure(run, ret_metrics);
     in_doubt_list_make(run, &in_doubt);
     in_doubt_measure(run, &in_doubt, ret_metrics);
     held_list_make(run, &in_doubt, &held);

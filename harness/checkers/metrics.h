@@ -62,6 +62,9 @@ struct metrics {
     /* To the first of its stores, to the last, to each; n 0 without a probe. */
     struct visibility first, everywhere, visible[STORES_MAX];
 
+    struct latency staleness; /* of reads, each at least so stale; n 0: none could be judged */
+    uint64_t n_stale;         /* of these, above 0 */
+
     /* While the load ran, writes acknowledged at the native level, and the others. */
     double ok_per_s, ok_decided_per_s;
     double longest_gap_s;            /* in that time, without one of the native level */
@@ -91,6 +94,9 @@ struct latency latency_of(double *values_ms, size_t n);
 
 /* `first`, `everywhere`, `visible`. */
 void visible_measure(const struct run_data *run, struct metrics *ret_metrics);
+
+/* staleness, n_stale. */
+void staleness_measure(const struct run_data *run, struct metrics *ret_metrics);
 
 /* The samples of what was in doubt, and what stores that were down must have held meanwhile. */
 struct in_doubt_list {

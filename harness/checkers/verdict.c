@@ -35,6 +35,13 @@ void verdict_conclude(struct verdict *v, const struct run_data *run)
         v->word = v->of > 0 ? VERDICT_VALID : VERDICT_NOT_EXERCISED;
 }
 
+void verdict_conclude_reads(struct verdict *v, const struct run_data *run, uint64_t n_unjudged)
+{
+    verdict_conclude(v, run);
+    if (n_unjudged > 0 && v->word != VERDICT_INVALID)
+        v->word = VERDICT_UNKNOWN;
+}
+
 struct example *verdict_add(struct verdict *v, uint32_t key)
 {
     struct example *e;
@@ -112,6 +119,17 @@ const char *phrase_write(const struct run_data *run, uint32_t op, uint32_t key)
     (void)snprintf(text, PHRASE_SIZE, "%s wrote %s at %.3f s (%s)", h->txn->request,
                    intern_text(&run->keys, key), run_seconds(run, h->invoked_us),
                    h->server[0] ? h->server : "never sent");
+    return text;
+}
+
+const char *phrase_read(const struct run_data *run, uint32_t op, uint32_t state)
+{
+    const struct history_op *h = &run->history.op[op];
+    char *text = phrase_buffer();
+
+    (void)snprintf(text, PHRASE_SIZE, "%s read %s at %s at %.3f s (%s)", h->txn->request,
+                   run_key_name(run, state), run_store_name(run, state),
+                   run_seconds(run, h->invoked_us), h->direct_read ? "directly" : h->server);
     return text;
 }
 

@@ -6,6 +6,7 @@
 #define SYNCBED_HARNESS_CHECKERS_VERDICT_H
 
 #include "harness/checkers/run_data.h"
+#include "model/outcome.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -45,6 +46,7 @@ struct example {
 struct verdict {
     const char *name;      /* "durability" */
     bool promised;         /* set before the checker is called */
+    enum level level;      /* likewise: an acknowledgement of less obliges to nothing */
     const char *condition; /* of the promise; "" for none */
     enum verdict_word word;
     uint64_t count; /* violations */
@@ -62,6 +64,12 @@ const char *verdict_word_name(enum verdict_word word);
  * later.
  */
 void verdict_conclude(struct verdict *v, const struct run_data *run);
+
+/*
+ * The same where only reads of stores with evidence (run_data.places) could be judged: with others
+ * there were, nothing is valid.
+ */
+void verdict_conclude_reads(struct verdict *v, const struct run_data *run, uint64_t n_unjudged);
 
 /*
  * Room for one more example about `key`, or NULL when there are enough. Counts the violation in
@@ -88,6 +96,8 @@ json_t *verdict_to_json(const struct run_data *run, const struct verdict *v);
  * several; they are valid until the eighth call after.
  */
 const char *phrase_write(const struct run_data *run, uint32_t op, uint32_t key);
+/* "c3-21 read user:42 at pg2 at 3.220 s (serve1)": the time is that of the sending. */
+const char *phrase_read(const struct run_data *run, uint32_t op, uint32_t state);
 /* "was acknowledged at 3.214 s", "failed at 3.214 s (conflict)", "lost its answer at 3.214 s" … */
 const char *phrase_end(const struct run_data *run, uint32_t op);
 /* "pg1 and redis" of the stores whose bits are set; "no store". */

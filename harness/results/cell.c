@@ -12,24 +12,13 @@
 
 /* --- marks ------------------------------------------------------------------------------------ */
 
-/* About what a reader saw on the way: once all is settled, nothing of it is left. */
-static bool is_passing(const char *name)
-{
-    static const char *const names[] = {"fractured", "read-your-writes", "monotonic-reads"};
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static enum cell_mark mark_of_verdict(const json_t *run, const char *name)
 {
     bool promised = json_is_true(json_object_get(result_verdict(run, name), "promised"));
+    const struct checker *checker = checker_find(name);
 
     if (result_verdict_is(run, name, VERDICT_INVALID) && !promised)
-        return is_passing(name) ? MARK_PASSING : MARK_ANOMALIES;
+        return checker && checker->passes ? MARK_PASSING : MARK_ANOMALIES;
     if (result_verdict_is(run, name, VERDICT_INVALID))
         return MARK_BROKEN;
     if (result_verdict_is(run, name, VERDICT_UNKNOWN) && promised)

@@ -10,21 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool has_checker(const char *name)
-{
-    for (unsigned i = 0; i < CHECKERS; i++) {
-        if (strcmp(checker_table[i].name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
 static void judge(const struct run_data *run, const struct approach *approach,
                   const struct checker *checker, struct verdict *ret)
 {
     const struct approach_promise *promise = approach_promise(approach, checker->name);
 
-    *ret = (struct verdict){.name = checker->name, .condition = ""};
+    *ret = (struct verdict){.name = checker->name, .condition = "", .level = approach->native};
     if (promise) {
         ret->promised = true;
         ret->condition = promise->condition;
@@ -48,7 +39,7 @@ static json_t *verdicts_to_json(const struct run_data *run, const struct approac
     for (unsigned i = 0; i < APPROACH_PROMISES_MAX && approach->promise[i].verdict; i++) {
         const struct approach_promise *promise = &approach->promise[i];
 
-        if (has_checker(promise->verdict))
+        if (checker_find(promise->verdict))
             continue;
         *v = (struct verdict){
             .name = promise->verdict, .promised = true, .condition = promise->condition};

@@ -109,6 +109,21 @@ static json_t *latencies_to_json(const struct run_data *run, const struct metric
     return json;
 }
 
+static json_t *staleness_to_json(const struct metrics *m)
+{
+    json_t *json;
+
+    if (m->staleness.n == 0)
+        return json_null();
+    json = json_object();
+    (void)json_object_set_new(json, "n", counted(m->staleness.n));
+    (void)json_object_set_new(json, "stale", counted(m->n_stale));
+    (void)json_object_set_new(json, "p50", number(m->staleness.p50_ms));
+    (void)json_object_set_new(json, "p99", number(m->staleness.p99_ms));
+    (void)json_object_set_new(json, "max", number(m->staleness.max_ms));
+    return json;
+}
+
 static json_t *blocked_to_json(const struct metrics *m, const struct blocked *blocked)
 {
     json_t *json;
@@ -190,6 +205,7 @@ void metrics_to_json(const struct run_data *run, const struct metrics *m, json_t
     (void)json_object_set_new(into, "ops", writes_to_json(&m->writes));
     (void)json_object_set_new(into, "reads", reads_to_json(&m->reads));
     (void)json_object_set_new(into, "latency_ms", latencies_to_json(run, m));
+    (void)json_object_set_new(into, "staleness_ms", staleness_to_json(m));
     (void)json_object_set_new(into, "ok_per_s", number(m->ok_per_s));
     (void)json_object_set_new(into, "ok_decided_per_s", number(m->ok_decided_per_s));
     (void)json_object_set_new(into, "longest_gap_s", number(m->longest_gap_s));

@@ -28,7 +28,9 @@ static void say_mark(struct table_cell *out, const struct cell *cell)
     else if (cell->ended)
         say(out, TONE_UNKNOWN, "? %s ended by itself", cell->ended);
     else if (cell->mark == MARK_UNKNOWN)
-        say(out, TONE_UNKNOWN, "? did not come to rest");
+        say(out, TONE_UNKNOWN,
+            json_is_true(json_object_get(cell->worst, "settled")) ? "? cannot be told"
+                                                                  : "? did not come to rest");
     else if (cell->mark == MARK_NOT_EXERCISED)
         say(out, TONE_UNKNOWN, "not exercised");
     else if (cell->mark <= MARK_PASSING && cell->n_promises > 0)
@@ -36,6 +38,19 @@ static void say_mark(struct table_cell *out, const struct cell *cell)
             cell->n_promises > 1 ? "s" : "");
     else if (cell->mark == MARK_AGREE)
         say(out, TONE_GOOD, "✓ nothing amiss");
+}
+
+/* What passes again, and nobody promised away, is a property and no damage. */
+static void say_anomaly(struct table_cell *out, const struct cell_phrase *phrase, const char *count)
+{
+    const char *noun = phrase->count.high > 1 ? phrase->checker->many : phrase->checker->one;
+
+    if (phrase->promised)
+        say(out, TONE_BROKEN, "✗ %s %s", count, noun);
+    else if (phrase->checker->passes)
+        say(out, TONE_PLAIN, "%s %s", count, noun);
+    else
+        say(out, TONE_BAD, "✗ %s %s", count, noun);
 }
 
 static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
@@ -48,8 +63,7 @@ static void say_phrase(struct table_cell *out, const struct cell_phrase *phrase)
         cell_range_text(&phrase->seconds, 1, seconds);
     switch (phrase->fact) {
     case FACT_ANOMALY:
-        say(out, phrase->promised ? TONE_BROKEN : TONE_BAD, "✗ %s %s", count,
-            phrase->count.high > 1 ? phrase->checker->many : phrase->checker->one);
+        say_anomaly(out, phrase, count);
         break;
     case FACT_IN_DOUBT:
     case FACT_STUCK:

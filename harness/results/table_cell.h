@@ -4,7 +4,7 @@
 
 #include "harness/results/cell.h"
 
-#define TABLE_CELL_LINES 24
+#define TABLE_CELL_LINES 32
 _Static_assert(TABLE_CELL_LINES >= CELL_PHRASES_MAX + 5, "headline, latencies and runs beside");
 
 enum tone {

@@ -33,26 +33,25 @@ static int teardown(void **state)
     return 0;
 }
 
-static void render(const char *name, bool promised, char *text, size_t size)
+static void judge_saved(const char *name, bool promised, char *text, size_t size)
 {
-    struct verdict v = {.promised = promised};
+    struct verdict v = {.promised = promised, .level = LEVEL_EVERYWHERE};
     struct run_data run;
     struct errctx err = {0};
-    bool found = false;
 
-    built_save(&b, dir);
     if (run_data_load(dir, &run, &err) < 0)
         fail_msg("%s", err.message);
-    for (unsigned i = 0; i < CHECKERS; i++) {
-        if (strcmp(checker_table[i].name, name) != 0)
-            continue;
-        checker_table[i].check(&run, &v);
-        found = true;
-    }
-    assert_true(found);
+    assert_non_null(checker_find(name));
+    checker_find(name)->check(&run, &v);
     (void)snprintf(text, size, "%s, %d of %d%s%s", verdict_word_name(v.word), (int)v.count,
                    (int)v.of, v.n_examples ? ": " : "", v.n_examples ? v.example[0].sentence : "");
     run_data_done(&run);
+}
+
+static void render(const char *name, bool promised, char *text, size_t size)
+{
+    built_save(&b, dir);
+    judge_saved(name, promised, text, size);
 }
 
 static void expect(const char *name, const char *wanted)
@@ -568,6 +567,424 @@ static void an_unknown_write_may_take_effect_late(void **state)
     expect("real-time", "valid, 0 of 1");
 }
 
+/* --- conservation ----------------------------------------------------------------------------- */
+
+/* From account 0 at pg1 to account 1 at pg2. */
+static struct built_op *transfer(const char *request, int amount, int64_t at_ms,
+                                 enum history_end end)
+{
+    struct built_op *op = built_op(&b, request, at_ms, at_ms + 5, end);
+
+    built_micro(op, OP_INCR, 0, 0, "")->delta = -amount;
+    built_micro(op, OP_INCR, 1, 1, "")->delta = amount;
+    return op;
+}
+
+static void begin_accounts(void)
+{
+    b.workload = "{name: transfer, rate_per_s: 400, duration_s: 8, balance: 100, bound: true}";
+    b.prefix = "acct";
+    for (unsigned i = 0; i < 2; i++)
+        built_append(&b, i, i, "init", "0 incr 100");
+}
+
+static void balances(const char *first, const char *second)
+{
+    built_copy(b.state[0][0].value, first);
+    built_copy(b.state[1][1].value, second);
+}
+
+static void half_a_transfer_is_a_wrong_balance(void **state)
+{
+    (void)state;
+    begin_accounts();
+    built_apply(&b, transfer("c0-0", 10, 100, HISTORY_OK), BUILT_ALL);
+    built_apply(&b, transfer("c1-1", 30, 110, HISTORY_INFO), 1U);
+    balances("60", "110");
+    expect("conservation",
+           "invalid, 1 of 2: acct:1 at pg2 ends with 110; its beginning and what happened make "
+           "140: c1-1 wrote acct:1 at 0.110 s (serve2) and had no answer by 0.115 s, "
+           "and is missing there.");
+    expect("ghosts", "not exercised, 0 of 0");
+}
+
+static void a_transfer_done_twice_is_a_wrong_balance(void **state)
+{
+    struct built_op *op = transfer("c0-0", 10, 100, HISTORY_OK);
+
+    (void)state;
+    begin_accounts();
+    built_apply(&b, op, BUILT_ALL);
+    built_apply(&b, op, 2U);
+    balances("90", "120");
+    expect("conservation",
+           "invalid, 1 of 2: acct:1 at pg2 ends with 120; its beginning and what happened make "
+           "110: c0-0 wrote acct:1 at 0.100 s (serve1) and was acknowledged at 0.105 "
+           "s, and is there more than once, or as something else.");
+}
+
+static void a_failed_transfer_that_moved_money_is_two_wrong_balances(void **state)
+{
+    (void)state;
+    begin_accounts();
+    built_apply(&b, transfer("c0-0", 10, 100, HISTORY_FAIL), BUILT_ALL);
+    balances("90", "110");
+    expect("conservation",
+           "invalid, 2 of 2: acct:0 at pg1 ends with 90; its beginning and what happened make 100: "
+           "c0-0 wrote acct:0 at 0.100 s (serve1) and failed at 0.105 s "
+           "(conflict), and is there all the same.");
+}
+
+static void money_that_was_never_put_there_is_missed(void **state)
+{
+    (void)state;
+    begin_accounts();
+    built_apply(&b, transfer("c0-0", 10, 100, HISTORY_OK), BUILT_ALL);
+    b.state[0][0].entry[0] = b.state[0][0].entry[1];
+    b.state[0][0].n_entries = 1;
+    balances("-10", "110");
+    expect(
+        "conservation",
+        "invalid, 1 of 2: acct:0 at pg1 ends with -10; its beginning and what happened make 90.");
+}
+
+static void unknown_transfers_that_did_or_did_not_happen_conserve(void **state)
+{
+    (void)state;
+    begin_accounts();
+    built_apply(&b, transfer("c0-0", 10, 100, HISTORY_INFO), BUILT_ALL);
+    (void)transfer("c1-1", 30, 110, HISTORY_INFO);
+    (void)transfer("c2-2", 30, 110, HISTORY_FAIL);
+    (void)transfer("c3-3", 30, 110, HISTORY_OPEN);
+    balances("90", "110");
+    expect("conservation", "valid, 0 of 2");
+    expect("ghosts", "valid, 0 of 1");
+    expect("duplicates", "valid, 0 of 4");
+}
+
+static void money_may_be_on_its_way_while_nothing_is_settled(void **state)
+{
+    (void)state;
+    b.settled = false;
+    begin_accounts();
+    built_apply(&b, transfer("c0-0", 10, 100, HISTORY_OK), 1U);
+    balances("90", "100");
+    expect("conservation", "unknown, 0 of 2");
+}
+
+static void only_the_first_entry_of_an_account_is_its_beginning(void **state)
+{
+    (void)state;
+    begin_accounts();
+    (void)transfer("c0-0", 10, 100, HISTORY_INFO);
+    built_append(&b, 0, 0, "init", "0 incr 100");
+    balances("200", "100");
+    expect("ghosts", "invalid, 1 of 0: Entry 2 of pg1's journal of acct:0 is an operation of init "
+                     "that nobody sent.");
+    expect(
+        "conservation",
+        "invalid, 1 of 2: acct:0 at pg1 ends with 200; its beginning and what happened make 100.");
+}
+
+static void an_account_below_its_bound_breaks_conservation_before_anything_settled(void **state)
+{
+    struct built_op *op = transfer("c0-0", 120, 100, HISTORY_OK);
+
+    (void)state;
+    b.settled = false;
+    begin_accounts();
+    op->micro[0].has_min = true;
+    op->micro[0].min = 0;
+    built_apply(&b, op, BUILT_ALL);
+    balances("-20", "220");
+    expect("conservation", "invalid, 1 of 2: c0-0 wrote acct:0 at 0.100 s (serve1) and was "
+                           "acknowledged at 0.105 s: as entry 2 of pg1's journal of acct:0 it "
+                           "makes -20, below its bound of 0.");
+}
+
+static void an_account_at_its_bound_keeps_it(void **state)
+{
+    struct built_op *op = transfer("c0-0", 100, 100, HISTORY_OK);
+
+    (void)state;
+    begin_accounts();
+    op->micro[0].has_min = true;
+    op->micro[0].min = 0;
+    built_apply(&b, op, BUILT_ALL);
+    balances("0", "200");
+    expect("conservation", "valid, 0 of 2");
+}
+
+static void what_is_written_over_is_no_account(void **state)
+{
+    (void)state;
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK), 1U);
+    expect("conservation", "not exercised, 0 of 0");
+}
+
+/* --- fractured -------------------------------------------------------------------------------- */
+
+static struct built_op *read_n(const char *request, unsigned store, const char *value, unsigned n,
+                               int64_t invoked_ms, int64_t ended_ms)
+{
+    struct built_op *op = built_read(&b, request, store, 0, value, invoked_ms, ended_ms);
+
+    op->micro[0].n = n;
+    return op;
+}
+
+/* user:0 is written twice, c1-1 the second, everywhere. */
+static void write_twice(void)
+{
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK), BUILT_ALL);
+    built_apply(&b, built_write(&b, "c1-1", 0, 200, 230, HISTORY_OK), BUILT_ALL);
+}
+
+static void what_was_seen_at_one_store_and_then_not_at_another_is_fractured(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c2-2", 0, "c1-1", 2, 210, 212);
+    (void)read_n("c3-3", 2, "c0-0", 1, 213, 215);
+    expect("fractured", "invalid, 1 of 1: c3-3 read user:0 at redis at 0.213 s (directly) and did "
+                        "not see c1-1 (changes found: 1, that one is number 2); but c2-2 read "
+                        "user:0 at pg1 at 0.210 s (directly), "
+                        "and saw it by 0.212 s.");
+}
+
+static void what_was_not_seen_yet_and_then_seen_elsewhere_is_not_fractured(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c2-2", 0, "c1-1", 2, 213, 215);
+    (void)read_n("c3-3", 2, "c0-0", 1, 210, 212);
+    expect("fractured", "valid, 0 of 1");
+}
+
+static void reads_in_flight_together_are_not_fractured(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c2-2", 0, "c1-1", 2, 210, 213);
+    (void)read_n("c3-3", 2, "c0-0", 1, 213, 215);
+    expect("fractured", "not exercised, 0 of 0");
+}
+
+static void another_key_of_the_transaction_fractures_it_too(void **state)
+{
+    struct built_op *op = transfer("c0-0", 10, 100, HISTORY_INFO);
+
+    (void)state;
+    begin_accounts();
+    built_apply(&b, op, BUILT_ALL);
+    balances("90", "110");
+    (void)read_n("c1-1", 0, "90", 2, 102, 103);
+    built_micro(built_op(&b, "c2-2", 104, 105, HISTORY_OK), OP_READ, 1, 1, "100")->n = 1;
+    expect("fractured", "invalid, 1 of 1: c2-2 read acct:1 at pg2 at 0.104 s (serve1) and did not "
+                        "see c0-0 (changes found: 1, that one is number 2); but c1-1 read acct:0 "
+                        "at pg1 at 0.102 s (directly), "
+                        "and saw it by 0.103 s.");
+}
+
+static struct built_op *read_together(unsigned n_pg1, unsigned n_redis)
+{
+    static const char *const shows[] = {"", "c0-0", "c1-1"};
+    struct built_op *op = built_op(&b, "c2-2", 210, 215, HISTORY_OK);
+
+    built_micro(op, OP_READ, 0, 0, shows[n_pg1])->n = n_pg1;
+    built_micro(op, OP_READ, 2, 0, shows[n_redis])->n = n_redis;
+    return op;
+}
+
+static void one_transaction_that_sees_half_is_fractured(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_together(2, 1);
+    expect(
+        "fractured",
+        "invalid, 1 of 2: c2-2 read user:0 at redis at 0.210 s (serve1) and did not see c1-1 "
+        "(changes found: 1, that one is number 2); but in the same transaction it saw it in user:0 "
+        "at pg1.");
+}
+
+static void one_transaction_that_sees_all_or_nothing_is_whole(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_together(1, 1);
+    (void)built_op(&b, "c3-3", 210, 215, HISTORY_INFO);
+    built_micro(&b.op[3], OP_READ, 0, 0, "");
+    expect("fractured", "valid, 0 of 2");
+}
+
+static void a_part_that_never_came_is_no_matter_of_reads(void **state)
+{
+    (void)state;
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK), BUILT_ALL);
+    built_apply(&b, built_write(&b, "c1-1", 0, 200, 230, HISTORY_INFO), 1U);
+    (void)read_n("c2-2", 0, "c1-1", 2, 210, 212);
+    (void)read_n("c3-3", 2, "c0-0", 1, 213, 215);
+    expect("fractured", "valid, 0 of 1");
+}
+
+/* --- sessions --------------------------------------------------------------------------------- */
+
+/* c0-0 and c1-1 write user:0, then client 1 reads it at pg2. */
+static struct built_op *read_after_writes(unsigned n, int64_t invoked_ms)
+{
+    struct built_op *read;
+
+    write_twice();
+    read = read_n("c1-2", 1, n == 2 ? "c1-1" : "c0-0", n, invoked_ms, invoked_ms + 2);
+    read->client = 1;
+    return read;
+}
+
+static void a_client_that_does_not_read_its_write_is_told(void **state)
+{
+    (void)state;
+    (void)read_after_writes(1, 231);
+    expect(
+        "read-your-writes",
+        "invalid, 1 of 1: c1-1 wrote user:0 at 0.200 s (serve2) and was acknowledged at 0.230 s; "
+        "then, for the same client, c1-2 read user:0 at pg2 at 0.231 s (directly) and found only 1 "
+        "of its changes: c1-1 is number 2.");
+}
+
+static void a_client_that_reads_its_write_or_later_is_well(void **state)
+{
+    (void)state;
+    (void)read_after_writes(2, 231);
+    expect("read-your-writes", "valid, 0 of 1");
+}
+
+static void a_read_sent_with_the_answer_on_its_way_may_miss_the_write(void **state)
+{
+    (void)state;
+    (void)read_after_writes(1, 230);
+    expect("read-your-writes", "not exercised, 0 of 0");
+}
+
+static void another_client_need_not_see_the_write(void **state)
+{
+    (void)state;
+    read_after_writes(1, 231)->client = 2;
+    expect("read-your-writes", "not exercised, 0 of 0");
+}
+
+static void an_unknown_write_obliges_nothing(void **state)
+{
+    (void)state;
+    (void)read_after_writes(1, 231);
+    b.op[1].end = HISTORY_INFO;
+    expect("read-your-writes", "not exercised, 0 of 0");
+}
+
+static void a_write_whose_version_came_too_late_need_not_be_read(void **state)
+{
+    struct built_op *x, *y;
+
+    (void)state;
+    x = built_write(&b, "c0-0", 0, 100, 105, HISTORY_OK);
+    y = built_write(&b, "c1-1", 0, 101, 106, HISTORY_OK);
+    for (unsigned i = 0; i < BUILT_STORES; i++) {
+        x->micro[i].version = 7;
+        y->micro[i].version = 5;
+    }
+    built_apply(&b, x, BUILT_ALL);
+    built_apply(&b, y, BUILT_ALL);
+    for (unsigned i = 0; i < BUILT_STORES; i++)
+        built_copy(b.state[0][i].value, "c0-0");
+    read_n("c1-2", 1, "c0-0", 1, 200, 202)->client = 1;
+    expect("read-your-writes", "not exercised, 0 of 0");
+    expect("fractured", "not exercised, 0 of 0");
+}
+
+static void a_store_that_was_filled_anew_proves_nothing(void **state)
+{
+    (void)state;
+    (void)read_after_writes(1, 231);
+    (void)read_n("c0-3", 1, "c1-1", 1, 300, 301); /* by then c1-1 was the first there */
+    expect("read-your-writes", "unknown, 0 of 0");
+    expect("fractured", "unknown, 0 of 0");
+}
+
+static void a_store_with_fewer_changes_than_were_read_proves_nothing(void **state)
+{
+    (void)state;
+    (void)read_after_writes(1, 231);
+    (void)read_n("c0-3", 1, "c1-1", 3, 300, 301);
+    expect("read-your-writes", "unknown, 0 of 0");
+}
+
+static void a_store_that_could_not_be_collected_proves_nothing(void **state)
+{
+    char path[128], got[EXAMPLE_SENTENCE_MAX];
+
+    (void)state;
+    b.settled = false;
+    (void)read_after_writes(1, 231);
+    render("read-your-writes", true, got, sizeof got);
+    assert_int_equal(strncmp(got, "invalid, 1 of 1", 15), 0);
+    (void)snprintf(path, sizeof path, "%s/final/pg2.ndjson", dir);
+    assert_int_equal(unlink(path), 0);
+    judge_saved("read-your-writes", true, got, sizeof got);
+    assert_string_equal(got, "unknown, 0 of 0");
+}
+
+static void a_client_that_reads_back_in_time_is_told(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c1-2", 1, "c1-1", 2, 240, 241);
+    read_n("c1-3", 1, "c0-0", 1, 242, 243)->client = 2;
+    expect("monotonic-reads", "invalid, 1 of 1: c1-2 read user:0 at pg2 at 0.240 s (directly) and "
+                              "had found 2 changes by 0.241 s; then, for the same client, c1-3 "
+                              "read user:0 at pg2 at 0.242 s (directly) and found only 1.");
+}
+
+static void another_store_may_be_behind(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c1-2", 1, "c1-1", 2, 240, 241);
+    read_n("c1-3", 2, "c0-0", 1, 242, 243)->client = 2;
+    expect("monotonic-reads", "not exercised, 0 of 0");
+}
+
+static void reads_of_a_client_in_flight_together_may_cross(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c1-2", 1, "c1-1", 2, 240, 243);
+    read_n("c1-3", 1, "c0-0", 1, 241, 242)->client = 2;
+    expect("monotonic-reads", "not exercised, 0 of 0");
+}
+
+static void a_client_that_reads_the_same_again_is_well(void **state)
+{
+    (void)state;
+    write_twice();
+    (void)read_n("c1-2", 1, "c0-0", 1, 220, 221);
+    read_n("c1-3", 1, "c0-0", 1, 222, 223)->client = 2;
+    read_n("c1-4", 1, "c1-1", 2, 242, 243)->client = 2;
+    expect("monotonic-reads", "valid, 0 of 2");
+}
+
+/* What a transaction reads of its own may be rolled back behind it. */
+static void a_read_of_an_own_write_obliges_nothing(void **state)
+{
+    struct built_op *op = built_op(&b, "c0-0", 100, 105, HISTORY_OK);
+
+    (void)state;
+    built_micro(op, OP_WRITE, 1, 0, "c0-0");
+    built_micro(op, OP_READ, 1, 0, "c0-0");
+    read_n("c0-1", 1, "", 0, 110, 111)->client = 0;
+    expect("monotonic-reads", "not exercised, 0 of 0");
+    expect("read-your-writes", "not exercised, 0 of 0");
+}
+
 /* --- fates ------------------------------------------------------------------------------------ */
 
 static void expect_fate(const char *request, enum run_fate wanted)
@@ -651,6 +1068,37 @@ int main(void)
         TEST(an_acknowledged_write_behind_a_later_one_is_overtaken),
         TEST(concurrent_writes_may_stand_either_way),
         TEST(an_unknown_write_may_take_effect_late),
+        TEST(half_a_transfer_is_a_wrong_balance),
+        TEST(a_transfer_done_twice_is_a_wrong_balance),
+        TEST(a_failed_transfer_that_moved_money_is_two_wrong_balances),
+        TEST(money_that_was_never_put_there_is_missed),
+        TEST(unknown_transfers_that_did_or_did_not_happen_conserve),
+        TEST(money_may_be_on_its_way_while_nothing_is_settled),
+        TEST(only_the_first_entry_of_an_account_is_its_beginning),
+        TEST(an_account_below_its_bound_breaks_conservation_before_anything_settled),
+        TEST(an_account_at_its_bound_keeps_it),
+        TEST(what_is_written_over_is_no_account),
+        TEST(what_was_seen_at_one_store_and_then_not_at_another_is_fractured),
+        TEST(what_was_not_seen_yet_and_then_seen_elsewhere_is_not_fractured),
+        TEST(reads_in_flight_together_are_not_fractured),
+        TEST(another_key_of_the_transaction_fractures_it_too),
+        TEST(one_transaction_that_sees_half_is_fractured),
+        TEST(one_transaction_that_sees_all_or_nothing_is_whole),
+        TEST(a_part_that_never_came_is_no_matter_of_reads),
+        TEST(a_client_that_does_not_read_its_write_is_told),
+        TEST(a_client_that_reads_its_write_or_later_is_well),
+        TEST(a_read_sent_with_the_answer_on_its_way_may_miss_the_write),
+        TEST(another_client_need_not_see_the_write),
+        TEST(an_unknown_write_obliges_nothing),
+        TEST(a_write_whose_version_came_too_late_need_not_be_read),
+        TEST(a_store_that_was_filled_anew_proves_nothing),
+        TEST(a_store_with_fewer_changes_than_were_read_proves_nothing),
+        TEST(a_store_that_could_not_be_collected_proves_nothing),
+        TEST(a_client_that_reads_back_in_time_is_told),
+        TEST(another_store_may_be_behind),
+        TEST(reads_of_a_client_in_flight_together_may_cross),
+        TEST(a_client_that_reads_the_same_again_is_well),
+        TEST(a_read_of_an_own_write_obliges_nothing),
         TEST(evidence_resolves_what_is_unknown),
     };
 

@@ -38,6 +38,7 @@ static void add_write(struct built_op *op)
 {
     unsigned key = (unsigned)rng_below(&rng, 2);
     unsigned stores = chance(70) ? BUILT_ALL : 1U + (unsigned)rng_below(&rng, 7);
+    unsigned version = chance(25) ? 1 + (unsigned)rng_below(&rng, 9) : 0;
     bool number = key == 1;
     int delta = (int)rng_below(&rng, 9) - 4;
     bool has_min = chance(30);
@@ -51,6 +52,8 @@ static void add_write(struct built_op *op)
         micro = built_micro(op, number ? OP_INCR : OP_WRITE, store, key, number ? "" : value);
         micro->delta = delta;
         micro->has_min = number && has_min;
+        micro->min = -3;
+        micro->version = number ? 0 : version;
     }
 }
 
@@ -61,7 +64,20 @@ static void add_read(struct built *b, struct built_op *op)
     const char *value = chance(20) ? "" : chance(10) ? "zz" : chance(20) ? "same" : source->request;
 
     built_micro(op, OP_READ, store, (unsigned)rng_below(&rng, 2), value);
-    op->end = HISTORY_OK;
+}
+
+static void add_micros(struct built *b, struct built_op *op)
+{
+    bool reads = chance(55);
+
+    if (!reads || chance(10))
+        add_write(op);
+    for (unsigned n = chance(30) ? 3 : 1; reads && n > 0; n--)
+        add_read(b, op);
+    if (!built_has_write(op))
+        op->end = HISTORY_OK;
+    else if (chance(15))
+        op->level = "decided";
 }
 
 static void make_ops(struct built *b)
@@ -81,10 +97,8 @@ static void make_ops(struct built *b)
                       end[rng_below(&rng, 5)]);
         if (op->end == HISTORY_INFO && chance(30))
             op->end = HISTORY_OPEN;
-        if (chance(25))
-            add_read(b, op);
-        else
-            add_write(op);
+        op->client = (unsigned)rng_below(&rng, 3);
+        add_micros(b, op);
     }
 }
 
@@ -112,7 +126,7 @@ static void make_evidence(struct built *b, unsigned damage)
     for (unsigned i = 0; i < b->n_ops; i++) {
         const struct built_op *op = &b->op[i];
 
-        promised_to_all[i] = op->micro[0].kind != OP_READ && chance(damage / 3);
+        promised_to_all[i] = built_has_write(op) && chance(damage / 3);
         if (promised_to_all[i] && chance(50))
             built_decide(b, op);
         else if (promised_to_all[i])
@@ -138,6 +152,34 @@ static void damage_state(struct built_state *s, unsigned damage)
         s->skip_n = 1 + (unsigned)rng_below(&rng, s->n_entries);
 }
 
+/* What the journal makes after n entries. */
+static void fold_prefix(const struct built_state *s, unsigned n, char value[BUILT_TEXT])
+{
+    static struct built_state prefix;
+
+    prefix = *s;
+    prefix.n_entries = n;
+    built_fold(&prefix, value);
+}
+
+/* Reads as a store answers that only ever appends; `false_percent` of them otherwise. */
+static void answer_reads(struct built *b, unsigned false_percent)
+{
+    bool fresh = chance(40);
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        for (unsigned k = 0; k < b->op[i].n_micros; k++) {
+            struct built_micro *m = &b->op[i].micro[k];
+            const struct built_state *s = &b->state[m->key][m->store];
+
+            if (m->kind != OP_READ || chance(false_percent))
+                continue;
+            m->n = s->n_entries - (unsigned)rng_below(&rng, fresh ? 1 : s->n_entries + 1);
+            fold_prefix(s, m->n, m->value);
+        }
+    }
+}
+
 static void make_run(struct built *b, uint64_t seed)
 {
     unsigned damage;
@@ -157,6 +199,7 @@ static void make_run(struct built *b, uint64_t seed)
                 (void)snprintf(b->state[key][store].value, BUILT_TEXT, "bad");
         }
     }
+    answer_reads(b, chance(70) ? 0 : 50);
 }
 
 /* --- references ------------------------------------------------------------------------------- */
@@ -172,7 +215,16 @@ static const struct built_op *find_op(const struct built *b, const char *request
 
 static bool is_write(const struct built_op *op)
 {
-    return op->micro[0].kind != OP_READ;
+    return built_has_write(op);
+}
+
+static unsigned n_writes(const struct built_op *op)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < op->n_micros; i++)
+        n += op->micro[i].kind != OP_READ;
+    return n;
 }
 
 static int64_t ended(const struct built_op *op)
@@ -212,7 +264,7 @@ static unsigned n_applied(const struct built *b, const struct built_op *op)
     unsigned n = 0;
 
     for (unsigned i = 0; i < op->n_micros; i++)
-        n += has_micro(b, op, i);
+        n += op->micro[i].kind != OP_READ && has_micro(b, op, i);
     return n;
 }
 
@@ -230,7 +282,7 @@ static void ref_durability(const struct built *b, struct judged *j)
         if (b->op[i].end != HISTORY_OK || !is_write(&b->op[i]))
             continue;
         j->of++;
-        j->count += b->settled && n_applied(b, &b->op[i]) < b->op[i].n_micros;
+        j->count += b->settled && n_applied(b, &b->op[i]) < n_writes(&b->op[i]);
     }
     conclude(b, j);
 }
@@ -243,13 +295,14 @@ static void ref_atomicity(const struct built *b, struct judged *j)
         if (!is_write(&b->op[i]))
             continue;
         j->of++;
-        j->count += b->settled && n < b->op[i].n_micros && (n > 0 || promised_to_all[i]);
+        j->count += b->settled && n < n_writes(&b->op[i]) && (n > 0 || promised_to_all[i]);
     }
     conclude(b, j);
 }
 
 /* A read's value is all right when some write of it, not failed, was sent before it returned. */
-static bool read_explained(const struct built *b, const struct built_op *read)
+static bool read_explained(const struct built *b, const struct built_op *read,
+                           const struct built_micro *found)
 {
     for (unsigned i = 0; i < b->n_ops; i++) {
         const struct built_op *op = &b->op[i];
@@ -257,9 +310,9 @@ static bool read_explained(const struct built *b, const struct built_op *read)
         for (unsigned k = 0; k < op->n_micros; k++) {
             const struct built_micro *m = &op->micro[k];
 
-            if (m->kind == OP_WRITE && m->key == read->micro[0].key &&
-                m->store == read->micro[0].store && strcmp(m->value, read->micro[0].value) == 0 &&
-                op->end != HISTORY_FAIL && op->invoked_ms <= read->ended_ms)
+            if (m->kind == OP_WRITE && m->key == found->key && m->store == found->store &&
+                strcmp(m->value, found->value) == 0 && op->end != HISTORY_FAIL &&
+                op->invoked_ms <= read->ended_ms)
                 return true;
         }
     }
@@ -286,10 +339,12 @@ static void ref_ghosts(const struct built *b, struct judged *j)
         if (is_write(op)) {
             j->of += op->end == HISTORY_FAIL;
             j->count += op->end == HISTORY_FAIL && (n_applied(b, op) > 0 || promised_to_all[i]);
-        } else {
-            j->count += op->micro[0].value[0] &&
-                        !has_numbers(b, op->micro[0].key, op->micro[0].store) &&
-                        !read_explained(b, op);
+        }
+        for (unsigned k = 0; op->end == HISTORY_OK && k < op->n_micros; k++) {
+            const struct built_micro *m = &op->micro[k];
+
+            j->count += m->kind == OP_READ && m->value[0] && !has_numbers(b, m->key, m->store) &&
+                        !read_explained(b, op, m);
         }
     }
     for (unsigned key = 0; key < BUILT_KEYS; key++) {
@@ -385,7 +440,7 @@ static bool only_adds(const struct built *b, unsigned key, unsigned store, const
         return false;
     for (unsigned i = 0; i < op->n_micros; i++) {
         if (op->micro[i].key == key && op->micro[i].store == store &&
-            (op->micro[i].kind != OP_INCR || op->micro[i].has_min))
+            op->micro[i].kind != OP_READ && (op->micro[i].kind != OP_INCR || op->micro[i].has_min))
             return false;
     }
     return true;
@@ -457,6 +512,269 @@ static void ref_real_time(const struct built *b, struct judged *j)
     conclude(b, j);
 }
 
+/* --- references: money ------------------------------------------------------------------------ */
+
+static bool did_happen(const struct built *b, unsigned i)
+{
+    const struct built_op *op = &b->op[i];
+
+    return op->end == HISTORY_OK ||
+           (op->end != HISTORY_FAIL && (n_applied(b, op) > 0 || promised_to_all[i]));
+}
+
+/* Some entry left less than the bound that its operation carries. */
+static bool below_bound(const struct built *b, unsigned key, unsigned store)
+{
+    const struct built_state *s = &b->state[key][store];
+
+    for (unsigned i = 0; i < s->n_entries && (s->skip_n == 0 || i + 1 < s->skip_n); i++) {
+        const struct built_op *op = find_op(b, s->entry[i].request);
+        char value[BUILT_TEXT];
+
+        if (!strstr(s->entry[i].op, " incr "))
+            return false;
+        fold_prefix(s, i + 1, value);
+        for (unsigned k = 0; op && asked(b, key, store, &s->entry[i]) && k < op->n_micros; k++) {
+            const struct built_micro *m = &op->micro[k];
+
+            if (m->key == key && m->store == store && m->kind == OP_INCR && m->has_min &&
+                atoi(value) < m->min)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool wrong_balance(const struct built *b, unsigned key, unsigned store)
+{
+    const struct built_state *s = &b->state[key][store];
+    long sum = 0, balance;
+    char *end;
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        for (unsigned k = 0; did_happen(b, i) && k < b->op[i].n_micros; k++) {
+            const struct built_micro *m = &b->op[i].micro[k];
+
+            if (m->key == key && m->store == store && m->kind == OP_INCR)
+                sum += m->delta;
+        }
+    }
+    balance = strtol(s->value, &end, 10);
+    return *end || (s->exists && !s->value[0]) || balance != sum;
+}
+
+static void ref_conservation(const struct built *b, struct judged *j)
+{
+    for (unsigned store = 0; store < BUILT_STORES; store++) {
+        if (!has_numbers(b, 1, store)) /* key 0 is overwritten */
+            continue;
+        j->of++;
+        j->count += below_bound(b, 1, store) || (b->settled && wrong_balance(b, 1, store));
+    }
+    conclude(b, j);
+}
+
+/* --- references: readers ---------------------------------------------------------------------- */
+
+/* Answered, and its transaction does not write there itself. */
+static bool is_seen(const struct built_op *op, unsigned k)
+{
+    for (unsigned i = 0; i < op->n_micros; i++) {
+        if (op->micro[i].kind != OP_READ && op->micro[i].key == op->micro[k].key &&
+            op->micro[i].store == op->micro[k].store)
+            return false;
+    }
+    return op->end == HISTORY_OK && op->micro[k].kind == OP_READ;
+}
+
+/* Every read of this store saw what the first n entries make, and no n is missing. */
+static bool only_appended(const struct built *b, unsigned store)
+{
+    for (unsigned key = 0; key < BUILT_KEYS; key++) {
+        if (b->state[key][store].skip_n > 0)
+            return false;
+    }
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        for (unsigned k = 0; k < b->op[i].n_micros; k++) {
+            const struct built_micro *m = &b->op[i].micro[k];
+            const struct built_state *s = &b->state[m->key][m->store];
+            char value[BUILT_TEXT];
+
+            if (m->store != store || !is_seen(&b->op[i], k))
+                continue;
+            if (m->n > s->n_entries)
+                return false;
+            fold_prefix(s, m->n, value);
+            if (strcmp(m->value, value) != 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Its version was not above those before it. */
+static bool no_effect(const struct built_state *s, unsigned i)
+{
+    unsigned version, before;
+
+    if (sscanf(s->entry[i].op, "%*u w@%u", &version) != 1)
+        return false;
+    for (unsigned k = 0; k < i; k++) {
+        if (sscanf(s->entry[k].op, "%*u w@%u", &before) == 1 && before >= version)
+            return true;
+    }
+    return false;
+}
+
+/* The n of the first entry that micro-operation i is; 0: none, or one that showed nowhere. */
+static unsigned shown_at(const struct built *b, const struct built_op *op, unsigned i)
+{
+    const struct built_state *s = &b->state[op->micro[i].key][op->micro[i].store];
+    char text[BUILT_TEXT * 2];
+
+    if (op->micro[i].kind == OP_READ)
+        return 0;
+    built_op_text(op, i, text, sizeof text);
+    for (unsigned k = 0; k < s->n_entries; k++) {
+        if (strcmp(s->entry[k].request, op->request) == 0 && strcmp(s->entry[k].op, text) == 0)
+            return no_effect(s, k) ? 0 : k + 1;
+    }
+    return 0;
+}
+
+static bool same_state(const struct built_micro *x, const struct built_micro *y)
+{
+    return x->key == y->key && x->store == y->store;
+}
+
+/* The longest journal that this read had to find; what obliges was over before it was sent. */
+static unsigned own_write(const struct built *b, const struct built_op *read,
+                          const struct built_micro *found)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        const struct built_op *op = &b->op[i];
+
+        if (op->client != read->client || op->end != HISTORY_OK ||
+            op->ended_ms >= read->invoked_ms || strcmp(op->level, "everywhere") != 0)
+            continue;
+        for (unsigned k = 0; k < op->n_micros; k++) {
+            if (same_state(&op->micro[k], found) && shown_at(b, op, k) > n)
+                n = shown_at(b, op, k);
+        }
+    }
+    return n;
+}
+
+static unsigned own_read(const struct built *b, const struct built_op *read,
+                         const struct built_micro *found)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        const struct built_op *op = &b->op[i];
+
+        if (op->client != read->client || op->ended_ms >= read->invoked_ms)
+            continue;
+        for (unsigned k = 0; k < op->n_micros; k++) {
+            if (is_seen(op, k) && same_state(&op->micro[k], found) && op->micro[k].n > n)
+                n = op->micro[k].n;
+        }
+    }
+    return n;
+}
+
+/* Some read showed transaction t in micro-operation i, so that `read` had to see it elsewhere. */
+static bool was_shown(const struct built *b, const struct built_op *t, unsigned i,
+                      const struct built_op *read)
+{
+    unsigned n = shown_at(b, t, i);
+
+    for (unsigned o = 0; n > 0 && o < b->n_ops; o++) {
+        const struct built_op *op = &b->op[o];
+        bool over = op == read ? t->invoked_ms <= op->ended_ms : op->ended_ms < read->invoked_ms;
+
+        for (unsigned k = 0; over && k < op->n_micros; k++) {
+            if (is_seen(op, k) && same_state(&op->micro[k], &t->micro[i]) && op->micro[k].n >= n)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The longest journal that this read had to find; *ret_due: it had to find any of t at all. */
+static bool lacks_half(const struct built *b, const struct built_op *read,
+                       const struct built_micro *found, bool *ret_due)
+{
+    bool lacks = false;
+
+    for (unsigned o = 0; o < b->n_ops; o++) {
+        const struct built_op *t = &b->op[o];
+
+        for (unsigned here = 0; here < t->n_micros; here++) {
+            unsigned n = same_state(&t->micro[here], found) ? shown_at(b, t, here) : 0;
+
+            for (unsigned there = 0; n > 0 && there < t->n_micros; there++) {
+                if (t->micro[there].store == found->store ||
+                    !only_appended(b, t->micro[there].store) || !was_shown(b, t, there, read))
+                    continue;
+                *ret_due = true;
+                lacks |= found->n < n;
+            }
+        }
+    }
+    return lacks;
+}
+
+enum about { OWN_WRITES, OWN_READS, HALVES };
+
+static void judge_reads(const struct built *b, enum about about, struct judged *j)
+{
+    unsigned n_unjudged = 0;
+
+    for (unsigned i = 0; i < b->n_ops; i++) {
+        const struct built_op *op = &b->op[i];
+
+        for (unsigned k = 0; k < op->n_micros; k++) {
+            const struct built_micro *m = &op->micro[k];
+            bool due = false;
+
+            if (!is_seen(op, k))
+                continue;
+            if (about != OWN_READS && !only_appended(b, m->store)) {
+                n_unjudged++;
+            } else if (about == HALVES) {
+                j->count += lacks_half(b, op, m, &due);
+                j->of += due;
+            } else {
+                unsigned n = about == OWN_WRITES ? own_write(b, op, m) : own_read(b, op, m);
+
+                j->of += n > 0;
+                j->count += m->n < n;
+            }
+        }
+    }
+    conclude(b, j);
+    if (n_unjudged > 0 && j->count == 0)
+        j->word = VERDICT_UNKNOWN;
+}
+
+static void ref_fractured(const struct built *b, struct judged *j)
+{
+    judge_reads(b, HALVES, j);
+}
+
+static void ref_read_your_writes(const struct built *b, struct judged *j)
+{
+    judge_reads(b, OWN_WRITES, j);
+}
+
+static void ref_monotonic_reads(const struct built *b, struct judged *j)
+{
+    judge_reads(b, OWN_READS, j);
+}
+
 /* --- the comparison --------------------------------------------------------------------------- */
 
 struct reference {
@@ -473,12 +791,16 @@ static struct reference reference[] = {
     {.name = "real-time", .judge = ref_real_time},
     {.name = "ghosts", .judge = ref_ghosts},
     {.name = "duplicates", .judge = ref_duplicates},
+    {.name = "conservation", .judge = ref_conservation},
+    {.name = "fractured", .judge = ref_fractured},
+    {.name = "read-your-writes", .judge = ref_read_your_writes},
+    {.name = "monotonic-reads", .judge = ref_monotonic_reads},
 };
 
 static void compare(const struct built *b, const struct run_data *run, uint64_t seed)
 {
     for (unsigned i = 0; i < CHECKERS; i++) {
-        struct verdict v = {.promised = true};
+        struct verdict v = {.promised = true, .level = LEVEL_EVERYWHERE};
         struct judged j = {0};
 
         assert_string_equal(checker_table[i].name, reference[i].name);
@@ -513,8 +835,9 @@ static void checkers_agree_with_references(void **state)
     }
     built_remove_dir(dir);
     for (unsigned i = 0; i < CHECKERS; i++) {
-        assert_true(reference[i].n_valid > RUNS / 50);
-        assert_true(reference[i].n_invalid > RUNS / 50);
+        if (reference[i].n_valid <= RUNS / 50 || reference[i].n_invalid <= RUNS / 50)
+            fail_msg("%s: %u runs valid, %u invalid", reference[i].name, reference[i].n_valid,
+                     reference[i].n_invalid);
     }
 }
 
