@@ -1,5 +1,7 @@
 /* The approach `log`; see the header. */
 #include "approaches/log.h"
+
+#include "approaches/log_reads.h"
 #include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -30,6 +32,7 @@ struct front {
     struct approach_env env;
     enum log_break broken;
     struct log_producer *producer;
+    struct log_reads *reads;
     struct soon *soon; /* an approach may not answer from inside */
     struct buf record; /* the one being encoded; kept for its memory */
     char incarnation[ROLE_NAME_SIZE + 24];
@@ -335,10 +338,9 @@ static struct work *begin(struct front *front, const char *request, approach_don
     return work;
 }
 
-static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
-                       void *arg)
+static void append(struct front *front, const struct txn *txn, int64_t deadline_us,
+                   approach_done done, void *arg)
 {
-    struct front *front = self;
     struct work *work = begin(front, txn->request, done, arg);
     const char *why = "";
     int partition = log_partition(txn, front->env.topology->n_partitions, &why);
@@ -360,6 +362,17 @@ static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, a
     }
     set_timer(work, deadline_us - clock_now_us());
     receive(work);
+}
+
+static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
+                       void *arg)
+{
+    struct front *front = self;
+
+    if (txn_writes(txn, UINT32_MAX))
+        append(front, txn, deadline_us, done, arg);
+    else
+        log_reads_submit(front->reads, txn, deadline_us, done, arg);
 }
 
 /* What this door knows by itself. It says `aborted` of nothing, since it could not bar it. */
@@ -393,6 +406,7 @@ static void log_close(void *self)
     struct front *front = self;
     struct work *work, *next;
 
+    log_reads_free(front->reads);
     log_producer_free(front->producer);
     HASH_ITER (hh, front->works, work, next)
         end(work);
@@ -433,6 +447,7 @@ static int log_open(const struct approach_env *env, void **ret_self, struct errc
     front->env = *env;
     front->broken = (enum log_break)approach_break_number(&log_approach, env->broken);
     front->soon = soon_new(env->base);
+    front->reads = log_reads_new(&front->env);
     front->known = mem_alloc_array(KNOWN_MAX, sizeof *front->known);
     begin_incarnation(front);
     r = log_producer_new(env->base, &options, &front->producer, err);
@@ -449,7 +464,7 @@ static unsigned log_in_flight(const void *self)
 {
     const struct front *front = self;
 
-    return HASH_COUNT(front->works);
+    return HASH_COUNT(front->works) + log_reads_in_flight(front->reads);
 }
 
 static void log_counters(const void *self, json_t *into)
@@ -494,7 +509,8 @@ const struct approach log_approach = {
     .batching =
         "linger 0: a record is sent at once, and what comes meanwhile goes along; a sink applies "
         "what has piled up in one transaction, with its position",
-    .ops = UINT32_C(1) << OP_WRITE | UINT32_C(1) << OP_INCR | UINT32_C(1) << OP_APPEND,
+    .ops = UINT32_C(1) << OP_READ | UINT32_C(1) << OP_WRITE | UINT32_C(1) << OP_INCR |
+           UINT32_C(1) << OP_APPEND,
     .native = LEVEL_LOGGED,
     .worst = CRASH_LOG_ACKNOWLEDGED,
     .before_worst = CRASH_LOG_PRODUCED,

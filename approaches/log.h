@@ -3,10 +3,13 @@
  * of one topic, and answers `logged` when the log has it durably. One sink a store (sink.h)
  * follows. The front door keeps nothing that matters: kill it, start another.
  *
- * What it cannot do, by nature (answered `unsupported`): reads, `insert` and bounded `incr`, since
- * no store can refuse what is already in the log; transactions over keys of different partitions,
- * since stores may then apply them in different orders - unless all they do is unbounded `incr`,
- * which commutes.
+ * A transaction that only reads does not go through the log: the door reads the stores themselves,
+ * after the position that it carries (log_reads.h).
+ *
+ * What it cannot do, by nature (answered `unsupported`): reads beside writes, `insert` and bounded
+ * `incr`, since no store can answer, or refuse, what is already in the log; transactions over keys
+ * of different partitions, since stores may then apply them in different orders - unless all they
+ * do is unbounded `incr`, which commutes.
  *
  * While the log is silent or away, requests wait at the door. One that still waits at its deadline
  * is withdrawn: `unavailable`, and surely in no log. One that has been given to the log client and
@@ -37,8 +40,8 @@ enum log_break {
 extern const struct approach log_approach;
 
 /*
- * The partition of a transaction, below n_partitions; or -ENOTSUP with a sentence in `ret_why` when
- * a log cannot carry it.
+ * The partition of a transaction that writes, below n_partitions; or -ENOTSUP with a sentence in
+ * `ret_why` when a log cannot carry it.
  */
 __attribute__((warn_unused_result)) int log_partition(const struct txn *txn, unsigned n_partitions,
                                                       const char **ret_why);

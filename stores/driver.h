@@ -41,6 +41,7 @@ enum verb {
     VERB_FENCE,
     VERB_SINK_OPEN,
     VERB_SINK_APPLY,
+    VERB_POSITION,
     VERB_RESET,
     VERB_SCAN,
     VERBS
@@ -83,13 +84,14 @@ struct job {
     unsigned n_entries;
     size_t entries_capacity;
     unsigned waiters;
-    struct position position; /* SINK_OPEN, with epoch */
+    struct position position; /* POSITION; SINK_OPEN, with epoch */
 
     /* Whom to tell, exactly once. */
     bool told;
     store_done done;
     store_listed listed;
     store_sink_opened opened;
+    store_positioned positioned;
     void (*row)(void *arg, const struct store_scan_row *row);
     void *arg;
 

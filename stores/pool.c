@@ -43,6 +43,8 @@ static void tell(struct job *job, const struct store_reply *reply)
         job->listed(job->arg, reply->status, job->entry, ok ? job->n_entries : 0, job->waiters);
     else if (job->opened)
         job->opened(job->arg, reply, ok ? job->epoch : 0, ok ? &job->position : NULL);
+    else if (job->positioned)
+        job->positioned(job->arg, reply->status, ok ? &job->position : NULL);
     else if (job->done)
         job->done(job->arg, reply);
 }

@@ -136,5 +136,7 @@ void pg_end_sessions_next(struct pg_session *s);
 void pg_sink_open_start(struct pg_session *s);
 void pg_sink_open_rows(struct pg_session *s, const PGresult *res);
 void pg_sink_apply_start(struct pg_session *s);
+void pg_position_start(struct pg_session *s);
+void pg_position_rows(struct pg_session *s, const PGresult *res);
 
 #endif

@@ -42,6 +42,22 @@ void pg_sink_open_start(struct pg_session *s)
     pg_end_segment(s);
 }
 
+/* Rows of partition and position. */
+static void take_positions(struct pg_session *s, const PGresult *res)
+{
+    struct job *job = s->base.job;
+
+    for (int i = 0; i < PQntuples(res); i++) {
+        unsigned long part = strtoul(PQgetvalue(res, i, 0), NULL, 10);
+
+        if (part >= job->n_partitions) {
+            reply_fail(&s->base.reply, STORE_FATAL, "a partition that was not asked for");
+            return;
+        }
+        job->position.offset[part] = strtoll(PQgetvalue(res, i, 1), NULL, 10);
+    }
+}
+
 void pg_sink_open_rows(struct pg_session *s, const PGresult *res)
 {
     struct job *job = s->base.job;
@@ -51,16 +67,21 @@ void pg_sink_open_rows(struct pg_session *s, const PGresult *res)
         return;
     }
     job->position.n = job->n_partitions;
-    for (int i = 0; i < PQntuples(res); i++) {
-        unsigned long part = strtoul(PQgetvalue(res, i, 0), NULL, 10);
+    take_positions(s, res);
+    job->epoch = strtoll(PQgetvalue(res, 0, 2), NULL, 10);
+}
 
-        if (part >= PARTITIONS_MAX) {
-            reply_fail(&s->base.reply, STORE_FATAL, "a partition that was not asked for");
-            return;
-        }
-        job->position.offset[part] = strtoll(PQgetvalue(res, i, 1), NULL, 10);
-        job->epoch = strtoll(PQgetvalue(res, i, 2), NULL, 10);
-    }
+void pg_position_start(struct pg_session *s)
+{
+    const char *params[] = {s->base.job->text};
+
+    pg_send(s, PG_ROWS, "SELECT part, position FROM sink_position WHERE topic = $1", 1, params);
+    pg_end_segment(s);
+}
+
+void pg_position_rows(struct pg_session *s, const PGresult *res)
+{
+    take_positions(s, res);
 }
 
 /* --- arrays ---------------------------------------------------------------------------------- */

@@ -415,6 +415,18 @@ function verbs.fence(owner, epoch)
     return ok()
 end
 
+local function append_positions(found, topic, n_partitions)
+    for p = 0, tonumber(n_partitions) - 1 do
+        found[#found + 1] = redis.call('HGET', 's:' .. topic, 'p' .. p) or '0'
+    end
+    return ok(found)
+end
+
+-- position topic n_partitions -> each partition's position
+function verbs.position(topic, n_partitions)
+    return append_positions({}, topic, n_partitions)
+end
+
 -- sink_open topic n_partitions owner mode -> epoch, and each partition's position
 function verbs.sink_open(topic, n_partitions, owner, mode)
     local sink = 's:' .. topic
@@ -422,11 +434,7 @@ function verbs.sink_open(topic, n_partitions, owner, mode)
         return {'fenced', 'another sink has taken over'}
     end
     redis.call('HSET', sink, 'owner', owner)
-    local found = {text_of(redis.call('HINCRBY', sink, 'epoch', 1))}
-    for p = 0, tonumber(n_partitions) - 1 do
-        found[#found + 1] = redis.call('HGET', sink, 'p' .. p) or '0'
-    end
-    return ok(found)
+    return append_positions({text_of(redis.call('HINCRBY', sink, 'epoch', 1))}, topic, n_partitions)
 end
 
 -- sink_apply topic epoch journalled n_moved (partition from to)... (key operation bound request)...

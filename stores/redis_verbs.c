@@ -211,6 +211,25 @@ static void sink_open_reply(struct redis_session *s, const redisReply *reply)
     session_finish(&s->base);
 }
 
+static void position(struct redis_session *s)
+{
+    redis_call(s, "position");
+    redis_arg(s, s->base.job->text);
+    redis_arg_number(s, s->base.job->n_partitions);
+    redis_call_end(s);
+}
+
+static void position_reply(struct redis_session *s, const redisReply *reply)
+{
+    struct job *job = s->base.job;
+
+    if (redis_take_status(s, reply)) {
+        for (unsigned p = 0; p < job->n_partitions; p++)
+            job->position.offset[p] = redis_number_at(reply, 2 + p);
+    }
+    session_finish(&s->base);
+}
+
 static unsigned moved_partitions(const struct store_batch *batch)
 {
     unsigned n = 0;
@@ -267,6 +286,7 @@ const struct redis_verb redis_verbs[VERBS] = {
     [VERB_FENCE] = {.start = fence},
     [VERB_SINK_OPEN] = {.start = sink_open, .reply = sink_open_reply},
     [VERB_SINK_APPLY] = {.start = sink_apply},
+    [VERB_POSITION] = {.start = position, .reply = position_reply},
     [VERB_RESET] = {.start = redis_reset_start, .reply = redis_reset_reply},
     [VERB_SCAN] = {.start = redis_scan_start, .reply = redis_scan_reply},
 };

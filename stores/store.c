@@ -253,6 +253,20 @@ void store_sink_open(struct store *store, const char *topic, unsigned n_partitio
     job_submit(job);
 }
 
+void store_position(struct store *store, const char *topic, unsigned n_partitions,
+                    int64_t deadline_us, store_positioned done, void *arg)
+{
+    struct job *job = new_job(store, VERB_POSITION, LANE_ADMIN, deadline_us, NULL, arg);
+
+    assert(n_partitions >= 1);
+    assert(n_partitions <= PARTITIONS_MAX);
+    job->positioned = done;
+    set_text(job->text, topic);
+    job->n_partitions = n_partitions;
+    job->position.n = n_partitions;
+    job_submit(job);
+}
+
 void store_sink_apply(struct store *store, const struct store_batch *batch, int64_t deadline_us,
                       store_done done, void *arg)
 {

@@ -235,6 +235,15 @@ void store_sink_open(struct store *store, const char *topic, unsigned n_partitio
                      const char *owner, enum store_sink_mode mode, int64_t deadline_us,
                      store_sink_opened done, void *arg);
 
+/* `position`: as above, NULL on any status but OK; valid during the call. */
+typedef void (*store_positioned)(void *arg, enum store_status status,
+                                 const struct position *position);
+
+/* Where the store stands in `topic`, whoever its sink is; 0 where none has been. Goes over the
+ * administrative session. */
+void store_position(struct store *store, const char *topic, unsigned n_partitions,
+                    int64_t deadline_us, store_positioned done, void *arg);
+
 struct store_record {
     unsigned partition;
     int64_t offset;

@@ -631,6 +631,39 @@ static void transactional_reads_see_all_of_a_transaction_or_none(void **state)
     assert_true(n_none > 0);
 }
 
+static bool one_stands_locked(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_FIRST_LOCKED) == 1;
+}
+
+/* The reader has found nothing at pg1 and not looked at the others yet; who would make the key
+ * waits for it there, and gives up. */
+static void nobody_makes_a_key_that_is_being_read(void **state)
+{
+    static struct door reader, writer;
+    struct txn read = fan_out(OP_READ, "r1", "a");
+    struct txn write = fan_out(OP_WRITE, "r2", "a");
+    struct answer *a;
+
+    (void)state;
+    open_door(&reader, "serve1", TWOPC_SORTED);
+    open_door(&writer, "serve2", TWOPC_SORTED);
+    crash_point_arm(CRASH_XA_FIRST_LOCKED, 1000);
+    a = send_txn(&reader, &read, 10 * US_PER_S);
+    assert_int_equal(loop_until(reader.base, one_stands_locked, NULL, WAIT_US), 0);
+    assert_memory_equal(execute(&writer, &write), "conflict pg1", 12);
+    crash_point_disarm();
+    await_answer(&reader, a);
+    assert_int_equal(journal_length(&a->reply), 0);
+    write = fan_out(OP_WRITE, "r3", "a");
+    assert_string_equal(execute(&writer, &write), "ok everywhere");
+    await_idle(&reader);
+    await_idle(&writer);
+    close_door(&reader);
+    close_door(&writer);
+}
+
 static void the_same_coordinator_twice_is_refused(void **state)
 {
     static struct door first, second;
@@ -1092,6 +1125,7 @@ int main(void)
         CASE(a_retry_hears_what_became_of_a_timeout),
         CASE(two_coordinators_on_one_key_both_go_on),
         CASE(transactional_reads_see_all_of_a_transaction_or_none),
+        CASE(nobody_makes_a_key_that_is_being_read),
         CASE(the_same_coordinator_twice_is_refused),
         CASE(a_coordinator_that_lost_its_log_is_refused),
         CASE(a_door_killed_at_any_step_leaves_all_or_nothing),
