@@ -38,7 +38,15 @@ typedef void (*approach_done)(void *arg, const struct reply *reply);
 /* A promise: this verdict must be valid, under this condition. claims.md holds the whole table. */
 struct approach_promise {
     const char *verdict;   /* "durability" … DESIGN.md §9 */
-    const char *condition; /* "" when there is none */
+    const char *condition; /* in words; "" when there is none */
+    unsigned only;         /* bits of promise_only: the runs in which it is made; 0: in all */
+};
+
+/* Conditions that the workload of a run tells. Elsewhere nothing is promised, and none broken. */
+enum promise_only {
+    ONLY_WITHOUT_RETRIES = 1,
+    ONLY_READS_AFTER = 2, /* reads wait for the position that their client saw acknowledged */
+    ONLY_READS_TRANSACTIONAL = 4,
 };
 
 #define APPROACH_PROMISES_MAX 16

@@ -10,13 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Is it made in a run like this one? */
+static bool is_made(const struct run_data *run, const struct approach_promise *promise)
+{
+    const json_t *workload = json_object_get(run->config, "workload");
+    const char *reads = json_string_value(json_object_get(workload, "reads"));
+
+    if ((promise->only & ONLY_WITHOUT_RETRIES) &&
+        json_integer_value(json_object_get(workload, "retries")) > 0)
+        return false;
+    if ((promise->only & ONLY_READS_AFTER) && (!reads || strcmp(reads, "after") != 0))
+        return false;
+    return !(promise->only & ONLY_READS_TRANSACTIONAL) ||
+           (reads && strcmp(reads, "transactional") == 0);
+}
+
 static void judge(const struct run_data *run, const struct approach *approach,
                   const struct checker *checker, struct verdict *ret)
 {
     const struct approach_promise *promise = approach_promise(approach, checker->name);
 
     *ret = (struct verdict){.name = checker->name, .condition = "", .level = approach->native};
-    if (promise) {
+    if (promise && is_made(run, promise)) {
         ret->promised = true;
         ret->condition = promise->condition;
     }

@@ -142,6 +142,32 @@ static void operations_add_up(void **state)
            (int)m.decided.n, (int)m.read.n);
 }
 
+static void read_at(const char *request, const char *value, unsigned n, int64_t at_ms)
+{
+    built_read(&b, request, 0, 0, value, at_ms, at_ms + 1)->micro[0].n = n;
+}
+
+/* c0-0 is acknowledged at 15, c1-1 never; what lies before a read's n it does not lack. */
+static void a_read_is_as_stale_as_what_it_lacks_was_acknowledged(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    built_apply(&b, built_write(&b, "c2-2", 0, 1, 2, HISTORY_OK), BUILT_ALL);
+    built_apply(&b, built_write(&b, "c0-0", 0, 10, 15, HISTORY_OK), BUILT_ALL);
+    built_apply(&b, built_write(&b, "c1-1", 0, 11, 16, HISTORY_INFO), BUILT_ALL);
+    read_at("c0-3", "c2-2", 1, 40); /* stale by 25 */
+    read_at("c0-4", "c2-2", 1, 15); /* sent as the answer came */
+    read_at("c0-5", "c0-0", 2, 90); /* lacks only what nobody has heard of */
+    read_at("c0-6", "", 0, 4);      /* stale by 2 */
+    measure(&m);
+    EXPECT("2 of 4, p50 0.0 max 25.0", "%d of %d, p50 %.1f max %.1f", (int)m.n_stale,
+           (int)m.staleness.n, m.staleness.p50_ms, m.staleness.max_ms);
+    read_at("c0-7", "zz", 2, 95); /* this store was not always what it is */
+    measure(&m);
+    EXPECT("0 of 0", "%d of %d", (int)m.n_stale, (int)m.staleness.n);
+}
+
 static void quantiles_are_exact(void **state)
 {
     double value[1000];
@@ -714,6 +740,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(operations_add_up),
+        TEST(a_read_is_as_stale_as_what_it_lacks_was_acknowledged),
         TEST(quantiles_are_exact),
         TEST(latency_counts_from_the_plan_and_service_from_the_sending),
         TEST(the_longest_gap_is_between_acknowledgements_of_writes),

@@ -465,6 +465,30 @@ static void a_broken_promise_is_status_1(void **state)
     expect_status(1);
 }
 
+/* One transaction that reads half of another. */
+static void save_fractured(const char *workload, const char *name)
+{
+    struct built b;
+    struct built_op *read;
+
+    built_init(&b);
+    b.workload = workload;
+    built_apply(&b, built_write(&b, "c0-0", 0, 3210, 3214, HISTORY_OK), BUILT_ALL);
+    read = built_op(&b, "c1-1", 3212, 3213, HISTORY_OK);
+    built_micro(read, OP_READ, 0, 0, "c0-0");
+    built_micro(read, OP_READ, 1, 0, "");
+    save_run(&b, name);
+}
+
+static void a_promise_is_made_only_where_its_condition_holds(void **state)
+{
+    (void)state;
+    save_fractured("{name: fanout, reads: direct, retries: 0}", "001-xa-fanout-none-s1");
+    expect_status(0);
+    save_fractured("{name: fanout, reads: transactional, retries: 0}", "002-xa-fanout-none-s1");
+    expect_status(1);
+}
+
 static void an_unfinished_run_is_status_3(void **state)
 {
     (void)state;
@@ -591,6 +615,7 @@ int main(void)
         TEST(anomalies_that_nobody_promised_away_keep_status_0),
         TEST(what_was_not_exercised_keeps_status_0),
         TEST(a_broken_promise_is_status_1),
+        TEST(a_promise_is_made_only_where_its_condition_holds),
         TEST(an_unfinished_run_is_status_3),
         TEST(a_role_that_crashed_leaves_no_promise_valid),
         TEST(a_promise_that_cannot_be_judged_is_status_3),
