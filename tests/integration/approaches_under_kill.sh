@@ -56,6 +56,25 @@ expect_result "$results" 'all(run["log/" + s]["longest_gap_s"] < 0.5 and run["lo
 expect_result "$results" 'run["log/log_killed"]["longest_gap_s"] >= 0.5'
 expect_result "$results" 'all(f["skipped"] and f["begin_s"] is None for a in ("dual", "xa") for s in ("log_killed", "sink_killed") for f in run[a + "/" + s]["faults"])'
 
+# What a probe's reader saw is there, and nothing is there that it has not seen: the stores' own
+# dumps say so. Where promises are kept no store stays without what happened.
+expect_result "$results" 'all(v["unseen"] == 0 for a in ("xa", "log") for x in r["runs"] if x["approach"] == a for v in (x["latency_ms"]["visible"] or {}).values() if v)'
+expect_result "$results" 'sum(x["latency_ms"]["everywhere"]["n"] for x in r["runs"] if x["latency_ms"]["everywhere"]) > 60'
+python3 - "$work"/out/runs/* <<'PYTHON' || die "probes and final states do not agree"
+import json, sys
+for run in sys.argv[1:]:
+    lines = lambda name: map(json.loads, open(f"{run}/{name}"))
+    failed = {x["op"] for x in lines("history.ndjson") if x["t"] == "fail"}
+    final = {}
+    for x in lines("probes.ndjson"):
+        if x["t"] != "probe" or x["op"] in failed:
+            continue
+        if x["store"] not in final:
+            final[x["store"]] = {y.get("key") for y in lines(f"final/{x['store']}.ndjson")}
+        if (x["seen"] is not None) != (f"probe:{x['op']}" in final[x["store"]]):
+            sys.exit(f"{run}: {x}")
+PYTHON
+
 for faults in "$work"/out/runs/*/faults.ndjson; do
     begun=$(grep -c '"t":"begin"' "$faults" || true)
     [ "$begun" -eq "$(grep -c '"t":"end","fault"' "$faults" || true)" ] || die "$faults: a fault did not end"

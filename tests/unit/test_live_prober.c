@@ -170,6 +170,49 @@ static void what_is_prepared_is_not_visible(void **state)
     assert_true(probing.line[0].seen_us >= from_us);
 }
 
+/*
+ * A poll on its way while the write happens: the server is paused and has both to do when it goes
+ * on, first the one that was sent first. What misses the write counts from when it was sent, what
+ * finds it to when it was answered: not the other way round.
+ */
+static int64_t commit_around_a_poll(int64_t op, bool poll_first)
+{
+    struct txn txn = live_txn("r1", "w probe:1 v", NULL);
+    struct answer answer = {0};
+    int64_t from_us;
+
+    (void)snprintf(txn.op[0].key, sizeof txn.op[0].key, "probe:%" PRId64, op);
+    prober_watch(probing.prober, op, &txn);
+    live_turn(WHILE_US);
+    live_server_pause(&live.server);
+    if (poll_first)
+        live_turn(WHILE_US);
+    store_execute(live.store, &txn, live_deadline(), answer_done, &answer);
+    live_turn(WHILE_US);
+    from_us = clock_now_us();
+    live_server_continue(&live.server);
+    assert_int_equal(live_await(&answer), STORE_OK);
+    live_turn(WHILE_US);
+    return from_us;
+}
+
+static void a_poll_on_its_way_is_dated_to_the_safe_side(void **state)
+{
+    int64_t from_us[2];
+
+    (void)state;
+    begin_probing();
+    from_us[0] = commit_around_a_poll(0, true);
+    from_us[1] = commit_around_a_poll(1, false);
+    end_probing();
+    assert_int_equal(probing.n_lines, 2);
+    for (int i = 0; i < 2; i++)
+        assert_true(probing.line[i].seen_us >= from_us[i]);
+    /* Redis does one after the other: no poll comes between. PostgreSQL's commit takes longer. */
+    if (live_is_redis())
+        assert_true(probing.line[0].unseen_us < from_us[0]);
+}
+
 static void a_store_that_does_not_answer_says_nothing(void **state)
 {
     struct txn txn = live_txn("r1", "w probe:1 v", "w probe:1 v", NULL);
@@ -188,6 +231,22 @@ static void a_store_that_does_not_answer_says_nothing(void **state)
     assert_string_equal(probing.line[1].store, "s");
     assert_int_equal(probing.line[1].unseen_us, 0); /* there from the first poll on */
     assert_true(probing.line[1].seen_us > 0);
+}
+
+static void a_poll_that_failed_says_nothing(void **state)
+{
+    struct txn txn = live_txn("r1", "w probe:1 v", NULL);
+
+    (void)state;
+    begin_probing();
+    live_server_pause(&live.server);
+    prober_watch(probing.prober, 1, &txn);
+    live_turn(1200 * US_PER_MS); /* longer than a poll is waited for */
+    end_probing();
+    live_server_continue(&live.server);
+    assert_int_equal(probing.n_lines, 1);
+    assert_int_equal(probing.line[0].unseen_us, 0);
+    assert_int_equal(probing.line[0].seen_us, 0);
 }
 
 static void one_too_many_ends_the_oldest(void **state)
@@ -248,7 +307,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_interval_holds_the_moment_of_the_commit, live_empty),
         cmocka_unit_test_setup(what_is_prepared_is_not_visible, live_empty),
+        cmocka_unit_test_setup(a_poll_on_its_way_is_dated_to_the_safe_side, live_empty),
         cmocka_unit_test_setup(a_store_that_does_not_answer_says_nothing, live_empty),
+        cmocka_unit_test_setup(a_poll_that_failed_says_nothing, live_empty),
         cmocka_unit_test_setup(one_too_many_ends_the_oldest, live_empty),
         cmocka_unit_test_setup(what_failed_is_not_looked_for_any_more, live_empty),
         cmocka_unit_test_setup(a_full_disk_is_told, live_empty),
