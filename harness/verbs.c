@@ -87,6 +87,15 @@ static const struct cli_option check_options[] = {OPTION_JSON};
 
 static const struct cli_option crash_points_options[] = {OPTION_JSON};
 
+static const struct cli_option history_options[] = {
+    {.name = "to", .value = "edn", .type = CLI_TEXT, .meaning = "from our form to this one"},
+    {.name = "from", .value = "edn", .type = CLI_TEXT, .meaning = "from this form to ours"},
+    {.name = "out",
+     .value = "FILE",
+     .type = CLI_TEXT,
+     .meaning = "where it goes (FILE with another ending: history.edn, history.ndjson)"},
+};
+
 static const struct cli_option ps_options[] = {OPTION_JSON};
 
 static const struct cli_option mutants_options[] = {
@@ -270,6 +279,17 @@ static const struct cli_verb verbs[] = {
      .n_arguments_max = 1,
      .summary = "draw DIR/report.html again from DIR/results.json",
      .run = verb_report},
+    {.name = "history",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "FILE",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "convert a run's history to or from Jepsen's EDN",
+     .detail = "For Elle and its kin: lists that are read and appended to (workload append). What "
+               "Jepsen has no word for goes along as further keys, so that a history comes back "
+               "as it was. The result is printed as a path.",
+     OPTIONS(history_options),
+     .run = verb_history},
     {.name = "up",
      .group = CLI_SERVERS,
      .arguments = "[SERVER...]",

@@ -61,11 +61,11 @@ static void sort_spans(struct spans *spans)
 /* --- who waited when -------------------------------------------------------------------------- */
 
 static void add_living(const struct run_data *run, struct spans *waits, uint32_t key,
-                       const char *door, int64_t from_us, int64_t to_us)
+                       const struct history_op *h, int64_t from_us, int64_t to_us)
 {
     int64_t lived_from_us, lived_to_us;
 
-    while (run_living(run, door, from_us, to_us, &lived_from_us, &lived_to_us)) {
+    while (run_op_living(run, h, from_us, to_us, &lived_from_us, &lived_to_us)) {
         add_span(waits, key, lived_from_us, lived_to_us);
         from_us = lived_to_us;
     }
@@ -96,7 +96,7 @@ static void add_op(const struct run_data *run, size_t op, int64_t open_until_us,
 
         if (!(o->writes >> i & 1) || named_before(run, op, i))
             continue;
-        add_living(run, waits, key, h->server, h->invoked_us, to_us);
+        add_living(run, waits, key, h, h->invoked_us, to_us);
         if (h->end == HISTORY_OK)
             add_span(oks, key, h->ended_us, h->ended_us);
     }

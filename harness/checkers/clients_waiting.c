@@ -46,7 +46,7 @@ static void add_waiting(const struct run_data *run, const struct history_op *h, 
 {
     int64_t lived_from_us, lived_to_us;
 
-    while (run_living(run, h->server, from_us, to_us, &lived_from_us, &lived_to_us)) {
+    while (run_op_living(run, h, from_us, to_us, &lived_from_us, &lived_to_us)) {
         add_turn(turns, lived_from_us, h->client, 1);
         add_turn(turns, lived_to_us, h->client, -1);
         from_us = lived_to_us;

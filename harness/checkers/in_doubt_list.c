@@ -75,6 +75,7 @@ static bool held_by_absent(const struct run_data *run, size_t op, const struct a
     const struct history_op *h = &run->history.op[op];
     bool answered = h->end != HISTORY_OPEN && h->ended_us < absence->to_us;
     bool in_flight = h->end == HISTORY_OPEN || h->ended_us > absence->from_us;
+    int64_t until_us; /* when it went to another door does not matter here */
 
     if (listed == (LISTED_BEFORE | LISTED_AFTER))
         return true;
@@ -82,7 +83,8 @@ static bool held_by_absent(const struct run_data *run, size_t op, const struct a
         return false;
     if (answered && h->end == HISTORY_OK && h->level >= LEVEL_EVERYWHERE)
         return false;
-    if (in_flight && door_lived(run, h->server, absence->from_us))
+    if (in_flight &&
+        door_lived(run, history_door_at(h, absence->from_us, &until_us), absence->from_us))
         return answered || (absence->killed && h->invoked_us < absence->from_us);
     return (listed & LISTED_BEFORE) ||
            (answered && absence->before && h->ended_us > absence->before->at_us);

@@ -100,6 +100,21 @@ bool run_living(const struct run_data *run, const char *target, int64_t from_us,
     return false;
 }
 
+bool run_op_living(const struct run_data *run, const struct history_op *op, int64_t from_us,
+                   int64_t to_us, int64_t *ret_from_us, int64_t *ret_to_us)
+{
+    while (from_us < to_us) {
+        int64_t until_us;
+        const char *door = history_door_at(op, from_us, &until_us);
+
+        until_us = until_us < to_us ? until_us : to_us;
+        if (run_living(run, door, from_us, until_us, ret_from_us, ret_to_us))
+            return true;
+        from_us = until_us;
+    }
+    return false;
+}
+
 double run_seconds(const struct run_data *run, int64_t at_us)
 {
     return (double)(at_us - run_load_begin_us(run)) / (double)US_PER_S;

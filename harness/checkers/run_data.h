@@ -257,6 +257,10 @@ const struct run_fault *run_next_death(const struct run_data *run, const char *t
 bool run_living(const struct run_data *run, const char *target, int64_t from_us, int64_t to_us,
                 int64_t *ret_from_us, int64_t *ret_to_us);
 
+/* The same of the door at which this operation stood: the one it was last sent to. */
+bool run_op_living(const struct run_data *run, const struct history_op *op, int64_t from_us,
+                   int64_t to_us, int64_t *ret_from_us, int64_t *ret_to_us);
+
 /* Seconds since the load began. */
 double run_seconds(const struct run_data *run, int64_t at_us);
 

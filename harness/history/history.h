@@ -90,6 +90,10 @@ __attribute__((warn_unused_result)) int history_read(const char *path, struct hi
                                                      struct errctx *err);
 void history_done(struct history *history);
 
+/* The door that the operation was last sent to by then, and when it went to the next: INT64_MAX for
+ * never. */
+const char *history_door_at(const struct history_op *op, int64_t at_us, int64_t *ret_until_us);
+
 /* The whole transaction, for what takes one: txn_journal_op() and the like. `after` is not kept. */
 void history_txn(const struct history_op *op, struct txn *ret_txn);
 

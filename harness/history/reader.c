@@ -368,6 +368,16 @@ void history_done(struct history *history)
     *history = (struct history){0};
 }
 
+const char *history_door_at(const struct history_op *op, int64_t at_us, int64_t *ret_until_us)
+{
+    const struct history_retry *retry = op->retry;
+
+    *ret_until_us = INT64_MAX;
+    for (; retry && retry->at_us > at_us; retry = retry->earlier)
+        *ret_until_us = retry->at_us;
+    return retry ? retry->server : op->server;
+}
+
 void history_txn(const struct history_op *op, struct txn *ret_txn)
 {
     memset(ret_txn, 0, sizeof *ret_txn);

@@ -49,6 +49,7 @@ struct built_op {
     char server[BUILT_TEXT];
     unsigned client;
     int64_t planned_ms, invoked_ms, ended_ms;
+    int64_t retried_ms; /* sent again at the other door; 0: not */
     enum history_end end;
     const char *code;  /* fail, info */
     const char *level; /* ok */
@@ -392,6 +393,10 @@ static inline void built_print_history(struct buf *out, const struct built *b)
                    (long long)built_us(op->invoked_ms), op->probe ? ",\"probe\":true" : "");
         built_print_micros(out, b, op, false);
         buf_append_str(out, "]}\n");
+        if (op->retried_ms)
+            buf_printf(out, "{\"t\":\"retry\",\"op\":%u,\"server\":\"%s\",\"at\":%lld}\n", i,
+                       strcmp(op->server, "serve1") == 0 ? "serve2" : "serve1",
+                       (long long)built_us(op->retried_ms));
         built_print_end(out, b, i);
         n_open += op->end == HISTORY_OPEN;
     }

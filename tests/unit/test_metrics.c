@@ -568,6 +568,21 @@ static void waiting_at_a_dead_door_is_no_blocking(void **state)
     EXPECT("0 keys", "%u keys", m.blocked_other.keys);
 }
 
+/* Its first door is dead, but it waits at the second. */
+static void what_was_sent_again_waits_at_its_second_door(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    kill_serve1(1000, 3000);
+    write_at("serve1", "c0-0", 0, 900, 1900, HISTORY_INFO);
+    measure(&m);
+    EXPECT("0 keys", "%u keys", m.blocked_other.keys);
+    b.op[0].retried_ms = 1200;
+    measure(&m);
+    EXPECT("0.800", "%.3f", m.blocked_other.longest_s); /* 0.1 s before, 0.7 s after */
+}
+
 static void attempts_between_two_oks_sum_up(void **state)
 {
     struct metrics m;
@@ -764,6 +779,7 @@ int main(void)
         TEST(a_store_that_never_comes_back_holds_to_the_end),
         TEST(a_paused_store_holds_what_was_answered_meanwhile),
         TEST(waiting_at_a_dead_door_is_no_blocking),
+        TEST(what_was_sent_again_waits_at_its_second_door),
         TEST(attempts_between_two_oks_sum_up),
         TEST(an_ok_begins_anew),
         TEST(quick_refusals_are_no_blocking),
