@@ -8,6 +8,7 @@
 #include "base/soon.h"
 
 #include <assert.h>
+#include <event2/event_struct.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 
 #define READY_WAIT_US (1 * US_PER_S) /* for stores that are down when the door starts */
 
-#define AGAIN_US (5 * US_PER_S) /* for a write that is sent again blindly */
+#define AGAIN_US       (5 * US_PER_S)   /* for a write that is sent again blindly */
+#define RETRY_AFTER_US (20 * US_PER_MS) /* setting `retry` */
 
 /* Mistakes that can be built in; the table at the end has their sentences. */
 enum dual_break {
@@ -30,14 +32,20 @@ struct dual {
     struct approach_env env;
     enum dual_break broken;
     bool parallel;
+    bool retry;
+    bool versioned;
+    unsigned door;   /* our number among the roles */
+    int64_t version; /* the highest given so far */
     bool said_ready;
     bool closing; /* the stores are going: nothing more is sent */
     struct event *ready_timer;
     struct soon *soon; /* an approach may not answer from inside */
+    struct part *retrying;
     unsigned n_stores;
     struct store *store[STORES_MAX];
     unsigned in_flight;
     uint64_t n_partial;
+    uint64_t n_retries;
 };
 
 /* One store's share of a transaction. */
@@ -47,6 +55,9 @@ struct part {
     uint32_t ops;
     bool again;               /* DUAL_RETRY_BLINDLY: was sent twice */
     struct soon_call refused; /* its store was down */
+    bool may_have;            /* done it already: an answer was lost */
+    struct event timer;       /* while it waits in dual->retrying */
+    struct part *prev, *next;
 };
 
 /* A status request. */
@@ -60,7 +71,7 @@ struct question {
 struct work {
     struct dual *dual;
     const struct txn *txn;
-    struct txn *own; /* DUAL_ACK_AFTER_FIRST: a copy, since the client's goes with its answer */
+    struct txn *own; /* a copy where the client's will not do: with versions, or kept for longer */
     int64_t deadline_us;
     approach_done done; /* NULL: answered */
     void *arg;
@@ -69,79 +80,11 @@ struct work {
     unsigned n_sent;
     unsigned n_answered;
     bool some_wrote;
+    bool lost_reads; /* of a request that a store had executed before */
     struct part part[STORES_MAX];
     struct dual_answer answer[STORES_MAX];
     struct reply reply; /* its reads are gathered here */
 };
-
-/* --- what the client hears ----------------------------------------------------------------- */
-
-static bool surely_failed(const struct dual_answer *answer)
-{
-    enum code code = store_status_code(answer->status);
-
-    return code != CODE_NONE && code_definite(code);
-}
-
-/* "pg1 ok, pg2 unavailable, redis ok" */
-static void describe_all(const struct dual_answer *answer, unsigned n, struct reply *reply)
-{
-    size_t used = 0;
-
-    for (unsigned i = 0; i < n && used < sizeof reply->detail; i++) {
-        int written =
-            snprintf(reply->detail + used, sizeof reply->detail - used, "%s%s %s",
-                     i > 0 ? ", " : "", answer[i].store, store_status_name(answer[i].status));
-
-        used += (size_t)written;
-    }
-}
-
-/* Surely nothing was written: the first refusal tells why. */
-static void combine_failed(const struct dual_answer *answer, unsigned n, struct reply *reply)
-{
-    for (unsigned i = 0; i < n; i++) {
-        if (!surely_failed(&answer[i]))
-            continue;
-        reply->code = store_status_code(answer[i].status);
-        (void)snprintf(reply->detail, sizeof reply->detail, "%s %s", answer[i].store,
-                       answer[i].detail[0] != '\0' ? answer[i].detail
-                                                   : store_status_name(answer[i].status));
-        return;
-    }
-    reply->code = CODE_UNKNOWN; /* only reads, and an answer was lost */
-    describe_all(answer, n, reply);
-}
-
-void dual_combine(const struct dual_answer *answer, unsigned n, bool expired,
-                  struct reply *ret_reply)
-{
-    unsigned n_ok = 0;
-    unsigned n_wrote = 0;
-    unsigned n_may_have = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        bool ok = answer[i].status == STORE_OK;
-
-        n_ok += ok;
-        n_wrote += ok && answer[i].writes;
-        n_may_have += !ok && answer[i].writes && !surely_failed(&answer[i]);
-    }
-    ret_reply->level = LEVEL_NONE;
-    ret_reply->detail[0] = '\0';
-    if (n_ok == n) {
-        ret_reply->code = CODE_NONE;
-        ret_reply->level = LEVEL_EVERYWHERE;
-    } else if (n_wrote > 0) {
-        ret_reply->code = CODE_PARTIAL;
-        describe_all(answer, n, ret_reply);
-    } else if (n_may_have > 0) {
-        ret_reply->code = expired ? CODE_TIMEOUT : CODE_UNKNOWN;
-        describe_all(answer, n, ret_reply);
-    } else {
-        combine_failed(answer, n, ret_reply);
-    }
-}
 
 /* Is this the place of its mistake? */
 static bool broken(const struct dual *dual, enum dual_break mistake)
@@ -163,7 +106,7 @@ static void finish(void *arg)
     dual_combine(work->answer, work->n_parts, clock_now_us() >= work->deadline_us, reply);
     if (reply->code == CODE_PARTIAL && broken(work->dual, DUAL_PARTIAL_IS_FAILURE))
         reply->code = CODE_UNAVAILABLE;
-    reply->has_reads = reply->has_reads && reply->code == CODE_NONE;
+    reply->has_reads = reply->has_reads && !work->lost_reads && reply->code == CODE_NONE;
     work->dual->n_partial += reply->code == CODE_PARTIAL;
     work->dual->in_flight--;
     crash_point_leave(&work->stand);
@@ -222,10 +165,65 @@ static void take_answer(struct part *part, const struct store_reply *reply)
             continue;
         if (work->txn->op[i].kind == OP_READ) {
             work->reply.has_reads = true;
+            work->lost_reads |= reply->again;
             work->reply.read[i] = reply->read[i];
         }
     }
 }
+
+/* --- sending again ------------------------------------------------------------------------- */
+
+static void end_retry(struct part *part)
+{
+    (void)event_del(&part->timer);
+    DL_DELETE(part->work->dual->retrying, part);
+}
+
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+    struct part *part = arg;
+
+    (void)fd;
+    (void)what;
+    end_retry(part);
+    send_part(part);
+}
+
+/* By the same request id, which the stores then do once: what was lost is no reason to give up. */
+static bool may_try_again(const struct part *part, enum store_status status)
+{
+    const struct work *work = part->work;
+
+    return work->dual->retry && !work->dual->closing && status != STORE_OK &&
+           status != STORE_CONSTRAINT && status != STORE_FATAL &&
+           clock_now_us() + RETRY_AFTER_US < work->deadline_us;
+}
+
+static bool try_again(struct part *part, enum store_status status)
+{
+    struct dual *dual = part->work->dual;
+    struct timeval delay = clock_timeval(RETRY_AFTER_US);
+
+    if (!may_try_again(part, status))
+        return false;
+    dual->n_retries++;
+    DL_APPEND(dual->retrying, part);
+    (void)evtimer_assign(&part->timer, dual->env.base, on_retry, part);
+    (void)evtimer_add(&part->timer, &delay);
+    return true;
+}
+
+static void give_up_retries(struct dual *dual)
+{
+    while (dual->retrying) {
+        struct part *part = dual->retrying;
+
+        end_retry(part);
+        refuse(part);
+    }
+}
+
+/* --- answers ------------------------------------------------------------------------------- */
 
 /* The moment that makes dual writes what they are: one store has it, another does not. */
 static bool first_to_write(const struct work *work, const struct dual_answer *answer)
@@ -260,9 +258,12 @@ static void on_answer(void *arg, const struct store_reply *reply)
     struct part *part = arg;
     struct work *work = part->work;
 
-    if (send_again(part, reply))
+    part->may_have |= reply->status == STORE_UNKNOWN;
+    if (send_again(part, reply) || try_again(part, reply->status))
         return;
     take_answer(part, reply);
+    if (part->may_have && reply->status != STORE_OK)
+        work->answer[part - work->part].status = STORE_UNKNOWN; /* whatever the last try says */
     work->n_answered++;
     if (first_to_write(work, &work->answer[part - work->part])) {
         work->some_wrote = true;
@@ -294,6 +295,24 @@ static void divide(struct work *work)
     assert(work->n_parts > 0); /* the door knows the stores */
 }
 
+int64_t dual_version(int64_t wall_us, unsigned door, int64_t last)
+{
+    int64_t version = wall_us * ROLES_MAX + door;
+
+    assert(door < ROLES_MAX);
+    return version > last ? version : last + ROLES_MAX;
+}
+
+/* One for all writes of the transaction, unless the client has given them theirs. */
+static void give_version(struct dual *dual, struct txn *txn)
+{
+    dual->version = dual_version(clock_wall_us(), dual->door, dual->version);
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        if (txn->op[i].kind == OP_WRITE && txn->op[i].version == 0)
+            txn->op[i].version = dual->version;
+    }
+}
+
 static void dual_submit(void *self, const struct txn *txn, int64_t deadline_us, approach_done done,
                         void *arg)
 {
@@ -305,11 +324,13 @@ static void dual_submit(void *self, const struct txn *txn, int64_t deadline_us, 
     work->deadline_us = deadline_us;
     work->done = done;
     work->arg = arg;
-    if (dual->broken == DUAL_ACK_AFTER_FIRST) {
+    if (dual->versioned || dual->broken == DUAL_ACK_AFTER_FIRST) {
         work->own = mem_alloc(sizeof *work->own);
         *work->own = *txn;
         work->txn = work->own;
     }
+    if (dual->versioned)
+        give_version(dual, work->own);
     divide(work);
     dual->in_flight++;
     if (!crash_point_reach(&work->stand, CRASH_DUAL_RECEIVED, go_on, work))
@@ -380,7 +401,7 @@ static int open_store(struct dual *dual, const struct topology_store *where, str
     const struct approach_env *env = &dual->env;
     const struct address *address = topology_address(env->topology, env->role->name, where->name);
     char application[SESSION_NAME_SIZE];
-    const struct store_options options = {.application = application};
+    const struct store_options options = {.application = application, .once = dual->retry};
 
     session_name(application, env->role->name, "dual");
     int r = store_open(env->base, where, address, &options, &dual->store[dual->n_stores], err);
@@ -398,6 +419,7 @@ static void dual_close(void *self)
 
     dual->closing = true;
     event_free(dual->ready_timer);
+    give_up_retries(dual);
     for (unsigned i = 0; i < dual->n_stores; i++)
         store_on_alive(dual->store[i], NULL, NULL);
     for (unsigned i = 0; i < dual->n_stores; i++)
@@ -405,6 +427,15 @@ static void dual_close(void *self)
     soon_now(dual->soon);
     soon_free(dual->soon);
     free(dual);
+}
+
+static unsigned role_number(const struct approach_env *env)
+{
+    unsigned i = 0;
+
+    while (i < env->topology->n_roles && strcmp(env->topology->role[i].name, env->role->name) != 0)
+        i++;
+    return i < ROLES_MAX ? i : 0;
 }
 
 static int dual_open(const struct approach_env *env, void **ret_self, struct errctx *err)
@@ -416,6 +447,9 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
     dual->broken = (enum dual_break)approach_break_number(&dual_approach, env->broken);
     dual->soon = soon_new(env->base);
     dual->parallel = strcmp(settings_get(env->settings, "order"), "parallel") == 0;
+    dual->retry = strcmp(settings_get(env->settings, "retry"), "same-request") == 0;
+    dual->door = role_number(env);
+    dual->versioned = strcmp(settings_get(env->settings, "versioned"), "yes") == 0;
     dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
     event_add(dual->ready_timer, &wait);
     for (unsigned i = 0; i < env->topology->n_stores; i++) {
@@ -442,10 +476,17 @@ static void dual_counters(const void *self, json_t *into)
     const struct dual *dual = self;
 
     json_object_set_new(into, "partial", json_integer((json_int_t)dual->n_partial));
+    json_object_set_new(into, "retries", json_integer((json_int_t)dual->n_retries));
 }
 
 static const struct setting_info settings[] = {
     {"order", {"sequential", "parallel"}, "the stores one after the other, or all at once"},
+    {"retry",
+     {"none", "same-request"},
+     "what a store has not done is sent again until the deadline; stores do a request once"},
+    {"versioned",
+     {"no", "yes"},
+     "writes get a version from the door's clock; the last writer wins"},
 };
 
 #define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */

@@ -11,7 +11,8 @@
 
 int64_t clock_now_us(void);
 
-/* CLOCK_REALTIME, since 1970: only for names that must not come again after a restart. */
+/* CLOCK_REALTIME, since 1970: only for names that must not come again after a restart, and for the
+ * versions of writes. */
 int64_t clock_wall_us(void);
 
 /* `us` as a timeval for libevent; a negative duration counts as 0. */

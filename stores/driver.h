@@ -126,6 +126,7 @@ struct store {
     struct address address;
     char application[SESSION_NAME_SIZE];
     int64_t lock_timeout_us;
+    bool once;
     bool no_journal;
     unsigned n_sessions; /* the last one is the administrative */
     struct session **session;

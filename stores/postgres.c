@@ -173,6 +173,7 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
     case PG_IGNORED:
     case PG_PARSE:
     case PG_COMMAND:
+    case PG_NEW:
     case PG_SYNC:
     case PG_SYNC_NEXT:
         break;
@@ -184,6 +185,7 @@ static void take_failure(struct pg_session *s, const struct pg_expectation *e, c
     const char *message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     const char *severity = PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *sqlstate = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    enum store_status status;
 
     if (e->purpose == PG_IGNORED)
         return;
@@ -191,8 +193,11 @@ static void take_failure(struct pg_session *s, const struct pg_expectation *e, c
         s->prepared = false;
     if (!s->base.job)
         return;
-    reply_fail(&s->base.reply, pg_status_of(severity, sqlstate, phase_of(s->base.job)),
-               message ? message : PQresultErrorMessage(res));
+    status = pg_status_of(severity, sqlstate, phase_of(s->base.job));
+    if (e->purpose == PG_NEW && status == STORE_CONSTRAINT)
+        s->base.reply.again = true; /* the server skips what follows */
+    else
+        reply_fail(&s->base.reply, status, message ? message : PQresultErrorMessage(res));
 }
 
 /* The segment is answered. A failed transaction still has to be left, which nobody waits for. */

@@ -31,6 +31,7 @@ enum pg_statement {
     PG_INCR,
     PG_INCR_BOUNDED,
     PG_APPEND,
+    PG_ONCE,
     PG_SINK_ADVANCE,
     PG_SINK_WRITE,
     PG_SINK_INCR,
@@ -46,6 +47,7 @@ enum pg_purpose {
     PG_PARSE,    /* a statement is being prepared */
     PG_COMMAND,  /* has to succeed */
     PG_PREPARE,  /* … and its tag has to be PREPARE TRANSACTION */
+    PG_NEW,      /* … or else this request has been executed before, which is as good */
     PG_VALUE,    /* a row of (val, n), or none: what operation `op` reads */
     PG_ROWS,     /* for the verb's `rows` */
     PG_SYNC,     /* end of a segment */

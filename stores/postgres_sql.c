@@ -28,6 +28,7 @@ const char *const pg_schema[] = {
     "CREATE TABLE IF NOT EXISTS sink_position ("
     "  topic text, part int, position bigint NOT NULL, epoch bigint NOT NULL,"
     "  owner text NOT NULL, PRIMARY KEY (topic, part))",
+    "CREATE TABLE IF NOT EXISTS executed (request text COLLATE \"C\" PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS coordinator_epoch (owner text PRIMARY KEY, epoch bigint NOT NULL)",
 
     "CREATE OR REPLACE FUNCTION syncbed_at_least(num bigint, bound bigint) RETURNS boolean"
@@ -60,7 +61,7 @@ const char *const pg_schema[] = {
     "    RAISE EXCEPTION 'another epoch or position' USING ERRCODE = 'SB001';"
     "  END IF;"
     " END $$",
-    "TRUNCATE kv, journal, sink_position, coordinator_epoch", NULL};
+    "TRUNCATE kv, journal, sink_position, executed, coordinator_epoch", NULL};
 
 /*
  * What is not there cannot be locked, so a read that keeps its lock puts a row of n = 0 in its
@@ -153,6 +154,7 @@ const struct pg_prepared pg_prepared[PG_STATEMENTS] = {
                          {T_TEXT, T_INT8, T_TEXT, T_TEXT, T_INT8}},
     [PG_APPEND] =
         {"append", JOURNALLED(APPEND), UNJOURNALLED(APPEND), 4, {T_TEXT, T_TEXT, T_TEXT, T_TEXT}},
+    [PG_ONCE] = {"once", BOTH("INSERT INTO executed (request) VALUES ($1)"), 1, {T_TEXT}},
     [PG_SINK_ADVANCE] = {"sink_advance",
                          BOTH("SELECT syncbed_sink_advance($1, $2, $3, $4, $5)"),
                          5,

@@ -122,7 +122,11 @@ static void send_release(struct pg_session *s)
 
 static void execute_several(struct pg_session *s)
 {
+    const char *request[] = {s->base.job->txn->request};
+
     pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
+    if (s->base.store->once && writes(s))
+        pg_send_prepared(s, PG_NEW, 0, PG_ONCE, request);
     send_operations(s, true);
     if (!writes(s)) {
         send_release(s);
@@ -136,9 +140,10 @@ static void execute_several(struct pg_session *s)
 static void execute(struct pg_session *s)
 {
     unsigned index[TXN_OPS_MAX];
+    bool several = ops_by_key(s->base.job->txn, s->base.store, index) > 1;
 
     pg_need_statements(s);
-    if (ops_by_key(s->base.job->txn, s->base.store, index) > 1)
+    if (several || (s->base.store->once && writes(s)))
         execute_several(s);
     else
         send_operations(s, false);

@@ -11,6 +11,7 @@ before anything is written, so that a refusal leaves nothing behind.
   q:<key>    zset    gids that wait for it, by the time (us) until which they wait
   w:<gid>    list    a token for a waiter: "try again"
   x:<gid>    hash    an intent: state, at, ...; it stays, committed or aborted, until forgotten
+  r:<id>     string  this request was executed; for an hour, where executing is to be done once
   x          set     the gids of intents that are not decided
   epoch      hash    owner -> epoch
   s:<topic>  hash    epoch, owner, p<partition> -> position
@@ -26,6 +27,7 @@ read), bound of an incr or ''. Replies are {status, detail, ...}.
 ]]
 
 local TOMBSTONE_MS = '600000' -- longer than anything sent before a connection broke can be under way
+local REMEMBER_MS = '3600000'
 local EXACT = 2 ^ 53          -- a Lua number holds no larger integer
 
 local staged, touched = {}, {}
@@ -212,15 +214,29 @@ end
 
 local verbs = {}
 
--- execute journalled request operation...
-function verbs.execute(journalled, request)
-    local locked = locked_by_an_intent(4, 3)
+local function staged_a_change()
+    for _, key in ipairs(touched) do
+        if #staged[key].journal > 0 then
+            return true
+        end
+    end
+end
+
+-- execute journalled once request operation...
+function verbs.execute(journalled, once, request)
+    if once == '1' and redis.call('EXISTS', 'r:' .. request) == 1 then
+        return {'ok', 'again'}
+    end
+    local locked = locked_by_an_intent(5, 3)
     if locked then
         return {'conflict', locked .. ': locked'}
     end
-    local reads, why = stage(request, 4)
+    local reads, why = stage(request, 5)
     if not reads then
         return {'constraint', why}
+    end
+    if once == '1' and staged_a_change() then
+        redis.call('SET', 'r:' .. request, '1', 'PX', REMEMBER_MS)
     end
     write_all(journalled == '1')
     return ok(reads)

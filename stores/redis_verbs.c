@@ -83,9 +83,16 @@ static void execute(struct redis_session *s)
 
     redis_call(s, "execute");
     journalled_arg(s);
+    redis_arg(s, s->base.store->once ? "1" : "0");
     redis_arg(s, txn->request);
     txn_args(s, txn);
     redis_call_end(s);
+}
+
+static void execute_reply(struct redis_session *s, const redisReply *reply)
+{
+    s->base.reply.again = strcmp(redis_text_at(reply, 1), "again") == 0;
+    reads_reply(s, reply);
 }
 
 /* --- intents --------------------------------------------------------------------------------- */
@@ -274,7 +281,7 @@ static void sink_apply(struct redis_session *s)
 }
 
 const struct redis_verb redis_verbs[VERBS] = {
-    [VERB_EXECUTE] = {.start = execute, .reply = reads_reply},
+    [VERB_EXECUTE] = {.start = execute, .reply = execute_reply},
     [VERB_BEGIN] = {.start = begin, .reply = begin_reply},
     [VERB_PREPARE] = {.start = prepare},
     [VERB_COMMIT] = {.start = commit},

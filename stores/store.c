@@ -109,6 +109,7 @@ int store_open(struct event_base *base, const struct topology_store *where,
     (void)snprintf(store->application, sizeof store->application, "%s", options->application);
     store->lock_timeout_us =
         options->lock_timeout_us ? options->lock_timeout_us : STORE_LOCK_TIMEOUT_US;
+    store->once = options->once;
     store->no_journal = options->no_journal;
     r = pool_open(store, 1 + (options->sessions ? options->sessions : STORE_SESSIONS), err);
     if (r < 0) {

@@ -65,6 +65,7 @@ struct store_reply {
     enum store_status status;
     char detail[STORE_DETAIL_SIZE];       /* "" when ok; else the store's own words, shortened */
     struct read_result read[TXN_OPS_MAX]; /* ok: read[i] of op i, where op i is a read here */
+    bool again; /* ok: this request had been executed before; nothing was done now, nor read */
 };
 
 /* `reply` is valid during the call. */
@@ -76,7 +77,8 @@ struct store_options {
     const char *application; /* how the store's own views name our sessions: names.h; copied */
     unsigned sessions;       /* 0: STORE_SESSIONS */
     int64_t lock_timeout_us; /* 0: STORE_LOCK_TIMEOUT_US */
-    bool no_journal;         /* benches only */
+    bool once;       /* execute() remembers the requests that write, and does none of them twice */
+    bool no_journal; /* benches only */
 };
 
 /*
@@ -111,6 +113,10 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
  * they are several, what it reads stays as it is until the commit, also what was not there. At
  * `deadline_us` (monotonic): unsent is STORE_UNAVAILABLE, unanswered STORE_UNKNOWN. What the others
  * say of the transaction: store_status_code(). `txn` is borrowed until `done`.
+ *
+ * With `once` the request id goes into the store in the same local transaction, and a request that
+ * is there already is OK, `again`. So it may be sent again, by anybody who opened the store `once`,
+ * while the first sending may still be under way. Remembered for an hour at least.
  */
 void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
                    void *arg);

@@ -41,22 +41,35 @@ void live_await_alive(struct store *store, bool alive)
     assert_int_equal(loop_until(live.base, alive ? is_alive : is_dead, store, LIVE_DEADLINE_US), 0);
 }
 
-struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us)
+static struct store *open_with(const struct store_options *options)
 {
     struct topology_store where = {.name = "s",
                                    .kind = live.server.kind,
                                    .address = {.host = "127.0.0.1", .port = live.server.port},
                                    .user = LIVE_USER,
                                    .database = LIVE_DATABASE};
-    struct store_options options = {
-        .application = application, .sessions = sessions, .lock_timeout_us = lock_timeout_us};
     struct store *store = NULL;
     struct errctx err = {0};
 
-    if (store_open(live.base, &where, &where.address, &options, &store, &err) < 0)
+    if (store_open(live.base, &where, &where.address, options, &store, &err) < 0)
         fail_msg("%s", err.message);
     live_await_alive(store, true);
     return store;
+}
+
+struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us)
+{
+    const struct store_options options = {
+        .application = application, .sessions = sessions, .lock_timeout_us = lock_timeout_us};
+
+    return open_with(&options);
+}
+
+struct store *live_open_once(const char *application)
+{
+    const struct store_options options = {.application = application, .sessions = 4, .once = true};
+
+    return open_with(&options);
 }
 
 int live_empty(void **state)

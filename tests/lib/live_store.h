@@ -33,6 +33,8 @@ bool live_is_redis(void);
 
 /* Another store at the same server, alive. */
 struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us);
+/* … which executes no request twice. */
+struct store *live_open_once(const char *application);
 void live_await_alive(struct store *store, bool alive);
 
 /*

@@ -132,12 +132,34 @@ static void a_long_list_of_stores_is_cut_not_overrun(void **state)
     assert_int_equal(strlen(reply.detail), sizeof reply.detail - 1);
 }
 
+/* Doors never give the same version, and each one's rise also when its clock does not. */
+static void versions_rise_and_are_a_doors_own(void **state)
+{
+    int64_t last[2] = {0, 0};
+
+    (void)state;
+    for (int64_t i = 0; i < 100; i++) {
+        int64_t wall_us = 1000000 + i / 10 * (i % 3 == 0 ? -5 : 1);
+
+        for (unsigned door = 0; door < 2; door++) {
+            int64_t version = dual_version(wall_us, door, last[door]);
+
+            assert_true(version > last[door]);
+            assert_true(version != last[1 - door]);
+            assert_int_equal(version % ROLES_MAX, door);
+            last[door] = version;
+        }
+    }
+    assert_true(dual_version(2000000, 0, last[0]) > last[1]); /* the clock goes on */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_client_hears_what_the_stores_said),
         cmocka_unit_test(one_store_cannot_be_partial),
         cmocka_unit_test(a_long_list_of_stores_is_cut_not_overrun),
+        cmocka_unit_test(versions_rise_and_are_a_doors_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
