@@ -36,11 +36,6 @@ static void intervals_add(struct intervals *list, struct interval interval)
     list->high_ms[list->n++] = interval.high_ms;
 }
 
-static double or_unmeasured(double value_ms)
-{
-    return isinf(value_ms) ? NAN : value_ms;
-}
-
 /* Takes the list's memory. */
 static struct visibility intervals_sum_up(struct intervals *list)
 {
@@ -50,11 +45,6 @@ static struct visibility intervals_sum_up(struct intervals *list)
 
     while (v.n_unseen < list->n && isinf(list->high_ms[list->n - 1 - v.n_unseen])) /* sorted */
         v.n_unseen++;
-    v.high.p50_ms = or_unmeasured(high.p50_ms);
-    v.high.p90_ms = or_unmeasured(high.p90_ms);
-    v.high.p99_ms = or_unmeasured(high.p99_ms);
-    v.high.p999_ms = or_unmeasured(high.p999_ms);
-    v.high.max_ms = or_unmeasured(high.max_ms);
     free(list->low_ms);
     free(list->high_ms);
     return v;

@@ -2,6 +2,7 @@
 #include "harness/report/html.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,10 @@ void html_ms(struct buf *out, double ms)
     double value = ms >= 1000 ? ms / 1000 : ms;
     int digits = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
 
+    if (isinf(ms)) {
+        buf_append_str(out, "never");
+        return;
+    }
     buf_printf(out, "%.*f %s", digits, value, ms >= 1000 ? "s" : "ms");
 }
 

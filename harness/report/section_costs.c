@@ -38,6 +38,7 @@ static const struct column waiting_columns[] = {
     {"in doubt, txn·s", "in_doubt_txn_s", UNIT_RATE},
     {"keys held", "keys_held", UNIT_COUNT},
     {"sessions waiting", "waiters_max", UNIT_COUNT},
+    {"clients waiting", "clients_waiting_max", UNIT_COUNT},
     {"sink lag, records", "sink_lag_max", UNIT_COUNT},
     {"settled after", "settle_s", UNIT_S},
 };
@@ -61,8 +62,13 @@ static const struct column decided_columns[] = {
 
 /* A probe is seen between two polls: `low` counts to the last one that missed it. */
 static const struct column probe_columns[] = {
-    {"probes", "n", UNIT_COUNT}, {"p50", "p50", UNIT_MS}, {"… at least", "low.p50", UNIT_MS},
-    {"p90", "p90", UNIT_MS},     {"p99", "p99", UNIT_MS}, {"… at least", "low.p99", UNIT_MS},
+    {"probes", "n", UNIT_COUNT},
+    {"never seen", "unseen", UNIT_COUNT},
+    {"p50", "p50", UNIT_MS},
+    {"… at least", "low.p50", UNIT_MS},
+    {"p90", "p90", UNIT_MS},
+    {"p99", "p99", UNIT_MS},
+    {"… at least", "low.p99", UNIT_MS},
     {"max", "max", UNIT_MS},
 };
 

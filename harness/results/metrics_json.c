@@ -1,11 +1,15 @@
 /* The numbers of a run in results.json: see the header. */
 #include "harness/results/metrics_json.h"
 
+#include "harness/results/result.h"
+
 #include <math.h>
 #include <string.h>
 
 static json_t *number(double value)
 {
+    if (isinf(value))
+        return json_string(RESULT_NEVER);
     return isnan(value) ? json_null() : json_real(value);
 }
 

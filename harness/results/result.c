@@ -1,6 +1,7 @@
 /* Fields of results.json: see the header. */
 #include "harness/results/result.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *result_text(const json_t *object, const char *field)
@@ -31,9 +32,12 @@ bool result_number(const json_t *object, const char *path, double *ret_value)
         object = json_object_get(object, field);
         path += size + (path[size] == '.');
     }
-    if (!json_is_number(object))
+    if (json_is_string(object) && strcmp(json_string_value(object), RESULT_NEVER) == 0)
+        *ret_value = INFINITY;
+    else if (json_is_number(object))
+        *ret_value = json_number_value(object);
+    else
         return false;
-    *ret_value = json_number_value(object);
     return true;
 }
 

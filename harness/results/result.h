@@ -13,9 +13,11 @@ const char *result_text(const json_t *object, const char *field);
 /* Of a run: what tells it from others of its approach, as "xa lock_order=parallel". */
 const char *result_variant(const json_t *run);
 
+#define RESULT_NEVER "never" /* in place of the time until something that did not come */
+
 /*
- * The number at a dotted path below `object`, as in "latency_ms.ack.p99"; false when it is missing
- * or null, which means that it was not measured.
+ * The number at a dotted path below `object`, as in "latency_ms.ack.p99"; INFINITY for
+ * RESULT_NEVER. False when it is missing or null, which means that it was not measured.
  */
 bool result_number(const json_t *object, const char *path, double *ret_value);
 

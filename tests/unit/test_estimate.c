@@ -97,6 +97,19 @@ static void runs_in_which_it_was_not_measured_do_not_count(void **state)
     json_decref(runs);
 }
 
+/* To leave it out would be to take the median of those that came. */
+static void what_never_came_is_later_than_all(void **state)
+{
+    json_t *runs = json_loads("[{\"a\":1},{\"a\":\"never\"},{\"a\":3},{\"a\":\"later\"}]", 0, NULL);
+    struct estimate e;
+
+    (void)state;
+    estimate_of(runs, "a", &e);
+    assert_int_equal(e.n, 3);
+    assert_true(e.median == 3 && e.low == 1 && isinf(e.high));
+    json_decref(runs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +118,7 @@ int main(void)
         cmocka_unit_test(more_runs_tell_an_interval_that_an_outlier_does_not_widen),
         cmocka_unit_test(the_interval_has_the_median_as_often_as_it_says),
         cmocka_unit_test(runs_in_which_it_was_not_measured_do_not_count),
+        cmocka_unit_test(what_never_came_is_later_than_all),
     };
 
     return cmocka_run_group_tests_name("estimate", tests, NULL, NULL);

@@ -275,8 +275,8 @@ static void what_was_never_seen_is_slower_than_all(void **state)
     probe(2, HISTORY_OK, AT(105, 105, 105), AT(106, 106, 106));
     measure(&m);
     expect_visibility("3: p50 3..4 max 6 unseen 0", &m.first);
-    expect_visibility("3: p50 300..nan max nan unseen 2", &m.visible[1]);
-    expect_visibility("3: p50 300..nan max nan unseen 2", &m.everywhere);
+    expect_visibility("3: p50 300..inf max inf unseen 2", &m.visible[1]);
+    expect_visibility("3: p50 300..inf max inf unseen 2", &m.everywhere);
 }
 
 /* One that nobody missed was not there before it was sent, which is all that is known. */
