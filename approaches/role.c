@@ -43,27 +43,52 @@ static enum crash_point find_point(const char *name, const char **ret_near)
     return crash_point_find(name);
 }
 
-static void on_arm(struct rpc_call *call, json_t *request)
+/* -EINVAL, with words for whoever asked, when `request` names no point, or none that exists. */
+static int arm(const json_t *request, struct errctx *err)
 {
     const char *name = json_string_value(json_object_get(request, "point"));
     const json_t *gather = json_object_get(request, "gather");
     json_int_t n = gather ? json_integer_value(gather) : 1;
     const char *near;
 
-    if (!name || n < 1 || n > UINT_MAX) {
-        rpc_reply_error(call, "arm takes a point, and gather of at least 1");
-        return;
-    }
+    if (!name || n < 1 || n > UINT_MAX)
+        return err_set(err, EINVAL, ERR_ABORT, "arm takes a point, and gather of at least 1");
     enum crash_point point = find_point(name, &near);
 
     if (point == CRASH_NONE && near)
-        rpc_reply_error(call, "no such point: %s; did you mean %s?", name, near);
-    else if (point == CRASH_NONE)
-        rpc_reply_error(call, "no such point: %s", name);
-    else {
-        crash_point_arm(point, (unsigned)n);
+        return err_set(err, EINVAL, ERR_ABORT, "no such point: %s; did you mean %s?", name, near);
+    if (point == CRASH_NONE)
+        return err_set(err, EINVAL, ERR_ABORT, "no such point: %s", name);
+    crash_point_arm(point, (unsigned)n);
+    return 0;
+}
+
+static void on_arm(struct rpc_call *call, const json_t *request)
+{
+    struct errctx err;
+
+    if (arm(request, &err) < 0)
+        rpc_reply_error(call, "%s", err.message);
+    else
         rpc_reply_ok(call, NULL);
-    }
+}
+
+/* What was left for this start, and for no later one. */
+static int arm_at_start(const struct role *role, struct errctx *err)
+{
+    char path[PATH_MAX + ROLE_NAME_SIZE + 8];
+    json_t *request;
+    int r;
+
+    (void)snprintf(path, sizeof path, "%s/%s.arm", role->topology->control, role->self->name);
+    if (access(path, F_OK) < 0)
+        return 0;
+    request = json_load_file(path, 0, NULL);
+    r = arm(request, err);
+    json_decref(request);
+    if (unlink(path) < 0 && r == 0)
+        r = err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    return r < 0 ? err_prefix(err, r, "%s", path) : 0;
 }
 
 static void on_counters(const struct role *role, struct rpc_call *call)
@@ -203,6 +228,8 @@ int role_new(const char *topology_path, const char *name, enum role_kind kind,
     if (r < 0)
         goto fail;
     r = open_control(role, err);
+    if (r == 0)
+        r = arm_at_start(role, err);
     if (r < 0)
         goto fail;
     *ret_role = role;

@@ -11,6 +11,9 @@
  *   counters              {"standing":{…},"reached":{…}, and what the role adds: "in_flight":N, …}
  *   drain                 answered when nothing is in flight; new work is `refused` from now on
  *
+ * A crash point that is passed while the role starts is armed before: <control>/<name>.arm holds
+ * {"point":"xa-start-listed","gather":1}, and is removed by the start that it is for.
+ *
  * In a run of a broken variant <control>/<name>.broken has a byte for each time that the role made
  * its mistake (base/broken.h).
  *

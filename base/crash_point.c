@@ -46,6 +46,28 @@ static const struct crash_point_info table[CRASH_POINTS] = {
     [CRASH_XA_ABORTING] = {"xa-aborting", "xa",
                            "The decision is abort, and nothing was logged: stores that prepared "
                            "hold their locks until they are told to roll back."},
+    [CRASH_XA_START_ENDED] = {"xa-start-ended", "xa",
+                              "A coordinator starts anew: a store has no session of its earlier "
+                              "incarnation any more, and has not seen the new epoch.",
+                              true},
+    [CRASH_XA_START_FENCED] = {"xa-start-fenced", "xa",
+                               "A coordinator starts anew: a store has seen the new epoch; what is "
+                               "in doubt there was not listed yet.",
+                               true},
+    [CRASH_XA_START_LISTED] =
+        {"xa-start-listed", "xa",
+         "A coordinator starts anew: a branch was found in doubt, and nothing "
+         "was sent about it.",
+         true},
+    [CRASH_XA_START_RESOLVING] = {"xa-start-resolving", "xa",
+                                  "A coordinator starts anew: COMMIT or ROLLBACK of a branch that "
+                                  "was in doubt is on its way.",
+                                  true},
+    [CRASH_XA_START_RESOLVED] =
+        {"xa-start-resolved", "xa",
+         "A coordinator starts anew: a branch was resolved at one store; its "
+         "decision has no END record yet.",
+         true},
     [CRASH_LOG_RECEIVED] = {"log-received", "log",
                             "The front door has the request; nothing was handed to the log."},
     [CRASH_LOG_PRODUCED] = {"log-produced", "log",
@@ -54,6 +76,14 @@ static const struct crash_point_info table[CRASH_POINTS] = {
     [CRASH_LOG_ACKNOWLEDGED] = {"log-acknowledged", "log",
                                 "The log has the record, so every store will follow; the client "
                                 "has not been told."},
+    [CRASH_SINK_OPENING] = {"sink-opening", "sink",
+                            "The sink has asked its store for ownership and position; whether the "
+                            "epoch there is raised is not known.",
+                            true},
+    [CRASH_SINK_OPENED] = {"sink-opened", "sink",
+                           "The store is the sink's and has told its position; nothing was read "
+                           "from the log.",
+                           true},
     [CRASH_SINK_RECEIVED] = {"sink-received", "sink",
                              "The sink has read the record; its store has been sent nothing."},
     [CRASH_SINK_SENT] = {"sink-sent", "sink",

@@ -8,6 +8,8 @@
  * a random instant hardly ever hits a window of a millisecond; this hits it with `gather`
  * transactions in it. Compiled into the release build: what is measured is what is broken.
  *
+ * Not only transactions: while a role starts, its stores stand at steps, and what it finds there.
+ *
  * One thread only: the event loop's.
  */
 #ifndef SYNCBED_BASE_CRASH_POINT_H
@@ -31,9 +33,16 @@ enum crash_point {
     CRASH_XA_COMMIT_SENT,
     CRASH_XA_FIRST_ACKED,
     CRASH_XA_ABORTING,
+    CRASH_XA_START_ENDED,
+    CRASH_XA_START_FENCED,
+    CRASH_XA_START_LISTED,
+    CRASH_XA_START_RESOLVING,
+    CRASH_XA_START_RESOLVED,
     CRASH_LOG_RECEIVED,
     CRASH_LOG_PRODUCED,
     CRASH_LOG_ACKNOWLEDGED,
+    CRASH_SINK_OPENING,
+    CRASH_SINK_OPENED,
     CRASH_SINK_RECEIVED,
     CRASH_SINK_SENT,
     CRASH_SINK_APPLIED,
@@ -44,6 +53,7 @@ struct crash_point_info {
     const char *name;     /* "xa-decided"; as in experiment files */
     const char *approach; /* "xa"; "sink" for the sinks */
     const char *sentence; /* what is true of a transaction that stands here */
+    bool at_start; /* passed while the role starts: to be armed before, CONTROL/ROLE.arm (role.h) */
 };
 
 const struct crash_point_info *crash_point_info(enum crash_point point);

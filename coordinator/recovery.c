@@ -3,6 +3,7 @@
 
 #include "base/broken.h"
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/backoff.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #define VERB_DEADLINE_US INT64_C(2000000)
 #define FENCE_TRIES_MAX  ((1 << 20) - 1) /* 12 days of them; Redis compares up to 2^53 */
@@ -49,9 +51,10 @@ struct participant {
     struct event *retry;
     enum store_status status; /* of the last try of this step that failed; OK: none did */
     char detail[STORE_DETAIL_SIZE];
-    bool complained;     /* of some step: the log is told when all is well again */
-    unsigned n_settling; /* resolve verbs outstanding */
-    bool unsettled;      /* one of them has to be tried again */
+    bool complained;          /* of some step: the log is told when all is well again */
+    unsigned n_settling;      /* resolve verbs outstanding */
+    struct crash_stand stand; /* of its start */
+    bool unsettled;           /* one of them has to be tried again */
 };
 
 struct recovery {
@@ -63,6 +66,7 @@ struct recovery {
     struct decision_log *log;
     struct open_decision *open;
     bool stopped;
+    struct settling *settlings; /* all that are not over */
     unsigned n_participants;
     struct participant participant[STORES_MAX];
 };
@@ -191,13 +195,27 @@ static void next_step(struct participant *p, enum step step)
     go_on(p);
 }
 
+static void go_fence(void *arg)
+{
+    next_step(arg, FENCING);
+}
+
+static void go_list(void *arg)
+{
+    struct participant *p = arg;
+
+    next_step(p, LISTING);
+    p->recovery->handlers.progress(p->recovery->handlers.arg);
+}
+
 static void sessions_ended(void *arg, const struct store_reply *reply)
 {
     struct participant *p = arg;
 
     p->busy = false;
     if (reply->status == STORE_OK) {
-        next_step(p, FENCING);
+        if (!crash_point_reach(&p->stand, CRASH_XA_START_ENDED, go_fence, p))
+            go_fence(p);
         return;
     }
     note_failure(p, reply->status, reply->detail);
@@ -226,8 +244,8 @@ static void fence_answered(void *arg, const struct store_reply *reply)
         return;
     }
     p->fenced = true;
-    next_step(p, LISTING);
-    r->handlers.progress(r->handlers.arg);
+    if (!crash_point_reach(&p->stand, CRASH_XA_START_FENCED, go_list, p))
+        go_list(p);
 }
 
 /*
@@ -252,7 +270,19 @@ struct settling {
     char gid[GID_SIZE];
     char request[REQUEST_ID_SIZE];
     bool commit;
+    struct crash_stand stand;
+    bool answered; /* by the store: while it is held at a crash point */
+    enum store_status status;
+    char detail[STORE_DETAIL_SIZE];
+    struct settling *prev, *next; /* in recovery->settlings */
 };
+
+static void settling_free(struct settling *s)
+{
+    crash_point_leave(&s->stand);
+    DL_DELETE(s->participant->recovery->settlings, s);
+    free(s);
+}
 
 static void list_again(struct participant *p)
 {
@@ -277,25 +307,60 @@ static void contradicted(struct settling *s, const char *how)
     r->handlers.contradicted(r->handlers.arg);
 }
 
-static void settle_answered(void *arg, const struct store_reply *reply)
+static void settled(void *arg)
 {
     struct settling *s = arg;
     struct participant *p = s->participant;
     const struct recovery_handlers *h = &p->recovery->handlers;
 
-    if (reply->status == STORE_OK) {
+    if (s->status == STORE_OK) {
         h->settled(h->arg, s->request, s->commit);
         if (!s->commit)
             store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
-    } else if (reply->status == STORE_HEURISTIC) {
-        contradicted(s, reply->detail);
-    } else if (reply->status != STORE_NOTA) { /* NOTA: gone since, by a try whose answer was lost */
+    } else if (s->status == STORE_HEURISTIC) {
+        contradicted(s, s->detail);
+    } else if (s->status != STORE_NOTA) { /* NOTA: gone since, by a try whose answer was lost */
         p->unsettled = true;
-        note_failure(p, reply->status, reply->detail);
+        note_failure(p, s->status, s->detail);
     }
-    free(s);
+    settling_free(s);
     if (--p->n_settling == 0)
         list_again(p);
+}
+
+static void take_answer(struct settling *s)
+{
+    s->answered = false;
+    if (s->status != STORE_OK || !crash_point_reach(&s->stand, CRASH_XA_START_RESOLVED, settled, s))
+        settled(s);
+}
+
+static void settle_answered(void *arg, const struct store_reply *reply)
+{
+    struct settling *s = arg;
+
+    s->answered = true;
+    s->status = reply->status;
+    (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
+    if (!s->stand.held) /* else released() takes it */
+        take_answer(s);
+}
+
+static void released(void *arg)
+{
+    struct settling *s = arg;
+
+    if (s->answered) /* else settle_answered() will find it free to go on */
+        take_answer(s);
+}
+
+static void resolve(void *arg)
+{
+    struct settling *s = arg;
+
+    store_resolve(s->participant->store, s->gid, s->commit, clock_now_us() + VERB_DEADLINE_US,
+                  settle_answered, s);
+    (void)crash_point_reach(&s->stand, CRASH_XA_START_RESOLVING, released, s);
 }
 
 static void settle(struct participant *p, const char *gid, const char *request)
@@ -309,7 +374,9 @@ static void settle(struct participant *p, const char *gid, const char *request)
     (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
     (void)snprintf(s->request, sizeof s->request, "%s", request);
     p->n_settling++;
-    store_resolve(p->store, gid, s->commit, clock_now_us() + VERB_DEADLINE_US, settle_answered, s);
+    DL_APPEND(p->recovery->settlings, s);
+    if (!crash_point_reach(&s->stand, CRASH_XA_START_LISTED, resolve, s))
+        resolve(s);
 }
 
 static void listed(void *arg, enum store_status status, const struct store_in_doubt *entries,
@@ -325,6 +392,7 @@ static void listed(void *arg, enum store_status status, const struct store_in_do
         try_later(p);
         return;
     }
+    crash_point_leave(&p->stand);
     p->step = SETTLING;
     p->unsettled = false;
     for (unsigned i = 0; i < n_entries; i++) {
@@ -416,8 +484,12 @@ void recovery_free(struct recovery *r)
 
     if (!r)
         return;
-    for (unsigned i = 0; i < r->n_participants; i++)
+    while (r->settlings) /* held at a crash point: their stores have answered, or were not asked */
+        settling_free(r->settlings);
+    for (unsigned i = 0; i < r->n_participants; i++) {
+        crash_point_leave(&r->participant[i].stand);
         event_free(r->participant[i].retry);
+    }
     HASH_ITER (hh, r->open, d, tmp) {
         HASH_DEL(r->open, d);
         free(d);

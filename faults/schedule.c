@@ -178,11 +178,43 @@ static void insert_by_time(struct schedule *schedule, const struct fault *fault)
     schedule->fault[i] = *fault;
 }
 
-static bool still_has_target(const struct fault *earlier, const struct fault *later)
+/* The last fault of its target before it; NULL: none. */
+static const struct fault *before(const struct schedule *schedule, const struct fault *fault)
 {
-    int64_t hit_us = earlier->at_us + (earlier->point[0] ? FAULT_REACH_US : 0);
+    for (const struct fault *f = fault; f > schedule->fault;) {
+        f--;
+        if (strcmp(f->target, fault->target) == 0)
+            return f;
+    }
+    return NULL;
+}
 
-    return earlier->lasts_us < 0 || later->at_us < hit_us + earlier->lasts_us;
+/* The latest time at which it is over. */
+static int64_t over_us(const struct schedule *schedule, const struct fault *fault)
+{
+    int64_t hit_us = fault->at_us + (fault->point[0] ? FAULT_REACH_US : 0);
+
+    if (fault->lasts_us < 0)
+        return INT64_MAX;
+    if (fault_at_start(fault)) /* hits when the one before is over, which has been checked */
+        hit_us = over_us(schedule, before(schedule, fault)) + FAULT_REACH_US;
+    return hit_us + fault->lasts_us;
+}
+
+/* What is passed while a role starts takes somebody who makes it start. */
+static int check_at_start(const struct yaml_node *faults, const struct schedule *schedule,
+                          const struct fault *fault, struct errctx *err)
+{
+    const struct fault *a = before(schedule, fault);
+
+    if (a && a->action == FAULT_KILL && a->lasts_us >= 0 && !fault_at_start(a) &&
+        fault->at_us <= a->at_us + a->lasts_us)
+        return 0;
+    return yaml_complain(
+        faults, err,
+        "line %u: %s is passed while %s starts, so an earlier fault has to kill it, "
+        "with a restart_after_s that is not over at %g s",
+        fault->line, fault->point, fault->target, (double)fault->at_us / (double)US_PER_S);
 }
 
 /* What is dead can't be killed: two faults of one target must not overlap. */
@@ -191,11 +223,15 @@ static int check_overlap(const struct yaml_node *faults, const struct schedule *
 {
     for (unsigned i = 0; i < schedule->n_faults; i++) {
         const struct fault *a = &schedule->fault[i];
+        int rc = fault_at_start(a) ? check_at_start(faults, schedule, a, err) : 0;
 
+        if (rc)
+            return rc;
         for (unsigned j = i + 1; j < schedule->n_faults; j++) {
             const struct fault *b = &schedule->fault[j];
 
-            if (strcmp(a->target, b->target) == 0 && still_has_target(a, b))
+            if (strcmp(a->target, b->target) == 0 && !fault_at_start(b) &&
+                b->at_us < over_us(schedule, a))
                 return yaml_complain(faults, err,
                                      "the fault of %s in line %u begins before the one in line %u "
                                      "is surely over",
@@ -243,6 +279,11 @@ int schedule_parse(const struct yaml_node *node, const char *const *targets, uns
     if (!rc)
         *ret_schedule = schedule;
     return rc;
+}
+
+bool fault_at_start(const struct fault *fault)
+{
+    return crash_point_info(crash_point_find(fault->point))->at_start;
 }
 
 /* --- writing ---------------------------------------------------------------------------------- */

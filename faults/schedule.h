@@ -6,6 +6,11 @@
  *   - name: store_paused
  *     faults: [{at_s: 3, pause: pg2, for_s: 2}]
  *
+ *   - name: server_killed_twice      # the second time while it recovers
+ *     faults:
+ *       - {at_s: 3, kill: serve1, at: xa-decided, gather: 8, restart_after_s: 1}
+ *       - {at_s: 3, kill: serve1, at: xa-start-listed, restart_after_s: 1}
+ *
  * Pure data and its validation; the harness carries it out.
  */
 #ifndef SYNCBED_FAULTS_SCHEDULE_H
@@ -41,6 +46,12 @@ struct schedule {
     unsigned n_faults;
     struct fault fault[SCHEDULE_FAULTS_MAX]; /* in the order of at_us */
 };
+
+/*
+ * Is its crash point passed while the target starts? It is then armed at at_us for the target's
+ * next start, which an earlier fault of the same target brings about.
+ */
+bool fault_at_start(const struct fault *fault);
 
 /*
  * One item of `schedules:`. `targets` are the valid names; a fault of a role that only some

@@ -43,6 +43,13 @@ struct sink {
     void *arg;
     struct sink_counters counters;
     bool is_stopped;
+    struct crash_stand stand; /* of its opening */
+    struct {
+        bool there; /* the store's answer, while it is held at a crash point */
+        enum store_status status;
+        int64_t epoch;
+        struct position position;
+    } opened;
     bool in_trouble; /* told once, not every 50 ms while a store is down */
 
     struct batch *gathering;
@@ -215,6 +222,33 @@ static void tell_start(struct sink *s, int64_t epoch, const struct position *pos
     buf_done(&text);
 }
 
+static void follow(void *arg)
+{
+    struct sink *s = arg;
+
+    crash_point_leave(&s->stand);
+    s->in_trouble = false;
+    s->request.epoch = s->opened.epoch;
+    tell_start(s, s->opened.epoch, &s->opened.position);
+    step(s, &(struct sink_event){.type = SINK_EV_OPENED, .position = s->opened.position});
+    pump(s);
+}
+
+static void take_opened(void *arg)
+{
+    struct sink *s = arg;
+
+    if (!s->opened.there) /* released before the store answered */
+        return;
+    s->opened.there = false;
+    if (s->opened.status != STORE_OK) {
+        crash_point_leave(&s->stand);
+        failed(s, s->opened.status);
+    } else if (!crash_point_reach(&s->stand, CRASH_SINK_OPENED, follow, s)) {
+        follow(s);
+    }
+}
+
 static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
                       const struct position *position)
 {
@@ -223,15 +257,13 @@ static void on_opened(void *arg, const struct store_reply *reply, int64_t epoch,
     if (s->is_stopped)
         return;
     (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
-    if (reply->status != STORE_OK) {
-        failed(s, reply->status);
-        return;
-    }
-    s->in_trouble = false;
-    s->request.epoch = epoch;
-    tell_start(s, epoch, position);
-    step(s, &(struct sink_event){.type = SINK_EV_OPENED, .position = *position});
-    pump(s);
+    s->opened.there = true;
+    s->opened.status = reply->status;
+    s->opened.epoch = epoch;
+    if (position)
+        s->opened.position = *position;
+    if (!s->stand.held)
+        take_opened(s);
 }
 
 static void open_store(struct sink *s, enum store_sink_mode mode)
@@ -239,6 +271,7 @@ static void open_store(struct sink *s, enum store_sink_mode mode)
     s->counters.opened++;
     store_sink_open(s->store, s->topic, s->core.durable.n, s->owner, mode,
                     clock_now_us() + SINK_OPEN_TIMEOUT_US, on_opened, s);
+    (void)crash_point_reach(&s->stand, CRASH_SINK_OPENING, take_opened, s);
 }
 
 static void applied(struct sink *s)
@@ -505,6 +538,7 @@ void sink_free(struct sink *s)
     log_consumer_free(s->consumer);
     if (s->timer)
         event_free(s->timer);
+    crash_point_leave(&s->stand);
     empty(s->gathering);
     empty(s->under_way);
     free(s->gathering);

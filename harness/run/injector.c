@@ -14,6 +14,9 @@
 /* How long a role may take to say where its transactions stand before it is killed all the same. */
 #define ASK_US (100 * US_PER_MS)
 
+/* How long the start may take to come for which a fault is armed. */
+#define AT_START_US (60 * US_PER_S)
+
 static const char *const action_names[] = {[FAULT_KILL] = "kill", [FAULT_PAUSE] = "pause"};
 
 static const bool legal[INJECTED_OVER + 1][INJECTED_OVER + 1] = {
@@ -76,14 +79,33 @@ static void fail(struct injected *f, const char *what, const char *error)
     note(f, "%s of %s failed", what, f->fault->target);
 }
 
+/* The one that is to hit while this one's target starts again; NULL: none. */
+static struct injected *next_at_start(const struct injected *f)
+{
+    struct injector *injector = f->injector;
+
+    for (unsigned i = f->number + 1; i < injector->n; i++) {
+        struct injected *next = &injector->fault[i];
+
+        if (strcmp(next->fault->target, f->fault->target) == 0)
+            return fault_at_start(next->fault) ? next : NULL;
+    }
+    return NULL;
+}
+
 static void skip(struct injected *f, const char *why)
 {
+    struct injected *next = next_at_start(f);
     json_t *what = line(f, "skipped", clock_now_us());
 
     json_object_set_new(what, "why", json_string(why));
     tell(f, what);
     note(f, "fault of %s skipped: %s", f->fault->target, why);
     set_state(f, INJECTED_OVER);
+    if (next && next->state == INJECTED_ARMED) {
+        (void)evtimer_del(next->timer); /* fails for no event only */
+        skip(next, "the start did not come");
+    }
 }
 
 /* How many stood at its crash point. An exposure names all steps at which somebody stood. */
@@ -129,14 +151,28 @@ static void tell_begin(struct injected *f)
 
 /* --- ending a fault --------------------------------------------------------------------------- */
 
+/* It may have died again on the way, by intent: then this fault has handed over to that one. */
+static bool handed_over(struct injected *f)
+{
+    const struct injected *next = next_at_start(f);
+
+    if (!next || next->state != INJECTED_LASTS)
+        return false;
+    tell(f, line(f, "end", next->hit_us));
+    return true;
+}
+
 static void on_ended(void *arg, const char *error)
 {
     struct injected *f = arg;
+    struct injected *next = next_at_start(f);
     struct errctx err;
 
     if (f->injector->stopped)
         return;
     set_state(f, INJECTED_OVER);
+    if (handed_over(f))
+        return;
     if (error) {
         fail(f, f->fault->action == FAULT_KILL ? "restart" : "continuing", error);
         return;
@@ -144,16 +180,22 @@ static void on_ended(void *arg, const char *error)
     if (!f->released)
         tell(f, line(f, "end", clock_now_us()));
     note(f, "%s is back", f->fault->target);
+    if (next && next->state == INJECTED_ARMED)
+        set_timer(next, FAULT_REACH_US); /* it is ready, and has not come there yet */
     if (f->fault->action == FAULT_KILL &&
-        roles_restarted(f->injector->options.roles, f->fault->target, &err))
+        roles_restarted(f->injector->options.roles, f->fault->target, &err) &&
+        !(next && next->state == INJECTED_ARMED)) /* which may have hit a moment ago */
         fail(f, "control connection", err.message);
 }
 
 static void end(struct injected *f)
 {
     struct keeper *keeper = f->injector->options.keeper;
+    struct injected *next = next_at_start(f);
 
     set_state(f, INJECTED_ENDING);
+    if (next && next->state == INJECTED_ARMED)
+        next->armed_us = clock_now_us(); /* what died before this start died of something else */
     if (f->fault->action == FAULT_KILL)
         keeper_restart_async(keeper, f->fault->target, on_ended, f);
     else
@@ -232,27 +274,70 @@ static void on_armed(void *arg, json_t *reply)
         fail(f, "arming", json_string_value(json_object_get(reply, "error")));
 }
 
+static void set_armed(struct injected *f, int64_t reach_us)
+{
+    json_t *what;
+
+    set_state(f, INJECTED_ARMED);
+    f->armed_us = clock_now_us();
+    what = line(f, "armed", f->armed_us);
+    json_object_set_new(what, "action", json_string("kill"));
+    json_object_set_new(what, "point", json_string(crash_point_info(f->point)->name));
+    json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
+    tell(f, what);
+    set_timer(f, reach_us);
+}
+
+static json_t *order(const struct injected *f)
+{
+    return json_pack("{s:s, s:I}", "point", crash_point_info(f->point)->name, "gather",
+                     (json_int_t)f->fault->gather);
+}
+
 static void arm(struct injected *f)
 {
     struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->target);
-    const char *name = crash_point_info(f->point)->name;
-    json_t *what;
 
     if (!control) {
         skip(f, "it was not running");
         return;
     }
-    set_state(f, INJECTED_ARMED);
-    f->armed_us = clock_now_us();
-    what = line(f, "armed", f->armed_us);
-    json_object_set_new(what, "action", json_string("kill"));
-    json_object_set_new(what, "point", json_string(name));
-    json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
-    tell(f, what);
-    set_timer(f, FAULT_REACH_US);
-    rpc_send(control, "arm",
-             json_pack("{s:s, s:I}", "point", name, "gather", (json_int_t)f->fault->gather),
-             on_armed, f);
+    set_armed(f, FAULT_REACH_US);
+    rpc_send(control, "arm", order(f), on_armed, f);
+}
+
+/* The fault that was to bring its start about was skipped. */
+static bool starts_no_more(const struct injected *f)
+{
+    for (unsigned i = f->number; i-- > 0;) {
+        const struct injected *earlier = &f->injector->fault[i];
+
+        if (strcmp(earlier->fault->target, f->fault->target) == 0)
+            return earlier->state == INJECTED_OVER;
+    }
+    return true;
+}
+
+/* By a file that the target's next start reads. Who comes there later than that is killed anyway.
+ */
+static void arm_for_start(struct injected *f)
+{
+    char path[PATH_MAX + ROLE_NAME_SIZE + 16];
+    json_t *what;
+    int rc;
+
+    if (starts_no_more(f)) {
+        skip(f, "the start did not come");
+        return;
+    }
+    what = order(f);
+    (void)snprintf(path, sizeof path, "%s/control/%s.arm", f->injector->options.roles->folder,
+                   f->fault->target);
+    rc = json_dump_file(what, path, JSON_COMPACT);
+    json_decref(what);
+    set_armed(f, AT_START_US);
+    if (rc < 0)
+        fail(f, "arming", "its file cannot be written");
 }
 
 static void on_timer(evutil_socket_t fd, short events, void *arg)
@@ -263,7 +348,9 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
     (void)events;
     switch (f->state) {
     case INJECTED_WAITS:
-        if (f->point)
+        if (f->point && fault_at_start(f->fault))
+            arm_for_start(f);
+        else if (f->point)
             arm(f);
         else
             ask(f);

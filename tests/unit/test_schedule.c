@@ -132,6 +132,32 @@ static void two_faults_of_one_target_must_not_overlap(void **state)
                 "{name: a");
 }
 
+/* It is armed for a start that an earlier kill brings about, and hits as that one ends. */
+static void a_step_of_starting_takes_a_kill_that_is_not_over(void **state)
+{
+    (void)state;
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, at: xa-decided, gather: 8, restart_after_s: 1}\n"
+                "  - {at_s: 2, kill: serve1, at: xa-start-listed, gather: 3, restart_after_s: 1}\n",
+                "at: xa-start-listed, gather: 3");
+    expect_part("name: s\nfaults: [{at_s: 1, kill: serve1, at: xa-start-listed}]\n",
+                "is passed while serve1 starts");
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, restart_after_s: 1}\n"
+                "  - {at_s: 2.1, kill: serve1, at: xa-start-listed}\n",
+                "is passed while serve1 starts");
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, restart_after_s: 1}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n"
+                "  - {at_s: 4.9, kill: serve1}\n",
+                "begins before the one in line 4 is surely over");
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, restart_after_s: 1}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n"
+                "  - {at_s: 5, kill: serve1}\n",
+                "at_s: 5, kill: serve1");
+}
+
 static void too_many_faults_are_refused(void **state)
 {
     struct buf text = {0};
@@ -153,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_wrong_word_gets_its_line_and_the_nearest_right_one),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(two_faults_of_one_target_must_not_overlap),
+        cmocka_unit_test(a_step_of_starting_takes_a_kill_that_is_not_over),
         cmocka_unit_test(too_many_faults_are_refused),
     };
 
