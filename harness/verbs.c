@@ -96,6 +96,15 @@ static const struct cli_option history_options[] = {
      .meaning = "where it goes (FILE with another ending: history.edn, history.ndjson)"},
 };
 
+static const struct cli_option bench_options[] = {
+    {.name = "quick", .type = CLI_FLAG, .meaning = "once and short, to see that it works"},
+    {.name = "out",
+     .value = "DIR",
+     .type = CLI_TEXT,
+     .meaning = "where bench.json goes (out/bench-NAME)"},
+    OPTION_JSON,
+};
+
 static const struct cli_option ps_options[] = {OPTION_JSON};
 
 static const struct cli_option mutants_options[] = {
@@ -290,6 +299,17 @@ static const struct cli_verb verbs[] = {
                "as it was. The result is printed as a path.",
      OPTIONS(history_options),
      .run = verb_history},
+    {.name = "bench",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "NAME",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "what syncbed itself costs: load",
+     .detail = "load: the load generator against a front door that does nothing, and the checkers "
+               "over a history of 1,000,000 operations. Two minutes, on a machine that does "
+               "nothing else.",
+     OPTIONS(bench_options),
+     .run = verb_bench},
     {.name = "up",
      .group = CLI_SERVERS,
      .arguments = "[SERVER...]",

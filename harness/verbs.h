@@ -14,6 +14,7 @@ int verb_crash_points(const struct cli_args *args);
 int verb_check(const struct cli_args *args);
 int verb_report(const struct cli_args *args);
 int verb_history(const struct cli_args *args);
+int verb_bench(const struct cli_args *args);
 int verb_up(const struct cli_args *args);
 int verb_down(const struct cli_args *args);
 int verb_ps(const struct cli_args *args);

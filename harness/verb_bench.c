@@ -1,0 +1,98 @@
+/* bench: what syncbed itself costs, measured. */
+#include "base/file.h"
+#include "base/mem.h"
+#include "harness/bench/bench.h"
+#include "harness/results/machine.h"
+#include "harness/run/files.h"
+#include "harness/verbs.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Benchmarks by name; a new one is a row here. */
+static const struct {
+    const char *name;
+    int (*run)(const char *folder, bool quick, struct bench *bench, struct errctx *err);
+} benchmarks[] = {
+    {"load", bench_load},
+};
+
+static int write_rows(const char *out, const json_t *rows, struct errctx *err)
+{
+    char path[PATH_MAX];
+    struct buf text = {0};
+    char *dump = json_dumps(rows, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    int r;
+
+    if (!dump)
+        abort(); /* out of memory */
+    (void)snprintf(path, sizeof path, "%s/bench.json", out);
+    buf_append_str(&text, dump);
+    buf_append_char(&text, '\n');
+    r = file_replace(path, &text, err);
+    buf_done(&text);
+    free(dump);
+    return r;
+}
+
+static void show(const struct bench *bench, const json_t *rows, const char *out, bool as_json)
+{
+    json_t *machine = machine_describe();
+
+    (void)fputs("machine: ", stdout);
+    (void)json_dumpf(machine, stdout, 0); /* a terminal that is gone is nobody's loss */
+    (void)fputs("\n\n", stdout);
+    json_decref(machine);
+    bench_show(stdout, bench);
+    (void)printf("\nresults: %s/bench.json\n", out);
+    if (as_json) {
+        (void)json_dumpf(rows, stdout, JSON_REAL_PRECISION(6));
+        (void)fputc('\n', stdout);
+    }
+}
+
+/* What a benchmark leaves in its folder is of no use once its numbers are written. */
+static int measure(size_t which, const char *out, const struct cli_args *args, struct errctx *err)
+{
+    struct bench *bench = mem_alloc(sizeof *bench);
+    char folder[PATH_MAX], path[PATH_MAX];
+    json_t *rows;
+    int r;
+
+    bench->name = benchmarks[which].name;
+    (void)snprintf(folder, sizeof folder, "%s/work", out);
+    r = files_make_folder(folder, err);
+    if (r == 0 && !realpath(folder, path)) /* roles have a working directory of their own */
+        r = err_set(err, errno, ERR_FATAL, "%s: %s", folder, strerror(errno));
+    if (r == 0)
+        r = benchmarks[which].run(path, cli_given(args, "quick"), bench, err);
+    rows = bench_json(bench);
+    if (r == 0)
+        r = write_rows(out, rows, err);
+    if (r == 0)
+        show(bench, rows, out, cli_given(args, "json"));
+    if (r == 0)
+        r = file_remove_tree(folder, err);
+    json_decref(rows);
+    free(bench);
+    return r;
+}
+
+int verb_bench(const struct cli_args *args)
+{
+    const char *name = cli_argument(args, 0);
+    struct errctx err;
+
+    for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++) {
+        char usual[64];
+
+        if (strcmp(benchmarks[i].name, name) != 0)
+            continue;
+        (void)snprintf(usual, sizeof usual, "out/bench-%s", name);
+        return measure(i, cli_text(args, "out", usual), args, &err) ? cli_fail(&err) : 0;
+    }
+    (void)err_set(&err, ENOENT, ERR_ABORT, "no benchmark is named \"%s\"; there is: load", name);
+    return cli_fail(&err);
+}
