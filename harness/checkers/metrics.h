@@ -144,4 +144,10 @@ void clients_waiting_measure(const struct run_data *run, const struct held_list 
 void blocked_measure(const struct run_data *run, const struct held_list *held,
                      struct metrics *ret_metrics);
 
+/*
+ * How long each probe that happened took until it was seen everywhere, at the latest: in no order,
+ * INFINITY where it never was. ret_ms has room for run->n_probes; returns how many there are.
+ */
+size_t visible_everywhere(const struct run_data *run, double *ret_ms);
+
 #endif

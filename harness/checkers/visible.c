@@ -92,18 +92,39 @@ static void add_probe(const struct run_data *run, const struct run_probe *probe,
     intervals_add(&lists->everywhere, everywhere);
 }
 
+static void collect(const struct run_data *run, struct lists *ret_lists)
+{
+    intervals_init(&ret_lists->first, run->n_probes);
+    intervals_init(&ret_lists->everywhere, run->n_probes);
+    for (unsigned store = 0; store < run->n_stores; store++)
+        intervals_init(&ret_lists->visible[store], run->n_probes);
+    for (size_t i = 0; i < run->n_probes; i++) {
+        if (happened(run, run->probe[i].op))
+            add_probe(run, &run->probe[i], ret_lists);
+    }
+}
+
+size_t visible_everywhere(const struct run_data *run, double *ret_ms)
+{
+    struct lists lists;
+    size_t n;
+
+    collect(run, &lists);
+    n = lists.everywhere.n;
+    for (size_t i = 0; i < n; i++)
+        ret_ms[i] = lists.everywhere.high_ms[i];
+    (void)intervals_sum_up(&lists.first); /* they take the memory */
+    (void)intervals_sum_up(&lists.everywhere);
+    for (unsigned store = 0; store < run->n_stores; store++)
+        (void)intervals_sum_up(&lists.visible[store]);
+    return n;
+}
+
 void visible_measure(const struct run_data *run, struct metrics *ret_metrics)
 {
     struct lists lists;
 
-    intervals_init(&lists.first, run->n_probes);
-    intervals_init(&lists.everywhere, run->n_probes);
-    for (unsigned store = 0; store < run->n_stores; store++)
-        intervals_init(&lists.visible[store], run->n_probes);
-    for (size_t i = 0; i < run->n_probes; i++) {
-        if (happened(run, run->probe[i].op))
-            add_probe(run, &run->probe[i], &lists);
-    }
+    collect(run, &lists);
     ret_metrics->first = intervals_sum_up(&lists.first);
     ret_metrics->everywhere = intervals_sum_up(&lists.everywhere);
     for (unsigned store = 0; store < run->n_stores; store++)

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "harness/checkers/metrics.h"
 #include "harness/report/plot.h"
 #include "harness/results/result.h"
 
@@ -23,6 +24,7 @@
 #define LATENCY_LO_MS 0.1
 #define LATENCY_HI_MS 10000.0
 #define CURVE_POINTS  240
+#define CURVES_THICK  6 /* with more in a frame, thinner lines */
 
 /* Ticks that say their unit; shared by both kinds of figure. */
 #define LATENCY_TICS "('0.1 ms' 0.1, '1 ms' 1, '10 ms' 10, '100 ms' 100, '1 s' 1000, '10 s' 10000)"
@@ -137,6 +139,22 @@ void figure_curve_of(const struct run_data *run, enum level level, struct figure
     *ret_curve = (struct figure_curve){.n = n, .ms = ms};
 }
 
+void figure_curve_of_probes(const struct run_data *run, struct figure_curve *ret_curve)
+{
+    double *ms = mem_alloc_array(run->n_probes, sizeof *ms);
+    size_t n = visible_everywhere(run, ms);
+
+    qsort(ms, n, sizeof *ms, by_value);
+    *ret_curve = (struct figure_curve){.n = n, .ms = ms};
+}
+
+const char *figure_dash(unsigned dash)
+{
+    static const char *const dashes[FIGURE_DASHES] = {"", "9,4", "2,3", "9,3,2,3"};
+
+    return dashes[dash % FIGURE_DASHES];
+}
+
 /* Evenly spaced on the logarithm of the share, so that the tail has as many points as the middle.
  */
 static void append_curve(struct buf *script, unsigned number, const struct figure_curve *curve)
@@ -157,6 +175,30 @@ static void append_curve(struct buf *script, unsigned number, const struct figur
     buf_append_str(script, "EOD\n");
 }
 
+/* Down to half of the smallest share that any curve has. */
+static double least_share(const struct figure_curve *curves, size_t n)
+{
+    size_t most = 2;
+
+    for (size_t i = 0; i < n; i++)
+        most = curves[i].n > most ? curves[i].n : most;
+    return 0.5 / (double)most;
+}
+
+static void append_plots(struct buf *script, const struct figure_curve *curves, size_t n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const char *dash = figure_dash(curves[i].dash);
+
+        buf_printf(script, "%s$curve%u with steps lw %g lc rgb '%s'", i ? ", " : "plot ", i,
+                   n > CURVES_THICK ? 1.3 : 2.2,
+                   plot_colour(result_text(curves[i].run, "approach")));
+        if (*dash)
+            buf_printf(script, " dt (%s)", dash);
+    }
+    buf_append_char(script, '\n');
+}
+
 int figure_distribution(struct buf *out, const char *id, const char *title,
                         const struct figure_curve *curves, size_t n, struct errctx *err)
 {
@@ -166,16 +208,14 @@ int figure_distribution(struct buf *out, const char *id, const char *title,
     for (unsigned i = 0; i < n; i++)
         append_curve(&script, i, &curves[i]);
     buf_printf(&script,
-               "set logscale xy\nset xrange [%g:%g]\nset yrange [0.0005:1]\nset xtics " LATENCY_TICS
-               "\nset ytics ('all' 1, '10 %%%%' 0.1, '1 %%%%' 0.01, '0.1 %%%%' 0.001)\n"
+               "set logscale xy\nset xrange [%g:%g]\nset yrange [%g:1]\nset xtics " LATENCY_TICS
+               "\nset ytics ('all' 1, '10 %%%%' 0.1, '1 %%%%' 0.01, '0.1 %%%%' 0.001, '0.01 %%%%' "
+               "0.0001, '0.001 %%%%' 0.00001)\n"
                "set grid xtics ytics lt 1 lw 0.5 lc rgb '" PLOT_GRID "'\nset border 3\n"
-               "set tics nomirror\nunset key\nset lmargin 7\nset rmargin 3\nset tmargin 0.6\n"
-               "set bmargin 2\nplot ",
-               LATENCY_LO_MS, LATENCY_HI_MS);
-    for (unsigned i = 0; i < n; i++)
-        buf_printf(&script, "%s$curve%u with steps lw 2.2 lc rgb '%s'", i ? ", " : "", i,
-                   plot_colour(result_text(curves[i].run, "approach")));
-    buf_append_str(&script, "\n");
+               "set tics nomirror\nunset key\nset lmargin 8\nset rmargin 3\nset tmargin 0.6\n"
+               "set bmargin 2\n",
+               LATENCY_LO_MS, LATENCY_HI_MS, least_share(curves, n));
+    append_plots(&script, curves, n);
     r = plot_svg(out, id, title, WIDTH, HEIGHT, buf_str(&script), err);
     buf_done(&script);
     return r;

@@ -19,18 +19,27 @@
 __attribute__((warn_unused_result)) int
 figure_latency(struct buf *out, const char *id, const struct run_data *run, struct errctx *err);
 
-/* A distribution of acknowledged latencies: which share took longer than x. */
+/* A distribution of latencies: which share took longer than x. */
 struct figure_curve {
     const json_t *run; /* of results.json: names the curve; borrowed */
+    unsigned dash;     /* 0: a solid line; else of FIGURE_DASHES, to tell variants apart */
     size_t n;
-    double *ms; /* sorted, ascending; owned by the caller */
+    double *ms; /* sorted, ascending; owned by the caller; INFINITY: never */
 };
+
+#define FIGURE_DASHES 4
+
+/* The lengths of strokes and gaps as in SVG's stroke-dasharray; "" for a solid line. */
+const char *figure_dash(unsigned dash);
 
 /* The acknowledged writes of a run that were answered at its native level. `ret_curve->ms` is the
  * caller's to free(). */
 void figure_curve_of(const struct run_data *run, enum level level, struct figure_curve *ret_curve);
 
-/* Several approaches of the same level in one frame (complementary distribution, both axes log). */
+/* The writes that the prober looked for, until they were seen everywhere at the latest. */
+void figure_curve_of_probes(const struct run_data *run, struct figure_curve *ret_curve);
+
+/* All variants, and all their runs, in one frame (complementary distribution, both axes log). */
 __attribute__((warn_unused_result)) int figure_distribution(struct buf *out, const char *id,
                                                             const char *title,
                                                             const struct figure_curve *curves,

@@ -60,6 +60,12 @@ static const struct column decided_columns[] = {
     {"max", "decided.max", UNIT_MS},
 };
 
+static const struct column stale_columns[] = {
+    {"reads judged", "staleness_ms.n", UNIT_COUNT}, {"stale", "staleness_ms.stale", UNIT_COUNT},
+    {"p50", "staleness_ms.p50", UNIT_MS},           {"p99", "staleness_ms.p99", UNIT_MS},
+    {"max", "staleness_ms.max", UNIT_MS},
+};
+
 /* A probe is seen between two polls: `low` counts to the last one that missed it. */
 static const struct column probe_columns[] = {
     {"probes", "n", UNIT_COUNT},
@@ -308,5 +314,9 @@ void section_costs(struct buf *out, const struct report *r)
         level(out, r, (enum level)at);
     plain_table(out, r, "<h3>What clients were told</h3>", COLUMNS(answer_columns));
     plain_table(out, r, "<h3>Gaps, waiting and catching up</h3>", COLUMNS(waiting_columns));
+    plain_table(out, r,
+                "<h3>How old a read was <span class=\"soft\">at least: a newer write had been "
+                "acknowledged so long before it</span></h3>",
+                COLUMNS(stale_columns));
     buf_append_str(out, "</section>\n");
 }

@@ -4,6 +4,16 @@
 #include "harness/report/story.h"
 #include "harness/results/result.h"
 
+static void in_settings(struct buf *out, unsigned n, unsigned total)
+{
+    if (n < total)
+        buf_printf(out, " in %u of %u settings", n, total);
+    else if (total == 2)
+        buf_append_str(out, " in both settings");
+    else
+        buf_printf(out, " in all %u settings", total);
+}
+
 /* One sentence a variant: in how many of its settings which mark was earned. */
 static void answer_of(struct buf *out, const struct report *r, const char *variant)
 {
@@ -35,8 +45,7 @@ static void answer_of(struct buf *out, const struct report *r, const char *varia
         buf_printf(out, "%s<span class=\"t-%s\">%s</span>", before,
                    story_mark_class((enum cell_mark)mark), words[mark]);
         if (total > 1)
-            buf_printf(out, n[mark] == total ? " in all %u settings" : " in %u of %u settings",
-                       n[mark], total);
+            in_settings(out, n[mark], total);
         before = "; ";
     }
     buf_append_str(out, ".</li>\n");

@@ -144,12 +144,20 @@ static void words(struct buf *out, const struct cell_phrase *phrase)
     }
 }
 
+static const char *phrase_class(const struct cell_phrase *phrase)
+{
+    if (phrase->fact != FACT_ANOMALY)
+        return "";
+    return phrase->checker->passes && !phrase->promised ? " class=\"t-unknown\""
+                                                        : " class=\"t-invalid\"";
+}
+
 void story_phrases(struct buf *out, const struct cell *cell)
 {
     for (unsigned i = 0; i < cell->n_phrases; i++) {
         const struct cell_phrase *phrase = &cell->phrase[i];
 
-        buf_append_str(out, phrase->fact == FACT_ANOMALY ? "<li class=\"t-invalid\">" : "<li>");
+        buf_printf(out, "<li%s>", phrase_class(phrase));
         words(out, phrase);
         buf_append_str(out, "</li>");
     }
