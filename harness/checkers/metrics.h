@@ -35,8 +35,8 @@ struct latency {
 
 /*
  * How long until probes were seen, from their planned time, of those that happened. Each is known
- * as an interval: `high` is of the high ends, so that no quantile is above it, and INFINITY where it
- * is of one that was never seen.
+ * as an interval: `high` is of the high ends, so that no quantile is above it, and INFINITY where
+ * it is of one that was never seen.
  */
 struct visibility {
     struct latency high;
