@@ -5,6 +5,7 @@
 #include "harness/experiment.h"
 #include "harness/mutant.h"
 #include "harness/results/judge.h"
+#include "harness/results/result.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
 #include "harness/run/session.h"
@@ -36,6 +37,7 @@ struct mutating {
     unsigned n;
     struct mutant mutant[MUTANTS_MAX];
     unsigned n_clean; /* runs without the break, each */
+    bool random;      /* also make it with the faults at a random instant */
     struct session session;
     char out[PATH_MAX];
     int lock;
@@ -165,6 +167,55 @@ static int run_broken(struct mutating *all, struct mutant *m, struct errctx *err
     return rc;
 }
 
+/* The same faults, at no crash point: what hits whom is left to chance. Returns the first point. */
+static const char *at_random(struct experiment *e, const struct experiment *sound)
+{
+    struct schedule *schedule = &e->schedule[0];
+    const char *point = "";
+
+    schedule->n_faults = 0;
+    for (unsigned i = 0; i < sound->schedule[0].n_faults; i++) {
+        const struct fault *fault = &sound->schedule[0].fault[i];
+
+        if (fault_at_start(fault))
+            continue;
+        if (!*point)
+            point = fault->point;
+        schedule->fault[schedule->n_faults] = *fault;
+        schedule->fault[schedule->n_faults++].point[0] = '\0';
+    }
+    return point;
+}
+
+/* How many it hits there, and whether they are enough for the verdict to notice. */
+static int run_random(struct mutating *all, struct mutant *m, struct errctx *err)
+{
+    struct experiment *e = mem_alloc(sizeof *e);
+    const char *point;
+    json_t *run = NULL;
+    char name[96];
+    int rc;
+
+    *e = *m->sound;
+    point = at_random(e, m->sound);
+    rc = experiment_break(e, m->broken->name, err);
+    (void)snprintf(name, sizeof name, "%s-%s-random", m->approach->name, m->broken->name);
+    if (!rc && *point)
+        rc = run_one(all, e, name, &run, err);
+    if (!rc && run) {
+        json_t *standing = json_object_get(json_object_get(run, "exposure"), point);
+
+        json_object_set_new(m->row, "random",
+                            json_pack("{s:s, s:I, s:s}", "point", point, "standing",
+                                      (json_int_t)json_integer_value(standing), "verdict",
+                                      result_verdict_word(run, m->broken->verdict)));
+        progress_end(&all->session.progress, result_verdict_word(run, m->broken->verdict));
+    }
+    json_decref(run);
+    free(e);
+    return rc;
+}
+
 static int run_clean(struct mutating *all, struct mutant *m, unsigned i, unsigned n_word[],
                      struct errctx *err)
 {
@@ -203,6 +254,8 @@ static int run_mutant(struct mutating *all, struct mutant *m, struct errctx *err
         json_pack("{s:s, s:s, s:s, s:s}", "approach", m->approach->name, "break", m->broken->name,
                   "sentence", m->broken->sentence, "verdict", m->broken->verdict);
     rc = run_broken(all, m, err);
+    if (!rc && all->random)
+        rc = run_random(all, m, err);
     for (unsigned i = 0; !rc && i < all->n_clean; i++)
         rc = run_clean(all, m, i, n_word, err);
     json_object_set_new(m->row, "clean", json_integer(n_word[CLEAN]));
@@ -258,6 +311,22 @@ static long long number_of(const json_t *row, const char *field)
     return (long long)json_integer_value(json_object_get(row, field));
 }
 
+/* The worst moment and a random one, side by side. */
+static void show_random(const struct mutating *all)
+{
+    (void)printf("\n%-5s %-22s %-34s the same kill at a random instant\n", "", "mistake",
+                 "hit by the fault");
+    for (unsigned i = 0; i < all->n; i++) {
+        const json_t *row = all->mutant[i].row, *random = json_object_get(row, "random");
+
+        if (random)
+            (void)printf("%-5s %-22s %-34s %lld there: %s %s\n", text_of(row, "approach"),
+                         text_of(row, "break"), text_of(row, "exposure"),
+                         number_of(random, "standing"), text_of(row, "verdict"),
+                         text_of(random, "verdict"));
+    }
+}
+
 static void show(const struct mutating *all)
 {
     (void)printf("%-5s %-22s %-12s %-13s %6s  %-9s %s\n", "", "mistake", "verdict", "", "made",
@@ -290,7 +359,7 @@ static int carry_out(struct mutating *all, struct errctx *err)
 {
     int rc = session_open(&all->session, largest(all), all->out, err);
 
-    all->n_runs = all->n * (1 + (size_t)all->n_clean);
+    all->n_runs = all->n * (1 + (size_t)all->n_clean + all->random); /* at most */
     if (!rc)
         rc = files_empty(all->out, err);
     if (!rc)
@@ -309,6 +378,8 @@ static int conclude(const struct mutating *all, bool as_json)
     json_t *json;
 
     show(all);
+    if (all->random)
+        show_random(all);
     if (as_json) {
         json = totals(all);
         (void)json_dumpf(json, stdout,
@@ -328,6 +399,7 @@ int verb_mutants(const struct cli_args *args)
 
     all->lock = -1;
     all->n_clean = (unsigned)cli_int(args, "clean", 1);
+    all->random = cli_given(args, "random");
     rc = read_all(all, cli_text(args, "only", NULL), &err);
     if (!rc)
         rc = files_claim(out, &all->lock, &err);

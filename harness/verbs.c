@@ -122,6 +122,10 @@ static const struct cli_option mutants_options[] = {
      .min = 0,
      .max = 100,
      .meaning = "run each schedule N times without the mistake, too (1)"},
+    {.name = "random",
+     .type = CLI_FLAG,
+     .meaning = "make each mistake with its kill at a random instant, too: how many that hits, "
+                "beside the kill at the worst moment"},
     OPTION_JSON,
 };
 
