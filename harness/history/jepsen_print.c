@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,11 +83,13 @@ static void give_process(struct processes *p, const struct history_op *op)
 
 /* --- text ---------------------------------------------------------------------------------- */
 
+/* Written as an integer is written: "7", and not "07", which would come back as another text. */
 static bool is_integer(const char *text)
 {
-    size_t digits = strspn(text + (*text == '-'), "0123456789");
+    char canonical[VALUE_SIZE];
 
-    return digits > 0 && digits < 19 && text[digits + (*text == '-')] == '\0';
+    (void)snprintf(canonical, sizeof canonical, "%lld", strtoll(text, NULL, 10));
+    return strcmp(text, canonical) == 0;
 }
 
 static void print_element(struct buf *out, const char *text, size_t size)
@@ -95,10 +98,17 @@ static void print_element(struct buf *out, const char *text, size_t size)
 
     memcpy(element, text, size);
     element[size] = '\0';
-    if (is_integer(element))
+    if (is_integer(element)) {
         buf_append_str(out, element);
-    else
-        protocol_append_string(out, element);
+        return;
+    }
+    buf_append_char(out, '"');
+    for (size_t i = 0; i < size; i++) {
+        if (strchr("\"\\", element[i]))
+            buf_append_char(out, '\\');
+        buf_append_char(out, element[i]);
+    }
+    buf_append_char(out, '"');
 }
 
 /* "1,2,3" as [1 2 3]; returns how many there are. */

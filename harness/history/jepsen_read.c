@@ -19,7 +19,9 @@
 /* A process, and the operation that it has under way. */
 struct process {
     int64_t number;
-    int64_t op; /* -1: none */
+    int64_t op;         /* -1: none */
+    int64_t invoked_us; /* of it */
+    unsigned n_ops;
     UT_hash_handle hh;
 };
 
@@ -203,6 +205,8 @@ static int take_invoke(struct reading *r, const json_t *event, struct process *p
     invocation.planned_us = integer_or(event, ":planned", invocation.at_us * NS_PER_US) / NS_PER_US;
     history_invoke(r->into, &invocation, &r->txn);
     process->op = r->n_invoked++;
+    process->invoked_us = invocation.at_us;
+    process->n_ops = r->txn.n_ops;
     return 0;
 }
 
@@ -229,11 +233,16 @@ static int take_end(struct reading *r, const json_t *event, struct process *proc
     if (process->op < 0)
         return edn_complain(&r->in, err, "process %" PRId64 " has no operation under way",
                             process->number);
+    if (time_us(r, event) < process->invoked_us)
+        return edn_complain(&r->in, err, "process %" PRId64 " ends what it has not begun yet",
+                            process->number);
     take_outcome(r, event, end);
     if (end == HISTORY_OK)
         rc = take_value(r, event, true, err);
     if (rc < 0)
         return rc;
+    if (end == HISTORY_OK && r->txn.n_ops != process->n_ops)
+        return edn_complain(&r->in, err, ":value is not what was invoked");
     for (unsigned i = 0; i < r->txn.n_ops; i++)
         r->reply.has_reads =
             r->reply.has_reads || (end == HISTORY_OK && r->txn.op[i].kind == OP_READ);

@@ -299,6 +299,27 @@ static void a_history_from_elsewhere_is_understood(void **state)
     history_done(&history);
 }
 
+/* "07" would come back as 7. */
+static void an_element_keeps_its_text(void **state)
+{
+    static const char events[] =
+        LINE("{:type :invoke, :f :txn, :value [[:append \"s/k\" \"07\"] [:append \"s/k\" -7] "
+             "[:append \"s/k\" \"a\\\"\\\\\"]], :process 0, :time 1000, :index 0, :client 0, "
+             ":request \"c0-0\", :server \"jepsen\", :planned 1000}");
+    struct buf edn = {0};
+    struct errctx err;
+
+    (void)state;
+    read_events(events, &err);
+    assert_string_equal(err.message, "");
+    struct history history = read_back();
+
+    assert_int_equal(jepsen_print(&edn, &history, &err), 0);
+    assert_string_equal(buf_str(&edn), events);
+    history_done(&history);
+    buf_done(&edn);
+}
+
 static void refused(const char *events, const char *complaint)
 {
     struct errctx err;
@@ -321,6 +342,12 @@ static void events_that_make_no_history_are_refused(void **state)
             "x.edn:1: micro-operation 0 is no [:r key list-or-nil] or [:append key element]");
     refused("{:type :invoke, :process 1, :value []}", "x.edn:1: txn has no operation");
     refused("{:type :invoke, :process 1, :value [[:r 1 nil]]", "x.edn:1: cut: '}' is missing");
+    refused("{:type :invoke, :process 1, :time 5000, :value [[:r 1 nil]]}\n"
+            "{:type :ok, :process 1, :time 4000, :value [[:r 1 nil]]}",
+            "x.edn:2: process 1 ends what it has not begun yet");
+    refused("{:type :invoke, :process 1, :value [[:r 1 nil]]}\n"
+            "{:type :ok, :process 1, :value [[:r 1 nil] [:r 2 nil]]}",
+            "x.edn:2: :value is not what was invoked");
     refused("{:type :what, :process 1, :value [[:r 1 nil]]}",
             "x.edn:1: :type is :invoke, :ok, :fail or :info");
 }
@@ -334,6 +361,7 @@ int main(void)
         cmocka_unit_test(what_is_no_list_is_not_converted),
         cmocka_unit_test(a_probe_is_left_out),
         cmocka_unit_test(a_history_from_elsewhere_is_understood),
+        cmocka_unit_test(an_element_keeps_its_text),
         cmocka_unit_test(events_that_make_no_history_are_refused),
     };
 
