@@ -34,7 +34,7 @@ cp "$results" "$work/before.json"
 expect_status 0 "$syncbed" check "$work/out"
 cmp "$results" "$work/before.json"
 expect_status 0 "$syncbed" report "$work/out"
-expect_page "$work/out/report.html" 15 # a latency panel a run, and of each schedule a frame for each level
+expect_page "$work/out/report.html" 18 # a latency panel a run; of each schedule a frame for each level, and one of the probes
 
 # A folder that is not ours is left alone.
 mkdir "$work/precious" && echo keep >"$work/precious/thesis.tex"
