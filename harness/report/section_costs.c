@@ -235,7 +235,7 @@ static void visible_tables(struct buf *out, const struct report *r)
     json_t *unused;
 
     json_object_foreach ((json_t *)(uintptr_t)visible_stores(r), store, unused) {
-        char which[PATH_SIZE], title[PATH_SIZE * 2];
+        char which[PATH_SIZE - 16], title[PATH_SIZE * 2];
 
         (void)unused;
         (void)snprintf(which, sizeof which, "visible.%.64s", store);
