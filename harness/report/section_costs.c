@@ -109,7 +109,7 @@ static void number_cell(struct buf *out, const json_t *runs, const char *path, e
         return;
     }
     value(out, e.median, unit);
-    if (e.n > 1) {
+    if (e.low < e.high) {
         buf_append_str(out, "<br><span class=\"interval\">");
         value(out, e.low, unit);
         buf_append_str(out, " … ");
