@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/crash_point.h"
+#include "base/random.h"
 
 #include <assert.h>
 #include <math.h>
@@ -56,8 +57,8 @@ static int parse_target(const struct yaml_node *node, const char *const *targets
 /* "worst" and "before-worst" come first: they are what an experiment on several approaches says. */
 static int parse_point(const struct yaml_node *node, struct fault *fault, struct errctx *err)
 {
-    const char *valid[CRASH_POINTS + 2] = {"worst", "before-worst"};
-    size_t n = 2;
+    const char *valid[CRASH_POINTS + 3] = {"worst", "before-worst", "random"};
+    size_t n = 3;
     size_t i;
     int rc;
 
@@ -89,12 +90,30 @@ static int parse_seconds(const struct yaml_node *node, double max_s, int64_t *re
 static int check_fault_keys(const struct yaml_node *node, enum fault_action action,
                             struct errctx *err)
 {
-    static const char *const kill_keys[] = {"at_s", "kill", "at", "gather", "restart_after_s"};
+    static const char *const kill_keys[] = {"at_s",     "kill",   "at",
+                                            "within_s", "gather", "restart_after_s"};
     static const char *const pause_keys[] = {"at_s", "pause", "for_s"};
 
     return action == FAULT_KILL
                ? yaml_check_keys(node, kill_keys, sizeof kill_keys / sizeof *kill_keys, err)
                : yaml_check_keys(node, pause_keys, sizeof pause_keys / sizeof *pause_keys, err);
+}
+
+/* `at: random, within_s: 3`: a kill that knows nothing of steps, at a moment nobody chose. */
+static int parse_random(const struct yaml_node *node, struct fault *fault, struct errctx *err)
+{
+    const struct yaml_node *within = yaml_find(node, "within_s");
+    const struct yaml_node *gather = yaml_find(node, "gather");
+    int rc;
+
+    if (!within)
+        return yaml_complain(node, err, "at: random needs within_s, the length of its window");
+    if (gather)
+        return yaml_complain(gather, err, "gather needs a crash point: at: worst");
+    rc = parse_seconds(within, LASTS_S_MAX, &fault->within_us, err);
+    if (!rc && fault->within_us == 0)
+        rc = yaml_complain(within, err, "within_s: above 0");
+    return rc;
 }
 
 static int parse_crash_point(const struct yaml_node *node, struct fault *fault, struct errctx *err)
@@ -106,8 +125,12 @@ static int parse_crash_point(const struct yaml_node *node, struct fault *fault, 
 
     if (gather && !at)
         return yaml_complain(gather, err, "gather needs a crash point: at: worst");
+    if (yaml_find(node, "within_s") && !(at && strcmp(yaml_text(at), "random") == 0))
+        return yaml_complain(node, err, "within_s needs at: random");
     if (!at)
         return 0;
+    if (strcmp(yaml_text(at), "random") == 0)
+        return parse_random(node, fault, err);
     rc = parse_point(at, fault, err);
     if (!rc && gather)
         rc = yaml_to_int(gather, 1, 10000, &n, err);
@@ -192,7 +215,7 @@ static const struct fault *before(const struct schedule *schedule, const struct 
 /* The latest time at which it is over. */
 static int64_t over_us(const struct schedule *schedule, const struct fault *fault)
 {
-    int64_t hit_us = fault->at_us + (fault->point[0] ? FAULT_REACH_US : 0);
+    int64_t hit_us = fault->at_us + fault->within_us + (fault->point[0] ? FAULT_REACH_US : 0);
 
     if (fault->lasts_us < 0)
         return INT64_MAX;
@@ -309,11 +332,28 @@ static void print_fault(struct buf *out, const struct fault *fault)
     buf_printf(out, ", %s: %s", action_names[fault->action], fault->target);
     if (fault->point[0])
         buf_printf(out, ", at: %s, gather: %u", fault->point, fault->gather);
+    if (fault->within_us > 0) {
+        buf_append_str(out, ", at: random, ");
+        print_seconds(out, "within_s", fault->within_us);
+    }
     if (fault->lasts_us >= 0) {
         buf_append_str(out, ", ");
         print_seconds(out, lasts_names[fault->action], fault->lasts_us);
     }
     buf_append_char(out, '}');
+}
+
+int64_t fault_moment_us(const struct schedule *schedule, unsigned i, uint64_t seed)
+{
+    const struct fault *fault = &schedule->fault[i];
+    char what[32];
+    struct rng rng;
+
+    if (fault->within_us == 0)
+        return fault->at_us;
+    (void)snprintf(what, sizeof what, "moment of fault %u", i);
+    rng = rng_new(seed, what);
+    return fault->at_us + (int64_t)rng_below(&rng, (uint64_t)fault->within_us);
 }
 
 void schedule_print(struct buf *out, const struct schedule *schedule)

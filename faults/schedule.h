@@ -3,6 +3,8 @@
  *
  *   - name: server_killed
  *     faults: [{at_s: 3, kill: serve1, at: worst, gather: 8, restart_after_s: 2}]
+ *   - name: whenever
+ *     faults: [{at_s: 2, kill: serve1, at: random, within_s: 3, restart_after_s: 2}]
  *   - name: store_paused
  *     faults: [{at_s: 3, pause: pg2, for_s: 2}]
  *
@@ -36,6 +38,8 @@ struct fault {
     char target[FAULT_TARGET_SIZE]; /* serve1, pg2, kafka, or "sink-pg1" */
     char point[FAULT_POINT_SIZE];   /* "" : a plain kill; "worst", "before-worst", or a crash
                                        point's name: arm it at at_us, die when `gather` stand there */
+    int64_t within_us;              /* at: random: the seed draws a moment of this time from at_us
+                                       on, see fault_moment_us(); 0: at at_us */
     unsigned gather;                /* with a point; 1 by default */
     int64_t lasts_us;               /* until restart (kill) or continue (pause); -1: for ever */
     unsigned line;                  /* in the file */
@@ -60,6 +64,10 @@ bool fault_at_start(const struct fault *fault);
 __attribute__((warn_unused_result)) int
 schedule_parse(const struct yaml_node *node, const char *const *targets, unsigned n_targets,
                struct schedule *ret_schedule, struct errctx *err);
+/* When fault `i` of the schedule begins, from the start of the load; the same for every approach.
+ */
+int64_t fault_moment_us(const struct schedule *schedule, unsigned i, uint64_t seed);
+
 /* As one YAML flow mapping, the form that schedule_parse() reads back. */
 void schedule_print(struct buf *out, const struct schedule *schedule);
 

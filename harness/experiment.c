@@ -245,7 +245,7 @@ static int check_faults(const struct yaml_node *node, const struct experiment *e
 
         if (rc)
             return rc;
-        if (fault->at_us >= load_us)
+        if (fault->at_us + fault->within_us >= load_us)
             return yaml_complain(node, err, "line %u: the fault comes after the load's end (%g s)",
                                  fault->line, e->workload.duration_s);
     }

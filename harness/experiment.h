@@ -14,6 +14,7 @@
 #include "base/yaml.h"
 #include "faults/schedule.h"
 #include "harness/workload/workload.h"
+#include "model/topology.h"
 
 #include <limits.h>
 #include <stdbool.h>
@@ -49,9 +50,10 @@ struct experiment {
     char prediction[512]; /* what its author expects to see; "": nothing said */
     unsigned n_stores;
     char store[STORES_MAX][STORE_NAME_SIZE]; /* in the order of their names */
-    char durability[4];                      /* "D3" */
-    char profile[8];                         /* "local" */
+    char durability[8];                      /* "D3"; "unknown" with attached servers */
+    char profile[16];                        /* "local"; "attached" */
     struct workload workload;
+    const struct topology *attached; /* servers that were there before us; NULL: none. Borrowed */
     unsigned n_approaches;
     struct experiment_approach approach[EXPERIMENT_APPROACHES_MAX];
     unsigned n_schedules;

@@ -155,6 +155,22 @@ static void print_approach(struct buf *out, const struct experiment_approach *a)
     buf_append_str(out, "\nstores: [");
 }
 
+static void print_attached(struct buf *out, const struct experiment *e)
+{
+    const char *separator = "";
+
+    buf_append_str(out, "attached: [");
+    for (unsigned i = 0; i < e->n_stores; i++) {
+        if (!topology_store(e->attached, e->store[i]))
+            continue;
+        buf_printf(out, "%s%s", separator, e->store[i]);
+        separator = ", ";
+    }
+    if (e->attached->log.port > 0 && experiment_uses_log(e))
+        buf_printf(out, "%skafka", separator);
+    buf_append_str(out, "]\n");
+}
+
 void experiment_print_config(struct buf *out, const struct experiment *e,
                              const struct experiment_run *run, const struct workload *workload)
 {
@@ -168,7 +184,10 @@ void experiment_print_config(struct buf *out, const struct experiment *e,
     print_approach(out, run->approach);
     for (unsigned i = 0; i < e->n_stores; i++)
         buf_printf(out, "%s%s", i > 0 ? ", " : "", e->store[i]);
-    buf_printf(out, "]\ndurability: %s\nprofile: %s\nworkload: ", e->durability, e->profile);
+    buf_append_str(out, "]\n");
+    if (e->attached)
+        print_attached(out, e);
+    buf_printf(out, "durability: %s\nprofile: %s\nworkload: ", e->durability, e->profile);
     workload_print(out, workload);
     buf_printf(out, "\ngiven: {doors: %d, sessions: %d, lock_timeout_ms: %d, partitions: %d}",
                EXPERIMENT_DOORS, STORE_SESSIONS, STORE_LOCK_TIMEOUT_US / 1000,

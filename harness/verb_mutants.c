@@ -279,7 +279,7 @@ static json_t *totals(const struct mutating *all)
 static int write_rows(const struct mutating *all, struct errctx *err)
 {
     char path[PATH_MAX + 32];
-    json_t *json = totals(all), *rows = json_array(), *versions = versions_to_json();
+    json_t *json = totals(all), *rows = json_array(), *versions = versions_to_json(NULL);
     char *text;
     struct buf out = {0};
     int rc;

@@ -8,6 +8,7 @@
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/results.h"
+#include "harness/run/attach.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
 #include "harness/run/resume.h"
@@ -30,6 +31,7 @@
 struct running {
     struct experiment experiment;
     struct experiment_runs runs;
+    struct topology attached; /* with --attach: servers that exist already */
     struct session session;
     struct buf text;                /* the file as given */
     char out[PATH_MAX];             /* absolute: roles work in a folder of their own */
@@ -46,10 +48,13 @@ struct running {
 static int read_experiment(struct running *r, const char *path, const struct cli_args *args,
                            struct errctx *err)
 {
+    const char *attach = cli_text_at(args, "attach", 0);
     int rc = experiment_read(path, &r->experiment, err);
 
     for (unsigned i = 0; !rc && cli_text_at(args, "approach", i); i++)
         rc = experiment_add_approach(&r->experiment, cli_text_at(args, "approach", i), err);
+    if (!rc && attach)
+        rc = attach_read(attach, &r->experiment, &r->attached, err);
     if (rc)
         return rc;
     r->experiment.repeats = (unsigned)cli_int(args, "repeat", r->experiment.repeats);
@@ -154,7 +159,7 @@ static int begin_out(struct running *r, struct errctx *err)
     rc = file_write(copy, &r->text, err);
     if (rc)
         return rc;
-    versions = versions_to_json();
+    versions = versions_to_json(r->experiment.attached);
     rc = results_begin(r->out, &r->experiment, versions, err);
     json_decref(versions);
     return rc;

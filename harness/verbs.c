@@ -70,6 +70,10 @@ static const struct cli_option run_options[] = {
      .type = CLI_TEXT,
      .meaning = "where the results go (out/NAME, after the file's name); an earlier result there "
                 "is replaced"},
+    {.name = "attach",
+     .value = "SERVERS.yaml",
+     .type = CLI_TEXT,
+     .meaning = "use these servers, which exist already (docs/attach.md); the others are started"},
     {.name = "approach",
      .value = "APPROACH",
      .type = CLI_TEXTS,

@@ -66,7 +66,20 @@ void versions_print(struct buf *out)
     }
 }
 
-json_t *versions_to_json(void)
+static bool is_attached(const struct topology *attached, const struct server_kind *kind)
+{
+    if (!attached)
+        return false;
+    if (!kind->is_store)
+        return attached->log.port > 0;
+    for (unsigned i = 0; i < attached->n_stores; i++) {
+        if (attached->store[i].kind == kind->store_kind)
+            return true;
+    }
+    return false;
+}
+
+json_t *versions_to_json(const struct topology *attached)
 {
     struct library lib[LIBRARIES];
     json_t *json = json_object();
@@ -77,7 +90,7 @@ json_t *versions_to_json(void)
     for (unsigned i = 0; i < server_kind_count(); i++) {
         const struct server_kind *kind = server_kind_at(i);
         char version[SERVER_VERSION_SIZE];
-        bool found = kind->version(version, NULL) == 0;
+        bool found = !is_attached(attached, kind) && kind->version(version, NULL) == 0;
 
         json_object_set_new(json, kind->name, found ? json_string(version) : json_null());
     }

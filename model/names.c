@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PREFIX     "sb1:" /* ours, of the first version of these names */
-#define SEQ_DIGITS 10     /* ten thousand million transactions an incarnation */
+#define SEQ_DIGITS 10 /* ten thousand million transactions an incarnation */
 
 int gid_check_name(const char *coordinator, int64_t epoch, struct errctx *err)
 {
@@ -20,7 +19,7 @@ int gid_check_name(const char *coordinator, int64_t epoch, struct errctx *err)
         coordinator[strspn(coordinator, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0')
         return err_set(err, EINVAL, ERR_FATAL,
                        "\"%s\" cannot name a coordinator: use a-z, 0-9 and '-'", coordinator);
-    size = snprintf(text, sizeof text, PREFIX "%s:%" PRId64 ":%0*d:%0*d", coordinator, epoch,
+    size = snprintf(text, sizeof text, NAMES_PREFIX "%s:%" PRId64 ":%0*d:%0*d", coordinator, epoch,
                     SEQ_DIGITS, 0, REQUEST_ID_SIZE - 1, 0);
     if (size < 0 || size >= GID_SIZE)
         return err_set(err, EINVAL, ERR_FATAL,
@@ -32,7 +31,7 @@ int gid_check_name(const char *coordinator, int64_t epoch, struct errctx *err)
 
 void gid_format(char ret_text[GID_SIZE], const struct gid *gid)
 {
-    int size = snprintf(ret_text, GID_SIZE, PREFIX "%s:%" PRId64 ":%" PRIu64 ":%s",
+    int size = snprintf(ret_text, GID_SIZE, NAMES_PREFIX "%s:%" PRId64 ":%" PRIu64 ":%s",
                         gid->coordinator, gid->epoch, gid->seq, gid->request);
 
     assert(size > 0 && size < GID_SIZE); /* gid_check_name() has seen to that */
@@ -43,8 +42,8 @@ bool gid_parse(const char *text, struct gid *ret_gid)
     struct gid gid;
     int used = 0;
 
-    if (sscanf(text, PREFIX "%31[a-z0-9-]:%" SCNd64 ":%" SCNu64 ":%n", gid.coordinator, &gid.epoch,
-               &gid.seq, &used) != 3 ||
+    if (sscanf(text, NAMES_PREFIX "%31[a-z0-9-]:%" SCNd64 ":%" SCNu64 ":%n", gid.coordinator,
+               &gid.epoch, &gid.seq, &used) != 3 ||
         used == 0 || !request_id_valid(text + used))
         return false;
     (void)snprintf(gid.request, sizeof gid.request, "%s", text + used);
@@ -54,10 +53,10 @@ bool gid_parse(const char *text, struct gid *ret_gid)
 
 void role_prefix(char ret_prefix[ROLE_PREFIX_SIZE], const char *role)
 {
-    (void)snprintf(ret_prefix, ROLE_PREFIX_SIZE, PREFIX "%s:", role);
+    (void)snprintf(ret_prefix, ROLE_PREFIX_SIZE, NAMES_PREFIX "%s:", role);
 }
 
 void session_name(char ret_name[SESSION_NAME_SIZE], const char *role, const char *part)
 {
-    (void)snprintf(ret_name, SESSION_NAME_SIZE, PREFIX "%s:%s", role, part);
+    (void)snprintf(ret_name, SESSION_NAME_SIZE, NAMES_PREFIX "%s:%s", role, part);
 }

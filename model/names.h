@@ -23,6 +23,8 @@
 #define SESSION_NAME_SIZE 64 /* PostgreSQL's limit, with the NUL */
 #define ROLE_PREFIX_SIZE  (ROLE_NAME_SIZE + 8)
 
+#define NAMES_PREFIX "sb1:" /* all of ours begin so, in the first version of these names */
+
 struct gid {
     char coordinator[ROLE_NAME_SIZE];
     int64_t epoch;

@@ -98,10 +98,39 @@ static int take_choice(const struct yaml_node *mapping, const char *key, const c
     return yaml_to_choice(node, valid, n_valid, ret_index, err);
 }
 
+/* A schema stands in statements as it is; a Redis' database is a number. */
+static int check_places(const struct yaml_node *node, const struct topology_store *store,
+                        enum store_kind kind, struct errctx *err)
+{
+    bool is_name =
+        strspn(store->schema, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(store->schema) &&
+        strspn(store->schema, "0123456789") == 0;
+
+    if (store->schema[0] && (kind != STORE_POSTGRES || !is_name))
+        return yaml_complain(node, err, "schema: a name of a-z, 0-9 and _, in PostgreSQL only");
+    if (kind == STORE_REDIS && strspn(store->database, "0123456789") != strlen(store->database))
+        return yaml_complain(node, err, "database: \"%s\" is no number of a Redis' database",
+                             store->database);
+    return 0;
+}
+
+static int take_attached(const struct yaml_node *mapping, struct topology_store *store,
+                         struct errctx *err)
+{
+    static const char *const words[] = {"false", "true"};
+    size_t word = 0;
+    int r = 0;
+
+    if (yaml_find(mapping, "attached"))
+        r = take_choice(mapping, "attached", words, 2, &word, err);
+    store->attached = word == 1;
+    return r;
+}
+
 static int read_store(struct topology *t, const char *name, const struct yaml_node *node,
                       struct errctx *err)
 {
-    static const char *const keys[] = {"kind", "address", "user", "database"};
+    static const char *const keys[] = {"kind", "address", "user", "database", "schema", "attached"};
     struct topology_store *store = &t->store[t->n_stores];
     size_t kind = 0;
     int r;
@@ -119,6 +148,12 @@ static int read_store(struct topology *t, const char *name, const struct yaml_no
         r = take_optional(node, "user", store->user, sizeof store->user, err);
     if (r == 0)
         r = take_optional(node, "database", store->database, sizeof store->database, err);
+    if (r == 0)
+        r = take_optional(node, "schema", store->schema, sizeof store->schema, err);
+    if (r == 0)
+        r = take_attached(node, store, err);
+    if (r == 0)
+        r = check_places(node, store, (enum store_kind)kind, err);
     if (r < 0)
         return r;
     (void)snprintf(store->name, sizeof store->name, "%s", name); /* fits: it is valid */
@@ -277,6 +312,54 @@ int topology_read(const char *path, struct topology *ret_topology, struct errctx
     return r;
 }
 
+/* --- servers that exist already ------------------------------------------------------------- */
+
+static int attach(struct topology *t, const struct yaml_node *root, unsigned i, struct errctx *err)
+{
+    struct topology_store *store = &t->store[i];
+
+    store->attached = true;
+    if (store->kind == STORE_POSTGRES && !store->schema[0])
+        (void)strcpy(store->schema, TOPOLOGY_SCHEMA);
+    for (unsigned j = 0; j < i; j++) {
+        const struct address *other = &t->store[j].address;
+
+        if (strcmp(other->host, store->address.host) == 0 && other->port == store->address.port)
+            return yaml_complain(root, err, "%s and %s are one server", t->store[j].name,
+                                 store->name);
+    }
+    return 0;
+}
+
+static int read_servers(struct topology *t, const struct yaml_node *root, struct errctx *err)
+{
+    static const char *const keys[] = {"stores", "kafka"};
+    int r = yaml_check_keys(root, keys, sizeof keys / sizeof *keys, err);
+
+    if (r == 0)
+        r = read_entries(t, root, "stores", read_store, err);
+    if (r == 0 && yaml_find(root, "kafka"))
+        r = take_address(root, "kafka", &t->log, err);
+    qsort(t->store, t->n_stores, sizeof *t->store, by_name);
+    for (unsigned i = 0; r == 0 && i < t->n_stores; i++)
+        r = attach(t, root, i, err);
+    return r;
+}
+
+int topology_read_servers(const char *path, struct topology *ret_servers, struct errctx *err)
+{
+    struct yaml_file *file;
+    const struct yaml_node *root;
+    int r = yaml_open(path, &file, &root, err);
+
+    if (r < 0)
+        return r;
+    memset(ret_servers, 0, sizeof *ret_servers);
+    r = read_servers(ret_servers, root, err);
+    yaml_close(file);
+    return r;
+}
+
 /* --- writing ------------------------------------------------------------------------------- */
 
 static void print_pair(struct buf *out, const char *separator, const char *key, const char *text)
@@ -304,6 +387,8 @@ static void print_stores(struct buf *out, const struct topology *t)
         print_address(out, ", ", "address", &store->address);
         print_pair(out, ", ", "user", store->user);
         print_pair(out, ", ", "database", store->database);
+        print_pair(out, ", ", "schema", store->schema);
+        buf_append_str(out, store->attached ? ", attached: true" : "");
         buf_append_str(out, "}\n");
     }
 }

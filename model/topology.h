@@ -11,6 +11,8 @@
  *   stores:
  *     pg1: {kind: postgres, address: "127.0.0.1:20101", user: syncbed, database: syncbed}
  *     redis: {kind: redis, address: "127.0.0.1:20103"}
+ *     pg2: {kind: postgres, address: "10.0.0.7:5432", user: me, database: test, schema: syncbed,
+ *           attached: true}
  *   log: {topic: "syncbed-…", partitions: 4, bootstrap: "127.0.0.1:20110"}
  *   roles:
  *     serve1: {kind: serve, address: "127.0.0.1:20121", data: /var/tmp/syncbed-…/serve1}
@@ -51,7 +53,9 @@ struct topology_store {
     enum store_kind kind;
     struct address address;
     char user[32];     /* "" where the kind has none */
-    char database[32]; /* likewise */
+    char database[32]; /* likewise; Redis: a number, "" for 0 */
+    char schema[32];   /* PostgreSQL: where all that is ours is; "": the database's usual one */
+    bool attached;     /* was there before us, and keeps all that is not ours */
 };
 
 struct topology_role {
@@ -91,6 +95,16 @@ const char *role_kind_name(enum role_kind kind);
 __attribute__((warn_unused_result)) int
 topology_read(const char *path, struct topology *ret_topology, struct errctx *err);
 void topology_print(struct buf *out, const struct topology *topology);
+
+/*
+ * Servers that exist already, as `run --attach` gets them (docs/attach.md): `stores` as above and
+ * `kafka: "HOST:PORT"`; the log's address is set and its topic is not. Each store is attached, and
+ * a PostgreSQL without a schema gets TOPOLOGY_SCHEMA. One store a server: two would share the
+ * names of sessions and of prepared transactions.
+ */
+#define TOPOLOGY_SCHEMA "syncbed"
+__attribute__((warn_unused_result)) int
+topology_read_servers(const char *path, struct topology *ret_servers, struct errctx *err);
 
 const struct topology_store *topology_store(const struct topology *t,
                                             const char *name);                         /* or NULL */

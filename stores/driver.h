@@ -42,6 +42,8 @@ enum verb {
     VERB_SINK_OPEN,
     VERB_SINK_APPLY,
     VERB_POSITION,
+    VERB_CLAIM,
+    VERB_LEAVE,
     VERB_RESET,
     VERB_SCAN,
     VERBS

@@ -365,9 +365,10 @@ static PGconn *begin_connect(const struct store *store)
     (void)snprintf(port, sizeof port, "%u", store->address.port);
     (void)snprintf(
         options, sizeof options,
-        "-c lock_timeout=%lldms -c idle_in_transaction_session_timeout=%dms"
+        "%s%s -c lock_timeout=%lldms -c idle_in_transaction_session_timeout=%dms"
         " -c synchronous_commit=on -c default_transaction_isolation=read\\ committed"
         " -c plan_cache_mode=force_generic_plan -c jit=off -c TimeZone=UTC -c DateStyle=ISO",
+        store->where.schema[0] ? "-c search_path=" : "", store->where.schema,
         (long long)((store->lock_timeout_us + US_PER_MS - 1) / US_PER_MS), IDLE_IN_TRANSACTION_MS);
 
     const char *const keywords[] = {

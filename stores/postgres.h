@@ -124,6 +124,8 @@ void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i);
 void pg_count_rows(struct pg_session *s, const PGresult *res);
 
 /* postgres_admin.c, postgres_sink.c: verbs in files of their own. */
+void pg_claim(struct pg_session *s);
+void pg_leave(struct pg_session *s);
 void pg_reset_start(struct pg_session *s);
 void pg_reset_rows(struct pg_session *s, const PGresult *res);
 void pg_reset_next(struct pg_session *s);

@@ -97,16 +97,42 @@ void pg_end_sessions_next(struct pg_session *s)
     }
 }
 
+/* --- a place of our own ---------------------------------------------------------------------- */
+
+/* The name was checked to be one that needs no quoting. */
+static void send_schema_command(struct pg_session *s, const char *command, const char *how)
+{
+    char sql[128];
+
+    assert(s->base.store->where.schema[0]);
+    (void)snprintf(sql, sizeof sql, "%s %s%s", command, s->base.store->where.schema, how);
+    pg_send(s, PG_COMMAND, sql, 0, NULL);
+    pg_end_segment(s);
+}
+
+void pg_claim(struct pg_session *s)
+{
+    send_schema_command(s, "CREATE SCHEMA", "");
+}
+
+void pg_leave(struct pg_session *s)
+{
+    send_schema_command(s, "DROP SCHEMA IF EXISTS", " CASCADE");
+}
+
 /* --- reset ----------------------------------------------------------------------------------- */
 
 /* What is prepared would block the TRUNCATE. */
 void pg_reset_start(struct pg_session *s)
 {
+    const char *params[] = {s->base.store->where.attached ? NAMES_PREFIX : ""};
+
     s->step = ASKING;
     s->rows_seen = 0;
     pg_send(s, PG_ROWS,
-            "SELECT quote_literal(gid) FROM pg_prepared_xacts WHERE database = current_database()",
-            0, NULL);
+            "SELECT quote_literal(gid) FROM pg_prepared_xacts"
+            " WHERE database = current_database() AND starts_with(gid, $1)",
+            1, params);
     pg_end_segment(s);
 }
 

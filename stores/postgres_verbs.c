@@ -316,6 +316,8 @@ const struct pg_verb pg_verbs[VERBS] = {
     [VERB_SINK_OPEN] = {.start = pg_sink_open_start, .rows = pg_sink_open_rows},
     [VERB_SINK_APPLY] = {.start = pg_sink_apply_start},
     [VERB_POSITION] = {.start = pg_position_start, .rows = pg_position_rows},
+    [VERB_CLAIM] = {.start = pg_claim},
+    [VERB_LEAVE] = {.start = pg_leave},
     [VERB_RESET] = {.start = pg_reset_start, .rows = pg_reset_rows, .next = pg_reset_next},
     [VERB_SCAN] = {.start = pg_scan_start, .rows = pg_scan_rows, .next = pg_scan_next},
 };

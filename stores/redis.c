@@ -225,6 +225,28 @@ static void on_loaded(redisAsyncContext *context, void *reply_, void *session)
     session_up(&s->base);
 }
 
+/* Not let in, or no such database: what follows must not be done in another one. */
+static void on_let_in(redisAsyncContext *context, void *reply_, void *session)
+{
+    struct redis_session *s = session;
+    const redisReply *reply = reply_;
+
+    if (reply && s->context == context && reply->type == REDIS_REPLY_ERROR)
+        session_lost(&s->base, reply->str);
+}
+
+/* An attached Redis: its password, as redis-cli takes it, and the database that is ours. */
+static void send_place(struct redis_session *s, redisAsyncContext *context)
+{
+    const struct topology_store *where = &s->base.store->where;
+    const char *password = getenv("REDISCLI_AUTH");
+
+    if (where->attached && password)
+        (void)redisAsyncCommand(context, on_let_in, s, "AUTH %s", password);
+    if (where->attached && where->database[0])
+        (void)redisAsyncCommand(context, on_let_in, s, "SELECT %s", where->database);
+}
+
 static void redis_connect(struct session *session)
 {
     struct redis_session *s = of(session);
@@ -242,6 +264,7 @@ static void redis_connect(struct session *session)
     (void)redisEnableKeepAlive(&context->c); /* fails only where the system has none */
     (void)redisAsyncSetConnectCallback(context, on_connect); /* once each, so they succeed */
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
+    send_place(s, context);
     (void)redisAsyncCommand(context, NULL, NULL, "CLIENT SETNAME %s", store->application);
     (void)redisAsyncCommand(context, on_loaded, s, "SCRIPT LOAD %s", redis_script);
 }

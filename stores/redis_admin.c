@@ -92,11 +92,36 @@ void redis_end_sessions_reply(struct redis_session *s, const redisReply *reply)
         redis_end_sessions_start(s);
 }
 
+/* --- a place of our own ---------------------------------------------------------------------- */
+
+void redis_claim_start(struct redis_session *s)
+{
+    redis_send(s, "DBSIZE");
+}
+
+void redis_claim_reply(struct redis_session *s, const redisReply *reply)
+{
+    char why[80];
+
+    if (reply->integer > 0) {
+        (void)snprintf(why, sizeof why, "database %s is not empty: %lld keys",
+                       s->base.store->where.database[0] ? s->base.store->where.database : "0",
+                       reply->integer);
+        reply_fail(&s->base.reply, STORE_FATAL, why);
+    }
+    session_finish(&s->base);
+}
+
+void redis_leave_start(struct redis_session *s)
+{
+    redis_send(s, "FLUSHDB SYNC");
+}
+
 /* --- reset ----------------------------------------------------------------------------------- */
 
 void redis_reset_start(struct redis_session *s)
 {
-    redis_send(s, "FLUSHALL SYNC");
+    redis_send(s, s->base.store->where.attached ? "FLUSHDB SYNC" : "FLUSHALL SYNC");
 }
 
 void redis_reset_reply(struct redis_session *s, const redisReply *reply)

@@ -294,6 +294,8 @@ const struct redis_verb redis_verbs[VERBS] = {
     [VERB_SINK_OPEN] = {.start = sink_open, .reply = sink_open_reply},
     [VERB_SINK_APPLY] = {.start = sink_apply},
     [VERB_POSITION] = {.start = position, .reply = position_reply},
+    [VERB_CLAIM] = {.start = redis_claim_start, .reply = redis_claim_reply},
+    [VERB_LEAVE] = {.start = redis_leave_start, .reply = redis_reset_reply},
     [VERB_RESET] = {.start = redis_reset_start, .reply = redis_reset_reply},
     [VERB_SCAN] = {.start = redis_scan_start, .reply = redis_scan_reply},
 };

@@ -7,6 +7,7 @@
 #include "stores/store.h"
 
 #include "base/mem.h"
+#include "model/names.h"
 #include "stores/driver.h"
 
 #include <assert.h>
@@ -199,7 +200,7 @@ void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadli
     struct job *job = new_job(store, VERB_LIST, LANE_ADMIN, deadline_us, NULL, arg);
 
     job->listed = done;
-    set_text(job->text, prefix);
+    set_text(job->text, store->where.attached && !*prefix ? NAMES_PREFIX : prefix);
     job_submit(job);
 }
 
@@ -275,6 +276,18 @@ void store_sink_apply(struct store *store, const struct store_batch *batch, int6
 
     job->batch = batch;
     job_submit(job);
+}
+
+void store_claim(struct store *store, int64_t deadline_us, store_done done, void *arg)
+{
+    assert(store->where.attached);
+    job_submit(new_job(store, VERB_CLAIM, LANE_ADMIN, deadline_us, done, arg));
+}
+
+void store_leave(struct store *store, int64_t deadline_us, store_done done, void *arg)
+{
+    assert(store->where.attached);
+    job_submit(new_job(store, VERB_LEAVE, LANE_ADMIN, deadline_us, done, arg));
 }
 
 void store_reset(struct store *store, int64_t deadline_us, store_done done, void *arg)

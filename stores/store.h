@@ -187,8 +187,10 @@ typedef void (*store_listed)(void *arg, enum store_status status,
                              const struct store_in_doubt *entries, unsigned n_entries,
                              unsigned waiters);
 
-/* What is prepared here under gids that begin with `prefix` ("" for all). Goes over the
- * administrative session. */
+/*
+ * What is prepared here under gids that begin with `prefix` ("" for all; at an attached store all
+ * of ours). Goes over the administrative session.
+ */
 void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
                          store_listed done, void *arg);
 
@@ -275,7 +277,18 @@ void store_sink_apply(struct store *store, const struct store_batch *batch, int6
 
 /* --- administration: the harness ------------------------------------------------------------- */
 
-/* Create what we need if it is not there; roll back what is prepared; empty everything. */
+/*
+ * Of a store that was there before us (where->attached): take the place that will be ours. FATAL
+ * when there is something in it, whoever's that is: a schema of that name, a key in that database.
+ */
+void store_claim(struct store *store, int64_t deadline_us, store_done done, void *arg);
+/* Remove that place with all in it. Nothing of ours may be prepared, and nobody at work in it. */
+void store_leave(struct store *store, int64_t deadline_us, store_done done, void *arg);
+
+/*
+ * Create what we need if it is not there; roll back what is prepared; empty everything. In an
+ * attached store only what is in our place, and only transactions with our names (names.h).
+ */
 void store_reset(struct store *store, int64_t deadline_us, store_done done, void *arg);
 
 /* One key with its journal, in the order of n. Valid during the call. */

@@ -476,7 +476,8 @@ void injector_start(struct injector *injector, const struct injector_options *op
         if (*why)
             skip(f, why);
         else
-            set_timer(f, load_at_us + f->fault->at_us - now_us);
+            set_timer(f,
+                      load_at_us + fault_moment_us(options->schedule, i, options->seed) - now_us);
     }
 }
 

@@ -55,6 +55,7 @@ struct injector_options {
     struct keeper *keeper;
     struct roles *roles;             /* control connections */
     const struct schedule *schedule; /* borrowed, as is all here */
+    uint64_t seed;                   /* draws the moments of faults that are `at: random` */
     const struct approach *approach;
     struct lines *faults;
     /* A fault begins or ends: a few words for whoever looks on. May be NULL. */

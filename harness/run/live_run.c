@@ -156,6 +156,7 @@ static void start_faults(struct live *live, int64_t load_at_us)
                                               .keeper = live->session->keeper,
                                               .roles = &live->crew.roles,
                                               .schedule = live->run->schedule,
+                                              .seed = live->run->seed,
                                               .approach = live->run->approach->approach,
                                               .faults = &live->faults,
                                               .note = on_fault,

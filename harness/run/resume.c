@@ -37,7 +37,7 @@ static int same_text(const char *path, const struct buf *text, const char *diffe
 
 static int same_maker(const char *out, const struct experiment *e, struct errctx *err)
 {
-    json_t *versions = versions_to_json();
+    json_t *versions = versions_to_json(e->attached);
     int rc = results_same_maker(out, e, versions, err);
 
     json_decref(versions);

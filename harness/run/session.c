@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "harness/run/attach.h"
 #include "harness/run/await.h"
 #include "harness/run/files.h"
 #include "harness/run/roles.h"
@@ -64,17 +65,28 @@ static void on_keeper(void *arg, const char *what, const char *name, const struc
 
 /* --- servers ---------------------------------------------------------------------------------- */
 
+static const struct topology_store *attached_store(const struct session *session, const char *name)
+{
+    return session->experiment->attached ? topology_store(session->experiment->attached, name)
+                                         : NULL;
+}
+
+static bool log_is_attached(const struct session *session)
+{
+    return session->experiment->attached && session->experiment->attached->log.port > 0;
+}
+
 static int servers_up(struct session *session, struct errctx *err)
 {
     const struct experiment *e = session->experiment;
     const char *names[STORES_MAX + 1];
     unsigned n = 0;
 
-    while (n < e->n_stores) {
-        names[n] = e->store[n];
-        n++;
+    for (unsigned i = 0; i < e->n_stores; i++) {
+        if (!attached_store(session, e->store[i]))
+            names[n++] = e->store[i];
     }
-    if (experiment_uses_log(e))
+    if (experiment_uses_log(e) && !log_is_attached(session))
         names[n++] = "kafka";
     return keeper_servers_up(session->keeper, names, n, err);
 }
@@ -115,7 +127,23 @@ static int complain_gone(struct session *session, const char *name, struct errct
     return err_set(err, ENOENT, ERR_FATAL, "%s did not stay up: %s", name, why);
 }
 
-/* Of what the keeper has up, the stores of this experiment. */
+static int take_log(struct session *session, const struct topology *all, struct errctx *err)
+{
+    int rc = 0;
+
+    if (!log_is_attached(session) && all->log.port == 0)
+        return complain_gone(session, "kafka", err);
+    session->servers.log = log_is_attached(session) ? session->experiment->attached->log : all->log;
+    for (int kind = 0; !rc && kind < ROLE_KINDS; kind++) {
+        session->log_of[kind] = session->servers.log;
+        if (!log_is_attached(session))
+            rc = keeper_log_address(session->keeper, (enum role_kind)kind, &session->log_of[kind],
+                                    err);
+    }
+    return rc;
+}
+
+/* The stores of this experiment: attached, or of what the keeper has up. */
 static int take_servers(struct session *session, struct errctx *err)
 {
     const struct experiment *e = session->experiment;
@@ -126,17 +154,17 @@ static int take_servers(struct session *session, struct errctx *err)
     session->servers = *all;
     session->servers.n_stores = 0;
     for (unsigned i = 0; !rc && i < e->n_stores; i++) {
-        const struct topology_store *store = topology_store(all, e->store[i]);
+        const struct topology_store *store = attached_store(session, e->store[i]);
 
+        if (!store)
+            store = topology_store(all, e->store[i]);
         if (store)
             session->servers.store[session->servers.n_stores++] = *store;
         else
             rc = complain_gone(session, e->store[i], err);
     }
-    if (!rc && experiment_uses_log(e) && all->log.port == 0)
-        rc = complain_gone(session, "kafka", err);
-    for (int kind = 0; !rc && experiment_uses_log(e) && kind < ROLE_KINDS; kind++)
-        rc = keeper_log_address(session->keeper, (enum role_kind)kind, &session->log_of[kind], err);
+    if (!rc && experiment_uses_log(e))
+        rc = take_log(session, all, err);
     free(all);
     return rc;
 }
@@ -182,6 +210,8 @@ int session_open(struct session *session, const struct experiment *experiment, c
         rc = take_servers(session, err);
     if (!rc)
         rc = open_stores(session, err);
+    if (!rc)
+        rc = attach_claim(session, err);
     progress_clear(&session->progress);
     phases_add(&session->phases, "servers", clock_now_us() - began_us);
     return rc;
@@ -191,28 +221,6 @@ void session_take_up(struct session *session, const struct experiment *experimen
 {
     session->experiment = experiment;
     memset(session->warmed, 0, sizeof session->warmed);
-}
-
-void session_close(struct session *session)
-{
-    if (!session->base)
-        return;
-    loop_resume(session->base); /* what ends things may wait */
-    progress_clear(&session->progress);
-    for (unsigned i = 0; i < session->n_stores; i++)
-        store_free(session->store[i]);
-    log_admin_free(session->log);
-    if (session->keeper)
-        keeper_free(session->keeper);
-    if (session->turn >= 0)
-        (void)close(session->turn); /* nothing was written through it */
-    for (size_t i = 0; i < session->n_broken_off; i++)
-        free(session->broken_off[i]);
-    free(session->broken_off);
-    event_free(session->on_sigint);
-    event_free(session->on_sigterm);
-    event_base_free(session->base);
-    session->base = NULL;
 }
 
 /* --- reset ------------------------------------------------------------------------------------ */
@@ -285,7 +293,7 @@ static int let_go(struct session *session, const json_t *process, struct errctx 
     return 0;
 }
 
-int session_recover(struct session *session, struct errctx *err)
+static int let_all_go(struct session *session, struct errctx *err)
 {
     const json_t *process;
     json_t *list;
@@ -299,7 +307,64 @@ int session_recover(struct session *session, struct errctx *err)
             rc = let_go(session, process, err);
     }
     json_decref(list);
+    return rc;
+}
+
+int session_recover(struct session *session, struct errctx *err)
+{
+    int rc = let_all_go(session, err);
+
     return rc ? rc : session_reset(session, err);
+}
+
+/* --- closing ---------------------------------------------------------------------------------- */
+
+static bool any_claimed(const struct session *session)
+{
+    for (unsigned i = 0; i < session->n_stores; i++) {
+        if (session->claimed[i])
+            return true;
+    }
+    return false;
+}
+
+/* Roles go first: they work in what is removed. A keeper that is lost has taken them along. */
+static void leave_attached(struct session *session)
+{
+    struct errctx err;
+    int rc = 0;
+
+    if (!any_claimed(session))
+        return;
+    if (!session->keeper_lost)
+        rc = let_all_go(session, &err);
+    if (!rc)
+        rc = attach_leave(session, &err);
+    if (rc)
+        (void)fprintf(stderr, "syncbed: left behind: %s\n", err.message);
+}
+
+void session_close(struct session *session)
+{
+    if (!session->base)
+        return;
+    loop_resume(session->base); /* what ends things may wait */
+    progress_clear(&session->progress);
+    leave_attached(session);
+    for (unsigned i = 0; i < session->n_stores; i++)
+        store_free(session->store[i]);
+    log_admin_free(session->log);
+    if (session->keeper)
+        keeper_free(session->keeper);
+    if (session->turn >= 0)
+        (void)close(session->turn); /* nothing was written through it */
+    for (size_t i = 0; i < session->n_broken_off; i++)
+        free(session->broken_off[i]);
+    free(session->broken_off);
+    event_free(session->on_sigint);
+    event_free(session->on_sigterm);
+    event_base_free(session->base);
+    session->base = NULL;
 }
 
 /* --- what is kept ----------------------------------------------------------------------------- */

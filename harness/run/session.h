@@ -42,6 +42,7 @@ struct session {
     struct address log_of[ROLE_KINDS];
     unsigned n_stores;
     struct store *store[STORES_MAX]; /* in the order of `servers` */
+    bool claimed[STORES_MAX];        /* attached, and our place in it is taken: attach.h */
     struct log_admin *log;           /* NULL when no approach uses it */
 
     /* Runs that broke off: the keeper's last answers go there. Freed behind the keeper. */
@@ -54,7 +55,8 @@ struct session {
 };
 
 /*
- * Catch SIGINT and SIGTERM, find the keeper that `up` left or start one, and bring the servers up.
+ * Catch SIGINT and SIGTERM, find the keeper that `up` left or start one, bring the servers up that
+ * are not attached, and take our place in those that are.
  * The session must not be moved afterwards; give it to session_close() in any case.
  */
 __attribute__((warn_unused_result)) int session_open(struct session *session,
@@ -64,7 +66,7 @@ __attribute__((warn_unused_result)) int session_open(struct session *session,
 /* Go on with another experiment over the same servers, or fewer. */
 void session_take_up(struct session *session, const struct experiment *experiment);
 
-/* Ends everything that this session started. */
+/* Ends everything that this session started, and leaves what is attached; complains on stderr. */
 void session_close(struct session *session);
 
 /* Copy what the servers have said so far into FOLDER/logs. */

@@ -39,13 +39,18 @@ static struct topology t, again; /* large */
 static struct errctx err;
 static char path[64];
 
-static int read_text(const char *text, struct topology *ret_topology)
+static void write_text(const char *text)
 {
     FILE *out = fopen(path, "w");
 
     assert_non_null(out);
     assert_true(fputs(text, out) >= 0);
     assert_int_equal(fclose(out), 0);
+}
+
+static int read_text(const char *text, struct topology *ret_topology)
+{
+    write_text(text);
     return topology_read(path, ret_topology, &err);
 }
 
@@ -220,10 +225,52 @@ static void addresses_of_sockets(void **state)
     assert_int_equal(address_socket(&name, &address), -EINVAL);
 }
 
+static void expect_servers_refused(const char *text, const char *what)
+{
+    write_text(text);
+    assert_true(topology_read_servers(path, &t, &err) < 0);
+    if (!strstr(err.message, what))
+        fail_msg("\"%s\" does not say \"%s\"", err.message, what);
+}
+
+static void servers_that_exist_get_a_place_of_our_own(void **state)
+{
+    (void)state;
+    write_text("stores:\n"
+               "  redis: {kind: redis, address: \"10.0.0.2:6379\", database: 5}\n"
+               "  pg2: {kind: postgres, address: \"10.0.0.1:5433\", schema: mine_2}\n"
+               "  pg1: {kind: postgres, address: \"10.0.0.1:5432\", user: me, database: test}\n"
+               "kafka: \"10.0.0.3:9092\"\n");
+    if (topology_read_servers(path, &t, &err) < 0)
+        fail_msg("%s", err.message);
+    assert_int_equal(t.n_stores, 3);
+    assert_string_equal(t.store[0].schema, TOPOLOGY_SCHEMA);
+    assert_string_equal(t.store[1].schema, "mine_2");
+    assert_string_equal(t.store[2].schema, "");
+    assert_string_equal(t.store[2].database, "5");
+    assert_true(t.store[0].attached && t.store[1].attached && t.store[2].attached);
+    assert_int_equal(t.log.port, 9092);
+    assert_string_equal(t.topic, "");
+
+    expect_servers_refused("stores: {pg1: {kind: postgres, address: \"h:1\", schema: \"a b\"}}\n",
+                           "a name of a-z");
+    expect_servers_refused("stores: {pg1: {kind: postgres, address: \"h:1\", schema: 1a}}\n",
+                           "a name of a-z");
+    expect_servers_refused("stores: {redis: {kind: redis, address: \"h:1\", schema: a}}\n",
+                           "in PostgreSQL only");
+    expect_servers_refused("stores: {redis: {kind: redis, address: \"h:1\", database: mine}}\n",
+                           "no number");
+    expect_servers_refused("stores: {pg1: {kind: postgres, address: \"h:1\"},"
+                           " pg2: {kind: postgres, address: \"h:1\", schema: b}}\n",
+                           "pg1 and pg2 are one server");
+    expect_servers_refused("log: {bootstrap: \"h:1\"}\n", "log");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topology_is_read),
+        cmocka_unit_test(servers_that_exist_get_a_place_of_our_own),
         cmocka_unit_test(what_is_printed_reads_back),
         cmocka_unit_test(a_link_goes_before_the_targets_own_address),
         cmocka_unit_test(each_wrong_topology_is_refused_with_its_line),

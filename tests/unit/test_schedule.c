@@ -79,6 +79,35 @@ static void what_is_printed_is_read_back_the_same(void **state)
     expect(text, text);
 }
 
+static void a_random_moment_is_drawn_by_the_seed_within_its_window(void **state)
+{
+    static const char *const text =
+        "{name: r, faults: [{at_s: 2, kill: serve1, at: random, within_s: 3, restart_after_s: 1}]}";
+    struct schedule s = {.n_faults = 2,
+                         .fault = {{.at_us = 2000000, .within_us = 3000000}, {.at_us = 7}}};
+    int64_t first = fault_moment_us(&s, 0, 1), low = first, high = first;
+
+    (void)state;
+    expect(text, text);
+    expect_part("name: a\nfaults: [{at_s: 3, kill: pg1, at: random}]\n", "needs within_s");
+    expect_part("name: a\nfaults: [{at_s: 3, kill: pg1, at: random, within_s: 0}]\n", "above 0");
+    expect_part("name: a\nfaults: [{at_s: 3, kill: pg1, within_s: 2}]\n", "needs at: random");
+    expect_part("name: a\nfaults: [{at_s: 3, pause: pg1, within_s: 2}]\n", "within_s");
+    expect_part("name: a\nfaults:\n  - {at_s: 1, kill: pg1, at: random, within_s: 3, "
+                "restart_after_s: 1}\n  - {at_s: 4, kill: pg1}\n",
+                "surely over");
+    assert_int_equal(fault_moment_us(&s, 1, 1), 7);
+    assert_int_equal(fault_moment_us(&s, 0, 1), first);
+    for (uint64_t seed = 2; seed < 200; seed++) {
+        int64_t at_us = fault_moment_us(&s, 0, seed);
+
+        low = at_us < low ? at_us : low;
+        high = at_us > high ? at_us : high;
+    }
+    assert_in_range(low, 2000000, 2100000);
+    assert_in_range(high, 4900000, 4999999);
+}
+
 static void faults_are_sorted_by_time(void **state)
 {
     (void)state;
@@ -175,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_schedule_without_faults),
         cmocka_unit_test(what_is_printed_is_read_back_the_same),
+        cmocka_unit_test(a_random_moment_is_drawn_by_the_seed_within_its_window),
         cmocka_unit_test(faults_are_sorted_by_time),
         cmocka_unit_test(a_wrong_word_gets_its_line_and_the_nearest_right_one),
         cmocka_unit_test(what_makes_no_sense_is_refused),
