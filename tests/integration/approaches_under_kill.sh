@@ -29,8 +29,9 @@ expect_status 0 "$syncbed" run "$work/kills.yaml" --out "$work/out"
 results=$work/out/results.json
 expect_result "$results" 'len(r["runs"]) == 18 and all(x["finished"] and x["settled"] for x in r["runs"])'
 
-# At every crash point exactly as many stood as were to be gathered.
-expect_result "$results" '[f["gathered"] - f["gather"] for x in r["runs"] for f in x["faults"] if f["point"]] == [0] * 7'
+# At every crash point exactly as many stood as were to be gathered; on their way to a log that is
+# slow there may be more, from before the point was armed.
+expect_result "$results" '(lambda fs: len(fs) == 7 and all(f["gathered"] == f["gather"] or f["point"] == "log-produced" and f["gathered"] > f["gather"] for f in fs))([f for x in r["runs"] for f in x["faults"] if f["point"]])'
 for approach in dual xa log; do
     grep -hq '"t":"begin".*"gathered":4' "$work"/out/runs/*-$approach-*door_at_worst*/faults.ndjson ||
         die "$approach was not killed at its worst moment"
