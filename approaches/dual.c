@@ -14,8 +14,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#define READY_WAIT_US (1 * US_PER_S) /* for stores that are down when the door starts */
-
+#define READY_WAIT_US  (1 * US_PER_S)   /* for stores that are down when the door starts */
 #define AGAIN_US       (5 * US_PER_S)   /* for a write that is sent again blindly */
 #define RETRY_AFTER_US (20 * US_PER_MS) /* setting `retry` */
 

@@ -1,5 +1,4 @@
 /* mutants: every known mistake, made under the schedule that exposes it; and the same without. */
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "harness/experiment.h"
@@ -22,7 +21,6 @@
 
 #define OUT            "out/mutants"
 #define MUTANTS_MAX    64
-#define CLEAN_MAX      100
 #define EXIT_UNKNOWN   3
 #define EXIT_BY_SIGNAL 128
 
