@@ -112,6 +112,13 @@ static bool *find_computed(const struct run_data *run)
                 computed[run->micro[run->op[i].first + m].state] = true;
         }
     }
+    /* An initial balance, too: it may be all that ever happens to an account. */
+    for (size_t i = 0; i < run->n_entries; i++) {
+        const struct run_entry *entry = &run->entry[i];
+
+        if (entry->asked && (entry->kind == OP_INCR || entry->kind == OP_APPEND))
+            computed[entry->state] = true;
+    }
     return computed;
 }
 

@@ -594,6 +594,15 @@ static void balances(const char *first, const char *second)
     built_copy(b.state[1][1].value, second);
 }
 
+static void a_balance_that_nobody_moved_may_be_read(void **state)
+{
+    (void)state;
+    begin_accounts();
+    (void)built_read(&b, "c0-0", 0, 0, "100", 102, 103);
+    balances("100", "100");
+    expect("ghosts", "not exercised, 0 of 0");
+}
+
 static void half_a_transfer_is_a_wrong_balance(void **state)
 {
     (void)state;
@@ -1068,6 +1077,7 @@ int main(void)
         TEST(an_acknowledged_write_behind_a_later_one_is_overtaken),
         TEST(concurrent_writes_may_stand_either_way),
         TEST(an_unknown_write_may_take_effect_late),
+        TEST(a_balance_that_nobody_moved_may_be_read),
         TEST(half_a_transfer_is_a_wrong_balance),
         TEST(a_transfer_done_twice_is_a_wrong_balance),
         TEST(a_failed_transfer_that_moved_money_is_two_wrong_balances),
