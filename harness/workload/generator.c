@@ -28,7 +28,7 @@ static int close_history(struct generator *g, struct errctx *err)
         return 0;
     g->stopped = true;
     event_del(g->timer);
-    for (size_t i = g->next_unsent; i < g->next; i++) {
+    for (size_t i = g->next_sent; i < g->next; i++) {
         enum load_state state = operation_at(g, i)->load.state;
 
         if (state == LOAD_UNSENT)
@@ -124,7 +124,8 @@ static void expire_unsent(struct generator *g, int64_t now_us)
     }
 }
 
-/* Direct reads are not looked at: their store keeps the deadline. */
+/* Those too that were staged when expire_unsent() passed them, and were not sent then. Direct reads
+ * are not looked at: their store keeps the deadline. */
 static void expire_sent(struct generator *g, int64_t now_us)
 {
     for (; g->next_sent < g->next; g->next_sent++) {

@@ -153,6 +153,10 @@ void operation_never_answered(struct generator *g, size_t i)
 {
     struct operation *op = operation_at(g, i);
 
+    if (op->load.state == LOAD_UNSENT) { /* staged once, and its connection was lost before */
+        operation_never_sent(g, i);
+        return;
+    }
     if (op->load.state == LOAD_STAGED) /* the socket may take it yet */
         operation_sent(g, i, clock_now_us());
     load_clients_withdraw(g->clients, g->plan.arrival[i].client, &op->load);
