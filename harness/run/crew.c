@@ -198,6 +198,14 @@ static void on_role_event(void *arg, json_t *event)
 
     if (what && strcmp(what, "finished") == 0)
         crew->load_finished = true;
+    else if (what && strcmp(what, "failed") == 0)
+        (void)snprintf(crew->load_failed, sizeof crew->load_failed, "%s",
+                       json_string_value(json_object_get(event, "why")));
+}
+
+bool crew_load_over(const struct crew *crew)
+{
+    return crew->load_finished || crew->load_failed[0] || !roles_running(&crew->roles, "load");
 }
 
 int crew_start(struct crew *crew, struct session *session, const struct experiment_run *run,
@@ -239,6 +247,8 @@ int crew_check_load(struct crew *crew, struct errctx *err)
 
     if (crew->load_finished)
         return 0;
+    if (crew->load_failed[0])
+        return err_set(err, EIO, ERR_FATAL, "%s", crew->load_failed);
     roles_why(crew->roles.keeper, "load", why, sizeof why);
     return err_set(err, EIO, ERR_FATAL, "the load broke off: %s", why);
 }

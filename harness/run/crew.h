@@ -26,8 +26,9 @@ struct crew {
     char folder[PATH_MAX];
     struct topology *topology;
     struct roles roles;
-    bool load_finished; /* its last operation has ended, its history is closed */
-    char ended[140];    /* of the first role or server that ended by itself, how; "" */
+    bool load_finished;    /* its last operation has ended, its history is closed */
+    char load_failed[300]; /* why its history is not whole; "" */
+    char ended[140];       /* of the first role or server that ended by itself, how; "" */
 };
 
 /* Make `folder` with config.yaml, and empty folders for control sockets, logs and final states. */
@@ -45,11 +46,14 @@ __attribute__((warn_unused_result)) int crew_start(struct crew *crew, struct ses
                                                    const struct workload *workload,
                                                    const char *folder, struct errctx *err);
 
-/* Tell the load when to begin; crew->load_finished tells the end. */
+/* Tell the load when to begin; crew_load_over() tells the end. */
 __attribute__((warn_unused_result)) int crew_begin_load(struct crew *crew, int64_t at_us,
                                                         struct errctx *err);
 
-/* The load is over: 0 when it finished, -EIO when its process ended before. */
+/* It finished, failed, or its process ended. */
+bool crew_load_over(const struct crew *crew);
+
+/* The load is over: 0 when it finished, else -EIO. */
 __attribute__((warn_unused_result)) int crew_check_load(struct crew *crew, struct errctx *err);
 
 /*

@@ -125,8 +125,7 @@ static bool load_over(void *arg)
 {
     const struct live *live = arg;
 
-    return live->crew.load_finished || live->injector.failure.message[0] ||
-           !roles_running(&live->crew.roles, "load");
+    return live->injector.failure.message[0] || crew_load_over(&live->crew);
 }
 
 static bool faults_over(void *arg)
@@ -186,9 +185,7 @@ static int load(struct live *live, struct errctx *err)
         return rc;
     start_faults(live, load_at_us);
     rc = wait_for(live, load_over, LOAD_LEAD_US + load_us + LOAD_MARGIN_US, "the load", err);
-    if (!rc && !live->crew.load_finished)
-        rc = err_set(err, EIO, ERR_FATAL, "the load broke off: see %s/logs/load.log", live->folder);
-    return rc;
+    return rc ? rc : crew_check_load(&live->crew, err);
 }
 
 /* --- coming to rest --------------------------------------------------------------------------- */

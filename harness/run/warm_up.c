@@ -36,7 +36,7 @@ static bool is_over(void *arg)
 {
     const struct warming *w = arg;
 
-    return w->crew.load_finished || !roles_running(&w->crew.roles, "load");
+    return crew_load_over(&w->crew);
 }
 
 /*

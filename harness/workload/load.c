@@ -18,6 +18,7 @@ struct load {
     struct generator *generator;
     struct event *ready_timer;
     int64_t ready_until_us;
+    bool failed; /* what it recorded is not whole */
 };
 
 static int read_config(const char *path, struct generator_options *options, struct errctx *err)
@@ -66,7 +67,10 @@ static void on_finished(void *arg, int r, const struct errctx *err)
 
     if (r < 0) {
         log_error("load: %s", err->message);
-        role_stop(load->role, 1);
+        load->failed = true;
+        rpc_event(role_control(load->role),
+                  json_pack("{s:s,s:s,s:s}", "event", "failed", "name", role_self(load->role)->name,
+                            "why", err->message));
         return;
     }
     rpc_event(role_control(load->role),
@@ -132,7 +136,7 @@ static int run(struct load *load, const struct generator_options *options, struc
         log_error("load: %s", err->message);
         return 1;
     }
-    return status;
+    return load->failed ? 1 : status;
 }
 
 int load_main(const struct load_options *options)

@@ -10,7 +10,9 @@
  *                   `counters` has them, too
  *
  * When the last operation has ended and the history is closed, every connection gets
- * {"event":"finished","name":"load"}. The process stays until SIGTERM, and goes on to look for the
+ * {"event":"finished","name":"load"}, or {"event":"failed","name":"load","why":…} when the history
+ * could not be written (where its disk is full, the log's may be, too). The process stays until
+ * SIGTERM, and goes on to look for the
  * probes that were not seen yet. A SIGTERM that comes earlier closes the history as it stands, with
  * the operations that are open left open.
  */
