@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/token.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +23,7 @@
 struct client {
     struct door *door;
     struct door_conn *conn;
+    bool admitted;      /* it said the token, or need not */
     struct call *calls; /* in flight */
     unsigned n_calls;
     struct client *prev, *next;
@@ -188,15 +190,35 @@ static void hand_over(struct door *door, struct call *call)
                          clock_now_us() + request->deadline_ms * US_PER_MS, on_done, call);
 }
 
+/* The first line where a token is asked for. */
+static void on_hello(struct client *client, const char *line, size_t size)
+{
+    static const struct reply welcome = {.id = -1, .level = LEVEL_NONE};
+    struct door *door = client->door;
+
+    client->admitted = token_is_said(line, size, door->options.token);
+    if (client->admitted) {
+        send_reply(door, client, &welcome, NULL);
+        return;
+    }
+    door_conn_end(client->conn);
+    refuse(door, client, -1, CODE_REFUSED, "the first line has to be {\"token\":\"…\"}");
+}
+
 static void on_line(void *arg, struct door_conn *conn, const char *line, size_t size)
 {
     struct client *client = arg;
     struct door *door = client->door;
-    struct call *call = take_call(door);
     struct errctx err = {0};
     const char *why;
 
     (void)conn;
+    if (!client->admitted) {
+        on_hello(client, line, size);
+        return;
+    }
+    struct call *call = take_call(door);
+
     door->n_requests++;
     if (protocol_decode_request(line, size, &call->request, &err) < 0) {
         door->n_malformed++;
@@ -266,6 +288,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct client *client = mem_alloc(sizeof *client);
 
     client->door = door;
+    client->admitted = door->options.token == NULL;
     client->conn = door_conn_new(door->options.base, fd, door->options.stall_us, &handlers, client);
     DL_APPEND(door->clients, client);
     door->n_clients++;
@@ -396,6 +419,17 @@ static void on_approach_failed(void *arg, const struct errctx *err)
     door->options.failed(door->options.arg, err);
 }
 
+static int check_token(const struct door_options *options, struct errctx *err)
+{
+    const struct address *where = &options->role->address;
+
+    if (options->token || address_is_loopback(where))
+        return 0;
+    return err_set(err, EACCES, ERR_FATAL,
+                   "others can come to %s:%u, so clients need a token: --token-file", where->host,
+                   where->port);
+}
+
 int door_open(const struct door_options *options, struct door **ret_door, struct errctx *err)
 {
     struct door *door = mem_alloc(sizeof *door);
@@ -416,8 +450,10 @@ int door_open(const struct door_options *options, struct door **ret_door, struct
     door->accept_again = evtimer_new(options->base, on_accept_again, door);
     door->drain_timer = evtimer_new(options->base, on_drain_timer, door);
     void *self = NULL; /* not door->self: ready() from inside open() must find it unset */
-    int r = options->approach->open(&env, &self, err);
+    int r = check_token(options, err);
 
+    if (r == 0)
+        r = options->approach->open(&env, &self, err);
     if (r < 0) {
         door_free(door);
         return r;

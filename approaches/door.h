@@ -35,7 +35,8 @@ struct door_options {
     const struct topology_role *role; /* listens at role->address; port 0 takes a free one */
     const struct approach *approach;
     const struct settings *settings;
-    int64_t stall_us; /* a client that reads nothing for so long is cut off; 0: DOOR_STALL_US */
+    const char *token; /* what a client has to say first (model/token.h); NULL: nothing */
+    int64_t stall_us;  /* a client that reads nothing for so long is cut off; 0: DOOR_STALL_US */
     /* Clients may come, at this port. May be called from inside door_open(). */
     void (*ready)(void *arg, uint16_t port);
     /* The approach cannot go on, or the port is not to be had. May come from inside, too. */
@@ -43,7 +44,7 @@ struct door_options {
     void *arg;
 };
 
-/* What `options` points at must outlive the door. */
+/* What `options` points at must outlive the door. -EACCES without a token where others can come. */
 __attribute__((warn_unused_result)) int door_open(const struct door_options *options,
                                                   struct door **ret_door, struct errctx *err);
 /* Closes all connections, then the approach. NULL is fine. */

@@ -213,6 +213,12 @@ void door_conn_replied(struct door_conn *conn)
         event_active(conn->writable, EV_WRITE, 1);
 }
 
+void door_conn_end(struct door_conn *conn)
+{
+    assert(conn->owed > 0);
+    conn->state = ENDING;
+}
+
 bool door_conn_flushed(const struct door_conn *conn)
 {
     return conn->out.size == 0;

@@ -1,7 +1,8 @@
 /*
  * door_conn.h - one client's connection to a front door: lines in, bytes out, and its bounds.
  *
- *   READING --(EOF, a line too long)--> ENDING --(every reply owed is sent)--> LINGERING --> closed
+ *   READING --(EOF, a line too long, door_conn_end)--> ENDING --(every reply owed is sent)-->
+ * LINGERING --> closed
  *
  * READING stops for a while when the client leaves too much unread (HIGH_WATER). A connection is
  * *cut off* when the client does not read: OUTPUT_MAX bytes wait for it, or the socket took
@@ -46,6 +47,9 @@ void door_conn_free(struct door_conn *conn);
  * the event loop, so that many replies are one system call. */
 struct buf *door_conn_output(struct door_conn *conn);
 void door_conn_replied(struct door_conn *conn);
+
+/* Read no further: it ends when every reply owed is sent. From inside `line` only. */
+void door_conn_end(struct door_conn *conn);
 
 /* Nothing waits to be sent. */
 bool door_conn_flushed(const struct door_conn *conn);

@@ -6,6 +6,7 @@
 #include "approaches/role.h"
 #include "base/log.h"
 #include "base/suggest.h"
+#include "model/token.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ struct serve {
     struct settings settings;
     struct role *role;
     struct door *door;
+    char token[TOKEN_SIZE]; /* "": none */
 };
 
 static int choose_approach(struct serve *serve, const char *name, struct errctx *err)
@@ -60,6 +62,8 @@ static int take_options(struct serve *serve, const struct serve_options *options
     settings_init(&serve->settings, serve->approach->settings, serve->approach->n_settings);
     for (unsigned i = 0; i < options->n_settings && r == 0; i++)
         r = take_setting(&serve->settings, options->setting[i], err);
+    if (r == 0 && options->token_file)
+        r = token_read(options->token_file, serve->token, err);
     return r;
 }
 
@@ -135,6 +139,7 @@ static int open_and_run(struct serve *serve, struct errctx *err)
         .role = role_self(serve->role),
         .approach = serve->approach,
         .settings = &serve->settings,
+        .token = serve->token[0] ? serve->token : NULL,
         .ready = on_ready,
         .failed = on_failed,
         .arg = serve,

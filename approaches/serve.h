@@ -8,6 +8,7 @@ struct serve_options {
     const char *topology; /* path */
     const char *name;     /* this role's name in it */
     const char *approach;
+    const char *token_file; /* path; NULL: none, and then only loopback will do */
     unsigned n_settings;
     const char *setting[SETTINGS_MAX]; /* "KEY=VALUE" */
 };

@@ -11,6 +11,7 @@ int verb_serve(const struct cli_args *args)
         .topology = cli_text(args, "topology", NULL),
         .name = cli_text(args, "name", NULL),
         .approach = cli_text(args, "approach", NULL),
+        .token_file = cli_text(args, "token-file", NULL),
     };
     const char *setting;
 
@@ -32,6 +33,7 @@ int verb_load(const struct cli_args *args)
         .name = cli_text(args, "name", NULL),
         .config = cli_text(args, "config", NULL),
         .history = cli_text(args, "history", NULL),
+        .token_file = cli_text(args, "token-file", NULL),
         .probes = cli_text(args, "probes", NULL),
     };
 

@@ -144,6 +144,11 @@ static const struct cli_option mutants_options[] = {
         .meaning = "which of the topology's roles this process is"                                 \
     }
 
+#define OPTION_TOKEN(says)                                                                         \
+    {                                                                                              \
+        .name = "token-file", .value = "FILE", .type = CLI_TEXT, .meaning = (says)                 \
+    }
+
 static const struct cli_option serve_options[] = {
     OPTION_TOPOLOGY,
     OPTION_NAME,
@@ -156,6 +161,8 @@ static const struct cli_option serve_options[] = {
      .value = "KEY=VALUE",
      .type = CLI_TEXTS,
      .meaning = "a setting of the approach, see below"},
+    OPTION_TOKEN("what clients have to say first, one line; must be given where the topology has "
+                 "this door listen elsewhere than on loopback"),
 };
 
 static const struct cli_option sink_options[] = {OPTION_TOPOLOGY, OPTION_NAME};
@@ -173,6 +180,7 @@ static const struct cli_option load_options[] = {
      .type = CLI_TEXT,
      .required = true,
      .meaning = "where every operation is recorded"},
+    OPTION_TOKEN("what to say first to front doors, see serve"),
     {.name = "probes",
      .value = "FILE",
      .type = CLI_TEXT,

@@ -34,6 +34,14 @@ int address_socket(const struct address *address, struct sockaddr_in *ret_addres
     return inet_pton(AF_INET, address->host, &ret_address->sin_addr) == 1 ? 0 : -EINVAL;
 }
 
+bool address_is_loopback(const struct address *address)
+{
+    struct sockaddr_in socket;
+
+    return address_socket(address, &socket) == 0 &&
+           ntohl(socket.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 struct sockaddr_in address_loopback(uint16_t port)
 {
     return (struct sockaddr_in){

@@ -6,6 +6,8 @@
  *   > {"id":19,"status":"c3-17"}
  *   < {"id":19,"ok":true,"outcome":"committed"}
  *
+ * Where a door listens to other machines, a connection begins with a token: model/token.h.
+ *
  * Only bytes and structs here, no sockets.
  */
 #ifndef SYNCBED_MODEL_PROTOCOL_H

@@ -230,6 +230,7 @@ int generator_new(const struct generator_options *options, struct generator **re
     int r;
 
     handlers.arg = g;
+    handlers.token = options->token;
     g->options = *options;
     g->deadline_us = w->deadline_ms * US_PER_MS;
     g->timer = evtimer_new(options->base, on_timer, g);

@@ -36,6 +36,7 @@ struct generator_options {
     struct workload workload;
     uint64_t seed;
     const char *history; /* path */
+    const char *token;   /* what to say first to front doors; NULL: nothing */
     const char *probes;  /* path, made when the workload has probes; NULL: nobody looks for them */
     /* The last operation has ended, and the history is closed: 0, or -errno with `err`. */
     void (*finished)(void *arg, int r, const struct errctx *err);

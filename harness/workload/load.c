@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/yaml.h"
 #include "harness/workload/generator.h"
+#include "model/token.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -149,8 +150,13 @@ int load_main(const struct load_options *options)
                                           .probes = options->probes,
                                           .finished = on_finished,
                                           .arg = &load};
+    char token[TOKEN_SIZE];
     int r = read_config(options->config, &generator, &err);
 
+    if (r == 0 && options->token_file) {
+        r = token_read(options->token_file, token, &err);
+        generator.token = token;
+    }
     if (r == 0)
         r = role_new(options->topology, options->name, ROLE_LOAD, &handlers, &load.role, &err);
     if (r == 0) {

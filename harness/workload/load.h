@@ -20,11 +20,12 @@
 #define SYNCBED_HARNESS_WORKLOAD_LOAD_H
 
 struct load_options {
-    const char *topology; /* path */
-    const char *name;     /* this role's name in it */
-    const char *config;   /* path; of it `workload` and `seed` are read */
-    const char *history;  /* path, made anew */
-    const char *probes;   /* likewise; NULL: nobody looks for probes */
+    const char *topology;   /* path */
+    const char *name;       /* this role's name in it */
+    const char *config;     /* path; of it `workload` and `seed` are read */
+    const char *history;    /* path, made anew */
+    const char *token_file; /* path; NULL: none */
+    const char *probes;     /* likewise; NULL: nobody looks for probes */
 };
 
 /* The process' exit status: 0, 1 (the history could not be written), 2 (bad options). */

@@ -5,6 +5,7 @@
 #include "base/line_split.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "model/token.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -236,6 +237,8 @@ static void finish_connect(struct load_link *link)
         return;
     }
     link->state = LINK_UP;
+    if (link->client->clients->handlers.token)
+        token_append_hello(&link->out, link->client->clients->handlers.token);
     event_add(link->readable, NULL);
     link->client->waiting = NULL;
     place_all(link->client, waiting);
@@ -332,6 +335,8 @@ static bool take_reply(struct load_link *link, const char *line, size_t size)
         log_warn("%s: %s", link->door->name, err.message);
         return false;
     }
+    if (reply.id < 0 && reply.code != CODE_NONE) /* of no request: the token, most likely */
+        log_warn("%s: %s", link->door->name, reply.detail);
     struct load_op *op = handlers->find(handlers->arg, reply.id);
 
     if (op && op->state == LOAD_SENT && op->link == link) {

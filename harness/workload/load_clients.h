@@ -51,6 +51,7 @@ struct load_handlers {
     /* Its connection was lost after it was sent. */
     void (*lost)(void *arg, struct load_op *op);
     void *arg;
+    const char *token; /* said first on every connection (model/token.h); NULL: nothing */
 };
 
 struct load_door {

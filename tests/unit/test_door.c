@@ -104,7 +104,7 @@ static const struct approach held_approach = {
 /* --- one door, its clients ----------------------------------------------------------------- */
 
 static struct topology topology = {.n_stores = 1, .store = {{.name = "pg1"}}};
-static const struct topology_role role = {
+static struct topology_role role = {
     .name = "serve1", .kind = ROLE_SERVE, .address = {.host = "127.0.0.1"}};
 static struct settings settings;
 static struct event_base *base;
@@ -123,21 +123,27 @@ static void on_failed(void *arg, const struct errctx *err)
     fail_msg("%s", err->message);
 }
 
-static void open_door(const struct approach *approach)
+static int try_to_open(const struct approach *approach, const char *token, struct errctx *err)
 {
-    struct errctx err = {0};
-
     base = loop_new();
     const struct door_options options = {.base = base,
                                          .topology = &topology,
                                          .role = &role,
                                          .approach = approach,
                                          .settings = &settings,
+                                         .token = token,
                                          .stall_us = STALL_US,
                                          .ready = on_ready,
                                          .failed = on_failed};
 
-    if (door_open(&options, &door, &err) < 0)
+    return door_open(&options, &door, err);
+}
+
+static void open_door(const struct approach *approach)
+{
+    struct errctx err = {0};
+
+    if (try_to_open(approach, NULL, &err) < 0)
         fail_msg("%s", err.message);
 }
 
@@ -414,6 +420,73 @@ static void an_oversized_line_gets_an_error_and_ends_the_connection(void **state
     wait_for_counter("connections", 0);
 }
 
+#define TOKEN    "0123456789abcdef"
+#define HELLO(t) "{\"token\":\"" t "\"}\n"
+#define WELCOME  "{\"id\":null,\"ok\":true,\"level\":\"none\"}\n"
+
+static int open_with_token(void **state)
+{
+    struct errctx err = {0};
+
+    (void)state;
+    (void)strcpy(role.address.host, "0.0.0.0");
+    if (try_to_open(&null_approach, TOKEN, &err) < 0)
+        fail_msg("%s", err.message);
+    return 0;
+}
+
+static int close_with_token(void **state)
+{
+    (void)strcpy(role.address.host, "127.0.0.1");
+    return close_door(state);
+}
+
+static void a_door_that_others_can_come_to_takes_a_token(void **state)
+{
+    struct errctx err = {0};
+
+    (void)state;
+    (void)strcpy(role.address.host, "0.0.0.0");
+    assert_int_equal(try_to_open(&null_approach, NULL, &err), -EACCES);
+    assert_non_null(strstr(err.message, "--token-file"));
+    (void)strcpy(role.address.host, "127.0.0.1");
+    event_base_free(base);
+}
+
+static void who_says_the_token_first_is_served(void **state)
+{
+    int fd = connect_client();
+
+    (void)state;
+    say_text(fd, HELLO(TOKEN));
+    expect(fd, WELCOME);
+    say_text(fd, REQUEST(1));
+    expect(fd, OK(1));
+    assert_int_equal(close(fd), 0);
+}
+
+static void who_does_not_is_refused_and_sent_away(void **state)
+{
+    static const char *const first[] = {
+        REQUEST(1),       HELLO("0123456789abcdeF"), HELLO("0123456789abcde"),
+        HELLO(TOKEN "0"), "{\"token\":17}\n",        "\n",
+    };
+    struct buf heard = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
+        int fd = connect_client();
+
+        say_text(fd, first[i]);
+        say_text(fd, HELLO(TOKEN) REQUEST(2)); /* too late */
+        assert_true(hear(fd, &heard, 1));
+        assert_non_null(strstr(buf_str(&heard), "\"code\":\"refused\""));
+        expect_closed(fd);
+        buf_done(&heard);
+        assert_int_equal(close(fd), 0);
+    }
+}
+
 static void unknown_stores_and_unsupported_operations_are_refused(void **state)
 {
     int fd = connect_client();
@@ -531,8 +604,9 @@ static void draining_refuses_what_is_new_and_waits_for_the_rest(void **state)
 
 int main(void)
 {
-#define WITH_NULL(test) cmocka_unit_test_setup_teardown(test, open_null, close_door)
-#define WITH_HELD(test) cmocka_unit_test_setup_teardown(test, open_held, close_door)
+#define WITH_NULL(test)  cmocka_unit_test_setup_teardown(test, open_null, close_door)
+#define WITH_TOKEN(test) cmocka_unit_test_setup_teardown(test, open_with_token, close_with_token)
+#define WITH_HELD(test)  cmocka_unit_test_setup_teardown(test, open_held, close_door)
     const struct CMUnitTest tests[] = {
         WITH_NULL(a_request_is_answered),
         WITH_NULL(a_status_request_is_answered),
@@ -543,6 +617,9 @@ int main(void)
         WITH_NULL(a_malformed_line_gets_an_error_and_the_connection_lives),
         WITH_NULL(an_error_carries_the_id_if_it_could_be_read),
         WITH_NULL(an_oversized_line_gets_an_error_and_ends_the_connection),
+        cmocka_unit_test(a_door_that_others_can_come_to_takes_a_token),
+        WITH_TOKEN(who_says_the_token_first_is_served),
+        WITH_TOKEN(who_does_not_is_refused_and_sent_away),
         WITH_HELD(unknown_stores_and_unsupported_operations_are_refused),
         WITH_HELD(more_in_flight_than_a_connection_may_have_is_refused),
         WITH_HELD(a_reply_whose_client_has_vanished_is_dropped),
