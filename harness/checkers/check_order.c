@@ -23,22 +23,6 @@ struct walk {
     uint32_t round;
 };
 
-/* All that this request does to this key is to add to it, without a bound. */
-static bool commutes(const struct run_data *run, const struct run_entry *entry)
-{
-    const struct history_txn *txn;
-
-    if (entry->kind != OP_INCR || entry->op == RUN_NONE)
-        return false;
-    txn = run->history.op[entry->op].txn;
-    for (unsigned i = 0; i < txn->n_ops; i++) {
-        if (run->micro[run->op[entry->op].first + i].state == entry->state &&
-            txn->op[i].kind != OP_READ && (txn->op[i].kind != OP_INCR || txn->op[i].has_min))
-            return false;
-    }
-    return true;
-}
-
 static bool same_sequence(const struct run_data *run, const struct run_state *a,
                           const struct run_state *b)
 {
@@ -91,7 +75,7 @@ static bool find_opposite(struct walk *walk, const struct run_state *a, const st
 
         if (!first_here(walk, entry->request, i + 1) || there.round != walk->round)
             continue;
-        free_order = commutes(run, entry);
+        free_order = run_entry_commutes(run, entry);
         if (there.n < (free_order ? highest_fixed : highest)) {
             *ret_early = free_order ? request_highest_fixed : request_highest;
             *ret_late = entry->request;

@@ -48,8 +48,9 @@ void check_order(const struct run_data *run, struct verdict *ret);
 
 /*
  * An ok write acknowledged before another was invoked stands before it in every journal that has
- * both. As in check_order() the first application counts. of: ok transactions. count: those that
- * stand behind a later one somewhere.
+ * both. As in check_order() the first application counts, and two increments without a bound have
+ * no order. of: ok transactions that write where not everything commutes. count: those that stand
+ * behind a later one somewhere.
  */
 void check_real_time(const struct run_data *run, struct verdict *ret);
 

@@ -169,6 +169,28 @@ bool run_op_writes_to(const struct run_data *run, size_t op, unsigned store)
     return false;
 }
 
+bool run_entry_commutes(const struct run_data *run, const struct run_entry *entry)
+{
+    return entry->kind == OP_INCR && entry->op != RUN_NONE &&
+           run_op_only_adds(run, entry->op, entry->state);
+}
+
+bool run_op_only_adds(const struct run_data *run, size_t op, uint32_t state)
+{
+    const struct run_op *o = &run->op[op];
+    const struct history_micro *micro = run->history.op[op].txn->op;
+    bool adds = false;
+
+    for (unsigned m = 0; o->writes >> m; m++) {
+        if (!(o->writes >> m & 1) || run->micro[o->first + m].state != state)
+            continue;
+        if (micro[m].kind != OP_INCR || micro[m].has_min)
+            return false;
+        adds = true;
+    }
+    return adds;
+}
+
 enum run_fate run_op_fate(const struct run_data *run, size_t op)
 {
     const struct run_op *o = &run->op[op];

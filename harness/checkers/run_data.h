@@ -283,6 +283,13 @@ bool run_op_writes(const struct run_data *run, size_t op);
 bool run_op_writes_to(const struct run_data *run, size_t op, unsigned store);
 
 /*
+ * All that this operation does to a state is to add to it, without a bound: such operations commute
+ * with each other, so that nobody can see in which order they took effect.
+ */
+bool run_op_only_adds(const struct run_data *run, size_t op, uint32_t state);
+bool run_entry_commutes(const struct run_data *run, const struct run_entry *entry);
+
+/*
  * What became of an operation: HISTORY_OK or HISTORY_FAIL as the client heard it. Of an unknown one
  * (info, open) what evidence says: it happened, it did not, or it stays unknown. An approach's own
  * status answer is no evidence.

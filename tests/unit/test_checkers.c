@@ -567,6 +567,40 @@ static void an_unknown_write_may_take_effect_late(void **state)
     expect("real-time", "valid, 0 of 1");
 }
 
+static struct built_op *add(const char *request, int64_t invoked_ms, int64_t ended_ms)
+{
+    struct built_op *op = built_op(&b, request, invoked_ms, ended_ms, HISTORY_OK);
+
+    built_micro(op, OP_INCR, 0, 0, "")->delta = 5;
+    return op;
+}
+
+static void additions_have_no_order_in_time(void **state)
+{
+    struct built_op *x = add("c0-0", 100, 105);
+    struct built_op *y = add("c1-1", 106, 110);
+
+    (void)state;
+    built_apply(&b, y, BUILT_ALL);
+    built_apply(&b, x, BUILT_ALL);
+    expect("real-time", "not exercised, 0 of 0");
+}
+
+static void an_addition_with_a_bound_has_its_place_in_time(void **state)
+{
+    struct built_op *x = add("c0-0", 100, 105);
+    struct built_op *y = add("c1-1", 106, 110);
+
+    (void)state;
+    y->micro[0].has_min = true;
+    built_apply(&b, y, BUILT_ALL);
+    built_apply(&b, x, BUILT_ALL);
+    expect("real-time",
+           "invalid, 1 of 2: c0-0 wrote user:0 at 0.100 s (serve1) and was acknowledged at "
+           "0.105 s; c1-1 was sent after that, at 0.106 s (serve2), yet pg1's journal of user:0 "
+           "has it as entry 1 and c0-0 as entry 2.");
+}
+
 /* --- conservation ----------------------------------------------------------------------------- */
 
 /* From account 0 at pg1 to account 1 at pg2. */
@@ -1077,6 +1111,8 @@ int main(void)
         TEST(an_acknowledged_write_behind_a_later_one_is_overtaken),
         TEST(concurrent_writes_may_stand_either_way),
         TEST(an_unknown_write_may_take_effect_late),
+        TEST(additions_have_no_order_in_time),
+        TEST(an_addition_with_a_bound_has_its_place_in_time),
         TEST(a_balance_that_nobody_moved_may_be_read),
         TEST(half_a_transfer_is_a_wrong_balance),
         TEST(a_transfer_done_twice_is_a_wrong_balance),
