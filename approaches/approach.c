@@ -36,20 +36,20 @@ const struct approach *approach_find(const char *name)
     return exec_program(name) ? &exec_approach : NULL;
 }
 
-unsigned approach_break_number(const struct approach *approach, const char *name)
+const struct approach_break *approach_break(const struct approach *approach, const char *name)
 {
     for (unsigned i = 0; name && i < approach->n_breaks; i++) {
         if (strcmp(approach->breaks[i].name, name) == 0)
-            return i + 1;
+            return &approach->breaks[i];
     }
-    return 0;
+    return NULL;
 }
 
-const struct approach_break *approach_break(const struct approach *approach, const char *name)
+unsigned approach_break_number(const struct approach *approach, const char *name)
 {
-    unsigned number = approach_break_number(approach, name);
+    const struct approach_break *found = approach_break(approach, name);
 
-    return number > 0 ? &approach->breaks[number - 1] : NULL;
+    return found ? found->number : 0;
 }
 
 const struct approach_promise *approach_promise(const struct approach *approach,

@@ -57,6 +57,7 @@ enum promise_only {
  * --break` and `mutants` do. Whoever makes the mistake tells base/broken.h.
  */
 struct approach_break {
+    unsigned number;      /* of the approach's own enum, in which 0 is the sound variant */
     const char *name;     /* "forget-early"; unique over all approaches */
     const char *sentence; /* the mistake */
     const char *verdict;  /* has to be invalid when it was made under the schedule that exposes it:
@@ -102,7 +103,7 @@ const struct approach *approach_find(const char *name);
 /* The break of this name, or NULL. */
 const struct approach_break *approach_break(const struct approach *approach, const char *name);
 
-/* … and its place in the approach's table, from 1: what the approach's own enum says. 0: none. */
+/* … and its number; 0: none. */
 unsigned approach_break_number(const struct approach *approach, const char *name);
 
 /* The promise of this verdict, or NULL. */

@@ -1,6 +1,7 @@
 /* The approach `log`; see the header. */
 #include "approaches/log.h"
 
+#include "approaches/log_known.h"
 #include "approaches/log_reads.h"
 #include "base/broken.h"
 #include "base/clock.h"
@@ -20,13 +21,6 @@
 #include <uthash.h>
 
 #define INFLIGHT_MAX 8192
-#define KNOWN_MAX    16384 /* acknowledged requests remembered for status */
-
-/* A request that the log has acknowledged. */
-struct known {
-    char request[REQUEST_ID_SIZE];
-    UT_hash_handle hh;
-};
 
 struct front {
     struct approach_env env;
@@ -38,11 +32,8 @@ struct front {
     char incarnation[ROLE_NAME_SIZE + 24];
     uint64_t n_sent;
     int64_t lamport;
-    struct work *works; /* by request: all that are not over */
-    struct known *known_by_request;
-    struct known *known; /* a ring of KNOWN_MAX; next: the oldest, once it is full */
-    unsigned n_known;
-    unsigned next_known;
+    struct work *works;      /* by request: all that are not over */
+    struct log_known *known; /* acknowledged requests, for status */
     uint64_t n_results[LOG_UNKNOWN + 1];
     uint64_t n_timed_out;
     uint64_t n_withdrawn;
@@ -73,36 +64,6 @@ struct work {
     UT_hash_handle hh;
 };
 
-/* --- what a log can carry -------------------------------------------------------------------- */
-
-static bool commutes(const struct txn *txn)
-{
-    for (unsigned i = 0; i < txn->n_ops; i++) {
-        if (txn->op[i].kind != OP_INCR)
-            return false;
-    }
-    return true;
-}
-
-int log_partition(const struct txn *txn, unsigned n_partitions, const char **ret_why)
-{
-    unsigned partition = envelope_partition(txn->op[0].key, n_partitions);
-
-    for (unsigned i = 0; i < txn->n_ops; i++) {
-        const struct op *op = &txn->op[i];
-
-        if (op->kind == OP_READ || op->kind == OP_INSERT || op->has_min) {
-            *ret_why = "no store can refuse, or answer, what is already in the log";
-            return -ENOTSUP;
-        }
-        if (envelope_partition(op->key, n_partitions) != partition && !commutes(txn)) {
-            *ret_why = "its keys are in different partitions, and it does not commute";
-            return -ENOTSUP;
-        }
-    }
-    return (int)partition;
-}
-
 /* --- answering ------------------------------------------------------------------------------- */
 
 static void end(struct work *work)
@@ -113,14 +74,6 @@ static void end(struct work *work)
     HASH_DEL(work->front->works, work);
     free(work->own);
     free(work);
-}
-
-/* Is this the place of its mistake? */
-static bool broken(const struct front *front, enum log_break mistake)
-{
-    if (front->broken == mistake)
-        broken_made();
-    return front->broken == mistake;
 }
 
 static void answer(struct work *work, struct reply *reply)
@@ -185,7 +138,7 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
         (void)snprintf(work->detail, sizeof work->detail, "not sent by the deadline");
     } else {
         front->n_timed_out++;
-        if (broken(front, LOG_TIMEOUT_IS_FAILURE))
+        if (broken_here(front->broken, LOG_TIMEOUT_IS_FAILURE))
             reply.code = CODE_UNAVAILABLE;
         (void)snprintf(work->detail, sizeof work->detail, "the log has not acknowledged in time");
     }
@@ -220,19 +173,6 @@ static void answer_at_once(struct work *work, enum code code, const char *detail
 
 /* --- one transaction ------------------------------------------------------------------------- */
 
-static void remember(struct front *front, const char *request)
-{
-    struct known *known = &front->known[front->next_known];
-
-    if (front->n_known == KNOWN_MAX)
-        HASH_DEL(front->known_by_request, known);
-    else
-        front->n_known++;
-    front->next_known = (front->next_known + 1) % KNOWN_MAX;
-    (void)snprintf(known->request, sizeof known->request, "%s", request);
-    HASH_ADD_STR(front->known_by_request, request, known);
-}
-
 static void go_on_delivered(struct work *work)
 {
     work->front->n_results[work->result]++;
@@ -240,7 +180,7 @@ static void go_on_delivered(struct work *work)
         tell(work);
         return;
     }
-    remember(work->front, work->request);
+    log_known_add(work->front->known, work->request);
     if (!crash_point_reach(&work->stand, CRASH_LOG_ACKNOWLEDGED, tell, work))
         tell(work);
 }
@@ -351,9 +291,9 @@ static void append(struct front *front, const struct txn *txn, int64_t deadline_
     }
     work->txn = txn;
     work->partition = (unsigned)partition;
-    if (broken(front, LOG_ANY_PARTITION))
+    if (broken_here(front->broken, LOG_ANY_PARTITION))
         work->partition = (unsigned)(front->n_sent % front->env.topology->n_partitions);
-    if (broken(front, LOG_ACK_BEFORE_LOG)) {
+    if (broken_here(front->broken, LOG_ACK_BEFORE_LOG)) {
         work->own = mem_alloc(sizeof *work->own);
         *work->own = *txn;
         work->txn = work->own;
@@ -379,11 +319,10 @@ static void log_submit(void *self, const struct txn *txn, int64_t deadline_us, a
 static void log_status(void *self, const char *request, approach_done done, void *arg)
 {
     struct front *front = self;
-    const struct known *known;
+    bool known = log_known_has(front->known, request);
     const struct work *pending;
     struct work *work;
 
-    HASH_FIND_STR(front->known_by_request, request, known);
     HASH_FIND_STR(front->works, request, pending);
     work = begin(front, "", done, arg); /* "" is no request's id */
     answer_at_once(work, CODE_NONE, "");
@@ -411,8 +350,7 @@ static void log_close(void *self)
     HASH_ITER (hh, front->works, work, next)
         end(work);
     soon_free(front->soon);
-    HASH_CLEAR(hh, front->known_by_request);
-    free(front->known);
+    log_known_free(front->known);
     buf_done(&front->record);
     free(front);
 }
@@ -448,7 +386,7 @@ static int log_open(const struct approach_env *env, void **ret_self, struct errc
     front->broken = (enum log_break)approach_break_number(&log_approach, env->broken);
     front->soon = soon_new(env->base);
     front->reads = log_reads_new(&front->env);
-    front->known = mem_alloc_array(KNOWN_MAX, sizeof *front->known);
+    front->known = log_known_new();
     begin_incarnation(front);
     r = log_producer_new(env->base, &options, &front->producer, err);
     if (r != 0) {
@@ -481,27 +419,25 @@ static void log_counters(const void *self, json_t *into)
                         json_integer(log_producer_replaced(front->producer)));
 }
 
-#define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */
-
-static const struct approach_break breaks[LOG_BREAKS - 1] = {
-    BREAK(LOG_ACK_BEFORE_LOG) = {"ack-before-log",
-                                 "The client is told `ok` before the record is given to the log.",
-                                 "durability"},
-    BREAK(LOG_TIMEOUT_IS_FAILURE) = {"timeout-is-failure",
-                                     "A record that the log has not acknowledged in time is "
-                                     "answered as surely not written.",
-                                     "ghosts"},
-    BREAK(LOG_ANY_PARTITION) = {"any-partition", "Partitions take turns, whatever key is written.",
-                                "order"},
-    BREAK(LOG_POSITION_BEFORE_DATA) = {"position-before-data",
-                                       "A sink moves its position in one local transaction and "
-                                       "applies the records in the next.",
-                                       "durability"},
-    BREAK(LOG_POSITION_AFTER_DATA) = {"position-after-data",
-                                      "A sink applies the records in one local transaction and "
-                                      "moves its position in the next.",
-                                      "duplicates"},
+static const struct approach_break breaks[] = {
+    {LOG_ACK_BEFORE_LOG, "ack-before-log",
+     "The client is told `ok` before the record is given to the log.", "durability"},
+    {LOG_TIMEOUT_IS_FAILURE, "timeout-is-failure",
+     "A record that the log has not acknowledged in time is "
+     "answered as surely not written.",
+     "ghosts"},
+    {LOG_ANY_PARTITION, "any-partition", "Partitions take turns, whatever key is written.",
+     "order"},
+    {LOG_POSITION_BEFORE_DATA, "position-before-data",
+     "A sink moves its position in one local transaction and "
+     "applies the records in the next.",
+     "durability"},
+    {LOG_POSITION_AFTER_DATA, "position-after-data",
+     "A sink applies the records in one local transaction and "
+     "moves its position in the next.",
+     "duplicates"},
 };
+_Static_assert(sizeof breaks / sizeof breaks[0] == LOG_BREAKS - 1, "each has its sentence");
 
 const struct approach log_approach = {
     .name = "log",

@@ -39,8 +39,7 @@ static int open_store(const struct xa *xa, const struct topology_store *where,
     if (where->kind == STORE_OPENSEARCH || where->kind == STORE_SQLITE)
         return err_set(err, ENOTSUP, ERR_FATAL, "%s: %s cannot take part in two-phase commit",
                        where->name, store_kind_name(where->kind));
-    return store_open(xa->env.base, where, address ? address : &where->address, &options, ret_store,
-                      err);
+    return store_open(xa->env.base, where, address, &options, ret_store, err);
 }
 
 static int open_stores(struct xa *xa, struct errctx *err)
@@ -164,28 +163,26 @@ static const struct setting_info settings[] = {
      "one store's locks first, then all others; or all at once (deadlocks with two doors)"},
 };
 
-#define BREAK(number) [(number)-1] /* the place that approach_break_number() counts from 1 */
-
-static const struct approach_break breaks[TWOPC_BREAKS - 1] = {
-    BREAK(TWOPC_ACK_BEFORE_DECISION) = {"ack-before-decision",
-                                        "The client is told `ok` at the first yes.", "durability"},
-    BREAK(TWOPC_COMMIT_BEFORE_DECISION) = {"commit-before-decision",
-                                           "The first store is told to commit, and only then is "
-                                           "the decision written.",
-                                           "atomicity"},
-    BREAK(TWOPC_NO_IS_YES) = {"no-is-yes", "A store's no is counted as a yes.", "atomicity"},
-    BREAK(TWOPC_TIMEOUT_IS_ABORT) = {"timeout-is-abort",
-                                     "At its deadline the client is told `aborted`, whatever has "
-                                     "been decided.",
-                                     "ghosts"},
-    BREAK(TWOPC_FORGET_EARLY) = {"forget-early",
-                                 "Recovery forgets a decision once the first store has carried it "
-                                 "out, not the last.",
-                                 "atomicity"},
-    BREAK(TWOPC_PRESUME_COMMIT) = {"presume-commit",
-                                   "Recovery commits what is prepared, with a decision or without.",
-                                   "atomicity"},
+static const struct approach_break breaks[] = {
+    {TWOPC_ACK_BEFORE_DECISION, "ack-before-decision", "The client is told `ok` at the first yes.",
+     "durability"},
+    {TWOPC_COMMIT_BEFORE_DECISION, "commit-before-decision",
+     "The first store is told to commit, and only then is "
+     "the decision written.",
+     "atomicity"},
+    {TWOPC_NO_IS_YES, "no-is-yes", "A store's no is counted as a yes.", "atomicity"},
+    {TWOPC_TIMEOUT_IS_ABORT, "timeout-is-abort",
+     "At its deadline the client is told `aborted`, whatever has "
+     "been decided.",
+     "ghosts"},
+    {TWOPC_FORGET_EARLY, "forget-early",
+     "Recovery forgets a decision once the first store has carried it "
+     "out, not the last.",
+     "atomicity"},
+    {TWOPC_PRESUME_COMMIT, "presume-commit",
+     "Recovery commits what is prepared, with a decision or without.", "atomicity"},
 };
+_Static_assert(sizeof breaks / sizeof breaks[0] == TWOPC_BREAKS - 1, "each has its sentence");
 
 const struct approach xa_approach = {
     .name = "xa",

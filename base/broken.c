@@ -1,6 +1,7 @@
 /* Mistakes on purpose, counted: see the header. */
 #include "base/broken.h"
 
+#include <assert.h>
 #include <unistd.h>
 
 /* One process, one mistake: like the table of crash points. */
@@ -16,4 +17,13 @@ void broken_made(void)
     /* A count that cannot be written is one too low: the run then says "not exercised". */
     if (report_fd >= 0 && write(report_fd, "!", 1) < 0)
         report_fd = -1;
+}
+
+bool broken_here(unsigned carried, unsigned mistake)
+{
+    assert(mistake != 0);
+    if (carried != mistake)
+        return false;
+    broken_made();
+    return true;
 }

@@ -11,10 +11,18 @@
 #ifndef SYNCBED_BASE_BROKEN_H
 #define SYNCBED_BASE_BROKEN_H
 
+#include <stdbool.h>
+
 /* Where to leave them: an open descriptor, append mode; -1 (as at first): nowhere. */
 void broken_report_to(int fd);
 
 /* It was made once more. */
 void broken_made(void);
+
+/*
+ * Stands where a mistake is made: true, and counted, when `mistake` is the one that is `carried`.
+ * Both are of the approach's own enum, in which 0 is the sound variant and is never asked for.
+ */
+bool broken_here(unsigned carried, unsigned mistake);
 
 #endif

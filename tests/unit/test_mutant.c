@@ -65,7 +65,7 @@ static void a_run_that_broke_off_shows_nothing(void **state)
 
 static void expect_clean(const char *verdict, const char *promised, enum clean_word word)
 {
-    static const struct approach_break broken = {"x", "y", "atomicity"};
+    static const struct approach_break broken = {1, "x", "y", "atomicity"};
     char text[512];
     json_t *run;
 
