@@ -19,8 +19,7 @@
 _Static_assert(COORDINATOR_INFLIGHT_MAX < DECISION_QUEUE_MAX / 2, "the log's queue never fills");
 _Static_assert(STORES_MAX <= TWOPC_PARTICIPANTS_MAX, "a transaction may be over all stores");
 
-/* --- answers that need no transaction ----------------------------------------------------------
- */
+/* --- answers that need no transaction --------------------------------------------------------- */
 
 static void give_answer(void *arg)
 {
@@ -44,8 +43,7 @@ static void answer_soon(struct coordinator *co, struct answer answer)
     soon_add(co->soon, &a->soon, give_answer, a);
 }
 
-/* --- requests ----------------------------------------------------------------------------------
- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 uint32_t coordinator_participants(const struct coordinator *co, const struct txn *txn,
                                   bool *ret_all)
@@ -155,8 +153,7 @@ void coordinator_status(struct coordinator *co, const char *request, coordinator
                                     .outcome = known ? known->outcome : OUTCOME_UNKNOWN});
 }
 
-/* --- the log and recovery ----------------------------------------------------------------------
- */
+/* --- the log and recovery --------------------------------------------------------------------- */
 
 static void fail(void *arg, const struct errctx *err)
 {
@@ -231,8 +228,7 @@ static void branch_contradicted(void *arg)
     co->counters.heuristic++;
 }
 
-/* --- start and end -----------------------------------------------------------------------------
- */
+/* --- start and end ---------------------------------------------------------------------------- */
 
 static struct coordinator *coordinator_new(struct event_base *base,
                                            const struct coordinator_options *options,

@@ -14,8 +14,7 @@ _Static_assert(DECISION_HEAD_SIZE + GID_SIZE + REQUEST_ID_SIZE + 1 + STORES_MAX 
                "every record fits");
 _Static_assert(DECISION_SIZE_MAX % DECISION_ALIGN == 0, "and does so when padded");
 
-/* --- integers and texts ------------------------------------------------------------------------
- */
+/* --- integers and texts ----------------------------------------------------------------------- */
 
 static void put(uint8_t *to, uint64_t value, unsigned bytes)
 {
@@ -75,8 +74,7 @@ static void take_text(struct body *b, char *ret_text, size_t room)
     b->at += size;
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 static uint8_t *put_commit(uint8_t *to, const struct decision *d)
 {
@@ -172,8 +170,7 @@ size_t decision_decode(const uint8_t *data, size_t size, struct decision *ret_de
     return length;
 }
 
-/* --- a segment's header: magic, u32 version, u64 number, epoch, sequence, owner, u32 CRC -------
- */
+/* --- a segment's header: magic, u32 version, u64 number, epoch, sequence, owner, u32 CRC ------ */
 
 void segment_header_encode(uint8_t to[SEGMENT_HEADER_SIZE], const struct segment_header *header)
 {

@@ -59,8 +59,7 @@ struct decision_log {
     struct errctx failure;
 };
 
-/* --- batches -----------------------------------------------------------------------------------
- */
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static void batch_add(struct batch *b, const struct decision *record,
                       struct decision_ticket *ticket)
@@ -95,8 +94,7 @@ static size_t encode(struct decision_log *log, const struct batch *b)
     return size;
 }
 
-/* --- segments ----------------------------------------------------------------------------------
- */
+/* --- segments --------------------------------------------------------------------------------- */
 
 static struct segment_open *segment_find(struct decision_log *log, uint64_t number)
 {
@@ -143,8 +141,7 @@ static void drop_ended(struct decision_log *log)
     }
 }
 
-/* --- the writer --------------------------------------------------------------------------------
- */
+/* --- the writer ------------------------------------------------------------------------------- */
 
 static int write_batch(struct decision_log *log, const struct batch *b, struct errctx *err)
 {
@@ -229,8 +226,7 @@ static void *writer_main(void *arg)
     return NULL;
 }
 
-/* --- opening -----------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 struct opening {
     struct decision_log *log;
@@ -382,8 +378,7 @@ void decision_log_close(struct decision_log *log)
     free(log);
 }
 
-/* --- the loop's side ---------------------------------------------------------------------------
- */
+/* --- the loop's side -------------------------------------------------------------------------- */
 
 int64_t decision_log_epoch(const struct decision_log *log)
 {

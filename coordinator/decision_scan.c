@@ -21,8 +21,7 @@ int segment_path(char ret_path[PATH_MAX], const char *dir, uint64_t number)
     return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* --- the folder --------------------------------------------------------------------------------
- */
+/* --- the folder ------------------------------------------------------------------------------- */
 
 static bool segment_number(const char *name, uint64_t *ret_number)
 {
@@ -67,8 +66,7 @@ static int list_segments(const char *dir, struct decision_scan *scan, struct err
     return 0;
 }
 
-/* --- one segment -------------------------------------------------------------------------------
- */
+/* --- one segment ------------------------------------------------------------------------------ */
 
 struct image {
     char path[PATH_MAX];
@@ -190,8 +188,7 @@ static int scan_segment(struct image *image, bool is_last, decision_visit visit,
     return judge_end(image, is_last, scan, err);
 }
 
-/* -----------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 int decision_scan(const char *dir, const char *owner, decision_visit visit, void *arg,
                   struct decision_scan *ret_scan, struct errctx *err)

@@ -67,8 +67,7 @@ void segment_writer_done(struct segment_writer *w)
     w->fd = -1;
 }
 
-/* --- going on ----------------------------------------------------------------------------------
- */
+/* --- going on --------------------------------------------------------------------------------- */
 
 static int rewrite_last_batch(const struct segment_writer *w, size_t from)
 {
@@ -113,8 +112,7 @@ int segment_resume(struct segment_writer *w, const struct decision_scan *scan, s
     return rc < 0 ? failed(w, rc, "fdatasync", err) : 0;
 }
 
-/* --- the next one ------------------------------------------------------------------------------
- */
+/* --- the next one ----------------------------------------------------------------------------- */
 
 static int fill_new(const struct segment_writer *w, int fd)
 {
@@ -165,8 +163,7 @@ int segment_next(struct segment_writer *w, struct errctx *err)
     return 0;
 }
 
-/* --- records -----------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 bool segment_has_room(const struct segment_writer *w, size_t size)
 {

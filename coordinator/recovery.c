@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "coordinator/backoff.h"
+#include "coordinator/open_decisions.h"
 #include "model/names.h"
 
 #include <assert.h>
@@ -14,21 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #define VERB_DEADLINE_US INT64_C(2000000)
 #define FENCE_TRIES_MAX  ((1 << 20) - 1) /* 12 days of them; Redis compares up to 2^53 */
-
-/* A COMMIT without an END. */
-struct open_decision {
-    char gid[GID_SIZE];
-    uint64_t segment;
-    bool contradicted; /* by somebody else at some participant: stays open, as evidence */
-    unsigned n_participants;
-    char participant[STORES_MAX][STORE_NAME_SIZE];
-    UT_hash_handle hh;
-};
 
 enum step { ENDING, FENCING, LISTING, SETTLING, SETTLED };
 
@@ -64,7 +54,7 @@ struct recovery {
     enum twopc_break broken;
     struct recovery_handlers handlers;
     struct decision_log *log;
-    struct open_decision *open;
+    struct open_decisions open;
     bool stopped;
     struct settling *settlings; /* all that are not over */
     unsigned n_participants;
@@ -73,33 +63,7 @@ struct recovery {
 
 static void go_on(struct participant *p);
 
-/* --- the log's side ----------------------------------------------------------------------------
- */
-
-static struct open_decision *open_find(const struct recovery *r, const char *gid)
-{
-    struct open_decision *d;
-
-    HASH_FIND_STR(r->open, gid, d);
-    return d;
-}
-
-void recovery_note(struct recovery *r, const struct decision *decision)
-{
-    struct open_decision *d = open_find(r, decision->gid);
-
-    if (decision->kind == DECISION_COMMIT && !d) {
-        d = mem_alloc(sizeof *d);
-        memcpy(d->gid, decision->gid, sizeof d->gid);
-        memcpy(d->participant, decision->participant, sizeof d->participant);
-        d->segment = decision->segment;
-        d->n_participants = decision->n_participants;
-        HASH_ADD_STR(r->open, gid, d);
-    } else if (decision->kind == DECISION_END && d) {
-        HASH_DEL(r->open, d);
-        free(d);
-    }
-}
+/* --- what the log says ------------------------------------------------------------------------ */
 
 static bool settled_at(const struct recovery *r, const char *store)
 {
@@ -123,14 +87,6 @@ static void forget_everywhere(const struct recovery *r, const char *gid)
                      NULL);
 }
 
-/* A mistake on purpose (twopc_core.h) is made here. */
-static bool broken(const struct recovery *r, enum twopc_break mistake)
-{
-    if (r->broken == mistake)
-        broken_made();
-    return r->broken == mistake;
-}
-
 static bool may_end(const struct recovery *r, const struct open_decision *d)
 {
     unsigned n_settled = 0;
@@ -138,7 +94,7 @@ static bool may_end(const struct recovery *r, const struct open_decision *d)
     for (unsigned i = 0; i < d->n_participants; i++)
         n_settled += settled_at(r, d->participant[i]);
     if (n_settled > 0 && n_settled < d->n_participants)
-        return broken(r, TWOPC_FORGET_EARLY);
+        return broken_here(r->broken, TWOPC_FORGET_EARLY);
     return n_settled == d->n_participants && !d->contradicted;
 }
 
@@ -147,18 +103,16 @@ static void end_decisions(struct recovery *r)
 {
     struct open_decision *d, *tmp;
 
-    HASH_ITER (hh, r->open, d, tmp) {
+    HASH_ITER (hh, r->open.by_gid, d, tmp) {
         if (!may_end(r, d))
             continue;
         decision_log_end(r->log, d->gid, d->segment);
         forget_everywhere(r, d->gid);
-        HASH_DEL(r->open, d);
-        free(d);
+        open_decisions_remove(&r->open, d);
     }
 }
 
-/* --- one participant ---------------------------------------------------------------------------
- */
+/* --- one participant -------------------------------------------------------------------------- */
 
 /*
  * The log hears of a step's first failure and of each other status after it, not of every try. What
@@ -262,8 +216,7 @@ static void fence(struct participant *p)
                 clock_now_us() + VERB_DEADLINE_US, fence_answered, p);
 }
 
-/* --- what is in doubt there --------------------------------------------------------------------
- */
+/* --- what is in doubt there ------------------------------------------------------------------- */
 
 struct settling {
     struct participant *participant;
@@ -298,7 +251,7 @@ static void list_again(struct participant *p)
 static void contradicted(struct settling *s, const char *how)
 {
     struct recovery *r = s->participant->recovery;
-    struct open_decision *d = open_find(r, s->gid);
+    struct open_decision *d = open_decisions_find(&r->open, s->gid);
 
     log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so", s->gid,
               store_name(s->participant->store), how);
@@ -368,9 +321,9 @@ static void settle(struct participant *p, const char *gid, const char *request)
     struct settling *s = mem_alloc(sizeof *s);
 
     s->participant = p;
-    s->commit = open_find(p->recovery, gid) != NULL; /* no COMMIT record: abort is presumed */
-    if (!s->commit)
-        s->commit = broken(p->recovery, TWOPC_PRESUME_COMMIT);
+    s->commit = open_decisions_find(&p->recovery->open, gid) != NULL;
+    if (!s->commit) /* abort is presumed */
+        s->commit = broken_here(p->recovery->broken, TWOPC_PRESUME_COMMIT);
     (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
     (void)snprintf(s->request, sizeof s->request, "%s", request);
     p->n_settling++;
@@ -453,8 +406,7 @@ static void alive_changed(void *arg, bool alive)
     }
 }
 
-/* -----------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 struct recovery *recovery_new(struct event_base *base, const char *name, enum twopc_break broken,
                               const struct recovery_handlers *handlers)
@@ -480,8 +432,6 @@ void recovery_stop(struct recovery *r)
 
 void recovery_free(struct recovery *r)
 {
-    struct open_decision *d, *tmp;
-
     if (!r)
         return;
     while (r->settlings) /* held at a crash point: their stores have answered, or were not asked */
@@ -490,11 +440,13 @@ void recovery_free(struct recovery *r)
         crash_point_leave(&r->participant[i].stand);
         event_free(r->participant[i].retry);
     }
-    HASH_ITER (hh, r->open, d, tmp) {
-        HASH_DEL(r->open, d);
-        free(d);
-    }
+    open_decisions_done(&r->open);
     free(r);
+}
+
+void recovery_note(struct recovery *r, const struct decision *decision)
+{
+    open_decisions_note(&r->open, decision);
 }
 
 void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
@@ -551,5 +503,5 @@ bool recovery_complete(const struct recovery *r)
 
 unsigned recovery_open_decisions(const struct recovery *r)
 {
-    return HASH_COUNT(r->open);
+    return HASH_COUNT(r->open.by_gid);
 }

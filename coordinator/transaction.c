@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-/* --- answers -----------------------------------------------------------------------------------
- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static void count_answer(struct coordinator_counters *c, enum code code, enum level level)
 {
@@ -87,8 +86,7 @@ void transaction_take_reads(struct transaction *t, const struct store *store,
     }
 }
 
-/* --- begin -------------------------------------------------------------------------------------
- */
+/* --- begin ------------------------------------------------------------------------------------ */
 
 static void give_up(struct transaction *t, enum code code, const char *detail)
 {
@@ -113,8 +111,7 @@ static void begin(void *arg)
         twopc_driver_begin(t);
 }
 
-/* --- keys --------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 /* They begin from the loop; if a deadline ends one before, the call that frees it takes this one's
  * place. */
@@ -133,8 +130,7 @@ void transaction_leave_keys(struct transaction *t, const char *store)
     grant(t->co, key_queue_leave(&t->co->keys, &t->keys, store));
 }
 
-/* --- from the first to the last ----------------------------------------------------------------
- */
+/* --- from the first to the last --------------------------------------------------------------- */
 
 static void timer_due(evutil_socket_t fd, short what, void *arg)
 {

@@ -76,8 +76,7 @@ static bool broken(const struct twopc_txn *t, enum twopc_break mistake, struct t
     return true;
 }
 
-/* --- towards the decision ----------------------------------------------------------------------
- */
+/* --- towards the decision --------------------------------------------------------------------- */
 
 /* Everybody who may be prepared, or become so, hears of it; who voted no has rolled back itself. */
 static void decide_abort(struct twopc_txn *t, uint32_t rolled_back, struct twopc_actions *out)
@@ -198,8 +197,7 @@ static void on_released(struct twopc_txn *t, unsigned i, enum twopc_answer answe
     act(out, TWOPC_ACT_FORGET);
 }
 
-/* --- after it ----------------------------------------------------------------------------------
- */
+/* --- after it --------------------------------------------------------------------------------- */
 
 /* Nobody has to be told any more. */
 static void conclude(struct twopc_txn *t, struct twopc_actions *out)
@@ -291,8 +289,7 @@ static void on_timeout(struct twopc_txn *t, struct twopc_actions *out)
     }
 }
 
-/* -----------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 void twopc_init(struct twopc_txn *t, const struct twopc_options *options)
 {

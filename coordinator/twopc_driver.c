@@ -21,8 +21,7 @@
 
 static void feed(struct transaction *t, struct twopc_event ev);
 
-/* --- the stores' answers -----------------------------------------------------------------------
- */
+/* --- the stores' answers ---------------------------------------------------------------------- */
 
 /*
  * Of execute, prepare and release: a NO means that the store has surely rolled back and needs not
@@ -181,8 +180,7 @@ static void rolled_back(void *arg, const struct store_reply *reply)
         not_settled(arg, reply);
 }
 
-/* --- timers and the log ------------------------------------------------------------------------
- */
+/* --- timers and the log ----------------------------------------------------------------------- */
 
 static void retry_due(evutil_socket_t fd, short what, void *arg)
 {
@@ -225,8 +223,7 @@ static void log_commit(struct transaction *t)
     decision_log_commit(t->co->log, &commit, &t->ticket);
 }
 
-/* --- actions -----------------------------------------------------------------------------------
- */
+/* --- actions ---------------------------------------------------------------------------------- */
 
 static void forgotten(void *arg, const struct store_reply *reply)
 {
@@ -328,8 +325,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
     }
 }
 
-/* --- crash points ------------------------------------------------------------------------------
- */
+/* --- crash points ----------------------------------------------------------------------------- */
 
 /* Where the transaction stands when the core has gone from one state to another, before any of the
  * actions. */
@@ -418,8 +414,7 @@ static void resume(void *arg)
     }
 }
 
-/* -----------------------------------------------------------------------------------------------
- */
+/* ---------------------------------------------------------------------------------------------- */
 
 static uint32_t readers(const struct transaction *t)
 {

@@ -207,8 +207,7 @@ int experiment_parse_approach(const struct yaml_node *node, struct experiment *e
     return rc;
 }
 
-/* --- broken variants ---------------------------------------------------------------------------
- */
+/* --- broken variants -------------------------------------------------------------------------- */
 
 int experiment_break(struct experiment *e, const char *name, struct errctx *err)
 {

@@ -27,8 +27,7 @@
 #define SMALL_SEGMENT 2048 /* about 16 decisions */
 #define WAIT_MS       20000
 
-/* --- a folder for each test --------------------------------------------------------------------
- */
+/* --- a folder for each test ------------------------------------------------------------------- */
 
 static char dir[64];
 
@@ -86,8 +85,7 @@ static void segment_name(char path[PATH_MAX], uint64_t number)
     assert_int_equal(segment_path(path, dir, number), 0);
 }
 
-/* --- decisions, and what is found of them ------------------------------------------------------
- */
+/* --- decisions, and what is found of them ----------------------------------------------------- */
 
 static struct decision commit_number(unsigned i)
 {
@@ -197,8 +195,7 @@ static void must_commit(struct decision_log *log, unsigned i, bool end)
         decision_log_end(log, d.gid, segment);
 }
 
-/* --- plain -------------------------------------------------------------------------------------
- */
+/* --- plain ------------------------------------------------------------------------------------ */
 
 static void reads_back_what_was_committed(void **state)
 {
@@ -360,8 +357,7 @@ static void an_open_decision_is_never_dropped(void **state)
     assert_true(read_log().commit[0]);
 }
 
-/* --- damage ------------------------------------------------------------------------------------
- */
+/* --- damage ----------------------------------------------------------------------------------- */
 
 #define N_WRITTEN 8 /* decisions, each its own batch: record 1 is the EPOCH */
 
@@ -542,8 +538,7 @@ static void a_record_that_vanished_before_the_next_segment_is_refused(void **sta
     assert_non_null(strstr(err.message, "damaged"));
 }
 
-/* --- a disk that fails, and loses power --------------------------------------------------------
- */
+/* --- a disk that fails, and loses power ------------------------------------------------------- */
 
 #define SECTOR      512
 #define UNDO_MAX    4096

@@ -136,8 +136,7 @@ static void who_gives_up_waiting_lets_the_next_go_on(void **state)
     assert_null(key_queue_leave(&queue, &t3, NULL));
 }
 
-/* --- random ------------------------------------------------------------------------------------
- */
+/* --- random ----------------------------------------------------------------------------------- */
 
 #define N_TICKETS 12
 #define N_KEYS    4

@@ -37,8 +37,7 @@ static const char *const store_names[N_STORES] = {"pg1", "pg2", "redis"};
 static struct live_server server[N_STORES];
 static char folder[64]; /* of the decision logs */
 
-/* --- stores ------------------------------------------------------------------------------------
- */
+/* --- stores ----------------------------------------------------------------------------------- */
 
 static struct store *open_store(struct event_base *base, unsigned i, const char *application)
 {
@@ -83,8 +82,7 @@ static void await_verb(struct event_base *base, struct verb *v)
     assert_int_equal(v->status, STORE_OK);
 }
 
-/* --- what is in the stores ---------------------------------------------------------------------
- */
+/* --- what is in the stores -------------------------------------------------------------------- */
 
 /* How often a request stands in each store's journals. */
 struct seen {
@@ -179,8 +177,7 @@ static bool happened(const struct picture *p, const char *request)
     return true;
 }
 
-/* --- a front door ------------------------------------------------------------------------------
- */
+/* --- a front door ----------------------------------------------------------------------------- */
 
 struct answer {
     bool done;
@@ -344,8 +341,7 @@ static void await_idle(struct door *d)
     assert_int_equal(loop_until(d->base, is_idle, d, WAIT_US), 0);
 }
 
-/* --- before each test --------------------------------------------------------------------------
- */
+/* --- before each test ------------------------------------------------------------------------- */
 
 static void reset_store(unsigned i)
 {
@@ -377,8 +373,7 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-/* --- plain -------------------------------------------------------------------------------------
- */
+/* --- plain ------------------------------------------------------------------------------------ */
 
 static void commits_everywhere(void **state)
 {
@@ -519,8 +514,7 @@ static void a_retry_hears_what_became_of_a_timeout(void **state)
     close_door(&d);
 }
 
-/* --- two coordinators on the same keys ---------------------------------------------------------
- */
+/* --- two coordinators on the same keys -------------------------------------------------------- */
 
 static bool all_answered(struct door *const doors[2])
 {
@@ -691,8 +685,7 @@ static void a_coordinator_that_lost_its_log_is_refused(void **state)
     close_door(&d);
 }
 
-/* --- the front door dies -----------------------------------------------------------------------
- */
+/* --- the front door dies ---------------------------------------------------------------------- */
 
 #define GATHER 4
 
@@ -833,8 +826,7 @@ static void a_door_killed_while_it_recovers_recovers_the_next_time(void **state)
     assert_int_equal(p.n_in_doubt, 0);
 }
 
-/* --- a store dies, or stops --------------------------------------------------------------------
- */
+/* --- a store dies, or stops ------------------------------------------------------------------- */
 
 static void a_store_that_is_away_is_unavailable_at_once(void **state)
 {

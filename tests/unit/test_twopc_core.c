@@ -41,8 +41,7 @@ static const char *const action_names[TWOPC_ACTION_TYPES] = {
     [TWOPC_ACT_TELL_BROKEN] = "broken",
 };
 
-/* --- traces ------------------------------------------------------------------------------------
- */
+/* --- traces ----------------------------------------------------------------------------------- */
 
 static bool addressed(enum twopc_action_type a)
 {
@@ -344,8 +343,7 @@ static void rejects_what_it_did_not_ask_for(void **state)
     expect_rejected(&t, BEGIN);
 }
 
-/* --- broken variants: what each mistake is, as far as the core makes it ------------------------
- */
+/* --- broken variants: what each mistake is, as far as the core makes it ----------------------- */
 
 static struct twopc_txn begun_broken(enum twopc_break mistake)
 {
@@ -413,8 +411,7 @@ static void broken_says_aborted_of_what_is_decided(void **state)
     expect(&t, ACK(1), "end forget");
 }
 
-/* --- random schedules --------------------------------------------------------------------------
- */
+/* --- random schedules ------------------------------------------------------------------------- */
 
 enum branch { NONE, EXECUTED_ONLY, PREPARED, COMMITTED, ROLLED_BACK };
 

@@ -1,0 +1,39 @@
+/*
+ * open_decisions.h - the decisions of earlier incarnations that some participant may not have heard
+ * of: every COMMIT of the decision log that has no END.
+ */
+#ifndef SYNCBED_COORDINATOR_OPEN_DECISIONS_H
+#define SYNCBED_COORDINATOR_OPEN_DECISIONS_H
+
+#include "coordinator/decision.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+struct open_decision {
+    char gid[GID_SIZE];
+    uint64_t segment;
+    bool contradicted; /* by somebody else at some participant: stays open, as evidence */
+    unsigned n_participants;
+    char participant[STORES_MAX][STORE_NAME_SIZE];
+    UT_hash_handle hh;
+};
+
+/* Zeroed at first. */
+struct open_decisions {
+    struct open_decision *by_gid; /* a hash */
+};
+
+void open_decisions_done(struct open_decisions *open);
+
+/* The next record of the log: a COMMIT opens a decision, its END closes it. */
+void open_decisions_note(struct open_decisions *open, const struct decision *decision);
+
+/* NULL: there is none of this gid. */
+struct open_decision *open_decisions_find(const struct open_decisions *open, const char *gid);
+
+/* It is freed. */
+void open_decisions_remove(struct open_decisions *open, struct open_decision *decision);
+
+#endif
