@@ -6,30 +6,14 @@
 #include "base/crash_point.h"
 #include "base/mem.h"
 #include "logsync/log_consumer.h"
+#include "logsync/sink_batch.h"
 #include "logsync/sink_core.h"
-#include "model/envelope.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-struct held {
-    unsigned partition;
-    int64_t offset;
-    struct batch *batch;
-    struct crash_stand stand;
-    struct envelope envelope;
-};
-
-struct batch {
-    struct sink *sink;
-    unsigned n;
-    unsigned n_stopped;            /* of its records, at an armed crash point */
-    void (*go_on)(struct sink *s); /* what to do once none is; NULL: nothing yet */
-    struct held record[SINK_BATCH_RECORDS_MAX];
-};
 
 struct sink {
     struct sink_core core;
@@ -52,8 +36,8 @@ struct sink {
     } opened;
     bool in_trouble; /* told once, not every 50 ms while a store is down */
 
-    struct batch *gathering;
-    struct batch *under_way; /* n = 0: none */
+    struct sink_batch *gathering;
+    struct sink_batch *under_way; /* n = 0: none */
     /* The batch under way, as the store wants it. */
     struct store_record record[SINK_BATCH_RECORDS_MAX];
     struct store_batch request;
@@ -71,53 +55,6 @@ static void stop(struct sink *s, const struct errctx *err)
     s->stopped(s->arg, err);
 }
 
-/* --- crash points: a batch goes on when none of its records is held at one ------------------- */
-
-static void record_released(void *arg)
-{
-    struct held *record = arg;
-    struct batch *batch = record->batch;
-    void (*go_on)(struct sink *) = batch->go_on;
-
-    batch->n_stopped--;
-    if (batch->n_stopped > 0 || !go_on)
-        return;
-    batch->go_on = NULL;
-    go_on(batch->sink);
-}
-
-static void reach(struct batch *batch, unsigned i, enum crash_point point)
-{
-    struct held *record = &batch->record[i];
-
-    if (crash_point_reach(&record->stand, point, record_released, record))
-        batch->n_stopped++;
-}
-
-static void reach_all(struct batch *batch, enum crash_point point)
-{
-    for (unsigned i = 0; i < batch->n; i++)
-        reach(batch, i, point);
-}
-
-static void when_released(struct batch *batch, void (*go_on)(struct sink *s))
-{
-    assert(!batch->go_on);
-    if (batch->n_stopped > 0)
-        batch->go_on = go_on;
-    else
-        go_on(batch->sink);
-}
-
-static void empty(struct batch *batch)
-{
-    for (unsigned i = 0; i < batch->n; i++)
-        crash_point_leave(&batch->record[i].stand);
-    batch->n = 0;
-    batch->n_stopped = 0;
-    batch->go_on = NULL;
-}
-
 /* --- from the log ---------------------------------------------------------------------------- */
 
 static void on_notice(void *arg, const char *text)
@@ -131,7 +68,7 @@ static void on_notice(void *arg, const char *text)
 /* Decoded into the place behind those gathered; the core's answer decides whether it stays. */
 static void take(struct sink *s, const struct log_record *record)
 {
-    struct held *place = &s->gathering->record[s->gathering->n];
+    struct sink_record *place = &s->gathering->record[s->gathering->n];
     struct sink_event ev = {.type = SINK_EV_RECORD,
                             .partition = record->partition,
                             .offset = record->offset,
@@ -274,11 +211,13 @@ static void open_store(struct sink *s, enum store_sink_mode mode)
     (void)crash_point_reach(&s->stand, CRASH_SINK_OPENING, take_opened, s);
 }
 
-static void applied(struct sink *s)
+static void applied(void *arg)
 {
+    struct sink *s = arg;
+
     s->counters.batches++;
     s->counters.records += s->under_way->n;
-    empty(s->under_way);
+    sink_batch_empty(s->under_way);
     step(s, &(struct sink_event){.type = SINK_EV_APPLIED});
     pump(s);
 }
@@ -295,25 +234,29 @@ static void on_second_half(void *arg, const struct store_reply *reply)
         return;
     }
     failed(s, reply->status);
-    empty(s->under_way);
+    sink_batch_empty(s->under_way);
 }
 
 /* Of a broken variant, which takes the first half for all of it. */
-static void send_second_half(struct sink *s)
+static void send_second_half(void *arg)
 {
+    struct sink *s = arg;
+
     sink_torn_second(&s->torn, s->store, &s->request, clock_now_us() + SINK_APPLY_TIMEOUT_US,
                      on_second_half, s);
 }
 
-static void answered(struct sink *s)
+static void answered(void *arg)
 {
+    struct sink *s = arg;
+
     if (s->answer == STORE_OK) {
-        reach_all(s->under_way, CRASH_SINK_APPLIED);
-        when_released(s->under_way, s->torn.broken ? send_second_half : applied);
+        sink_batch_reach(s->under_way, CRASH_SINK_APPLIED);
+        sink_batch_when_released(s->under_way, s->torn.broken ? send_second_half : applied);
         return;
     }
     failed(s, s->answer); /* who stops now names the record */
-    empty(s->under_way);
+    sink_batch_empty(s->under_way);
 }
 
 static void on_answer(void *arg, const struct store_reply *reply)
@@ -324,12 +267,13 @@ static void on_answer(void *arg, const struct store_reply *reply)
         return;
     s->answer = reply->status;
     (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
-    when_released(s->under_way, answered);
+    sink_batch_when_released(s->under_way, answered);
 }
 
-static void send_batch(struct sink *s)
+static void send_batch(void *arg)
 {
-    struct batch *batch = s->under_way;
+    struct sink *s = arg;
+    struct sink_batch *batch = s->under_way;
     int64_t deadline_us = clock_now_us() + SINK_APPLY_TIMEOUT_US;
 
     for (unsigned i = 0; i < batch->n; i++)
@@ -341,21 +285,14 @@ static void send_batch(struct sink *s)
         sink_torn_first(&s->torn, s->store, &s->request, deadline_us, on_answer, s);
     else
         store_sink_apply(s->store, &s->request, deadline_us, on_answer, s);
-    reach_all(batch, CRASH_SINK_SENT);
+    sink_batch_reach(batch, CRASH_SINK_SENT);
 }
 
 /* --- the core's actions ---------------------------------------------------------------------- */
 
-static void hold(struct sink *s)
-{
-    struct batch *batch = s->gathering;
-
-    reach(batch, batch->n++, CRASH_SINK_RECEIVED);
-}
-
 static void apply(struct sink *s, const struct sink_action *action)
 {
-    struct batch *batch = s->gathering;
+    struct sink_batch *batch = s->gathering;
 
     assert(s->under_way->n == 0);
     assert(batch->n == action->n_records);
@@ -363,7 +300,7 @@ static void apply(struct sink *s, const struct sink_action *action)
     s->under_way = batch;
     s->request.from = action->from;
     s->request.to = action->to;
-    when_released(batch, send_batch);
+    sink_batch_when_released(batch, send_batch);
 }
 
 /* What the store says is the store's: nobody knows who has written there. */
@@ -383,7 +320,7 @@ static void seek(struct sink *s, const struct position *from)
     struct errctx err;
     int r = check_position(s, from, &err);
 
-    empty(s->gathering);
+    sink_batch_empty(s->gathering);
     if (r == 0)
         r = log_consumer_start(s->consumer, from, &err);
     if (r < 0)
@@ -392,7 +329,7 @@ static void seek(struct sink *s, const struct position *from)
 
 static void stop_refused(struct sink *s)
 {
-    const struct held *record = &s->under_way->record[0];
+    const struct sink_record *record = &s->under_way->record[0];
     struct errctx err;
 
     if (s->under_way->n == 0)
@@ -441,7 +378,7 @@ static void perform(struct sink *s, const struct sink_action *action)
         seek(s, &action->from);
         break;
     case SINK_ACT_HOLD:
-        hold(s);
+        sink_batch_take(s->gathering);
         break;
     case SINK_ACT_SKIP:
         s->counters.skipped++;
@@ -481,16 +418,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 
 /* --- the sink -------------------------------------------------------------------------------- */
 
-static struct batch *batch_new(struct sink *s)
-{
-    struct batch *batch = mem_alloc(sizeof *batch);
-
-    batch->sink = s;
-    for (unsigned i = 0; i < SINK_BATCH_RECORDS_MAX; i++)
-        batch->record[i].batch = batch;
-    return batch;
-}
-
 int sink_new(struct event_base *base, struct store *store, const struct sink_options *options,
              struct sink **ret_sink, struct errctx *err)
 {
@@ -513,8 +440,8 @@ int sink_new(struct event_base *base, struct store *store, const struct sink_opt
     s->stopped = options->stopped;
     s->notice = options->notice;
     s->arg = options->arg;
-    s->gathering = batch_new(s);
-    s->under_way = batch_new(s);
+    s->gathering = sink_batch_new(s);
+    s->under_way = sink_batch_new(s);
     s->request.topic = s->topic;
     s->request.record = s->record;
     s->timer = evtimer_new(base, on_timer, s);
@@ -539,10 +466,8 @@ void sink_free(struct sink *s)
     if (s->timer)
         event_free(s->timer);
     crash_point_leave(&s->stand);
-    empty(s->gathering);
-    empty(s->under_way);
-    free(s->gathering);
-    free(s->under_way);
+    sink_batch_free(s->gathering);
+    sink_batch_free(s->under_way);
     free(s->topic);
     free(s->owner);
     free(s);

@@ -23,9 +23,8 @@
 #include <event2/event.h>
 #include <stdint.h>
 
-#define SINK_BATCH_RECORDS_MAX 512
-#define SINK_BATCH_BYTES_MAX   (1024 * 1024)
-#define SINK_BACKOFF_US        STORE_RECONNECT_US
+#define SINK_BATCH_BYTES_MAX (1024 * 1024)
+#define SINK_BACKOFF_US      STORE_RECONNECT_US
 /*
  * A later answer is not waited for: the store is asked where it stands. That raises its epoch, so a
  * batch which is still on its way has got in before, and is counted, or never will.
