@@ -32,7 +32,7 @@ struct scenario {
  * is gained by batching.
  */
 static const struct scenario scenarios[] = {
-    {"null/max", ARRIVALS_CONSTANT, 300000, 2, 16},
+    {"null/max", ARRIVALS_CONSTANT, 1000000, 1, 16},
     {"null/closed-64", ARRIVALS_CLOSED, 0, 3, 64},
     {"null/5000", ARRIVALS_POISSON, 5000, 5, 16},
 };
