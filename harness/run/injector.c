@@ -1,9 +1,9 @@
 /* Faults, carried out on time: see the header. */
 #include "harness/run/injector.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "harness/run/exposure.h"
+#include "harness/run/injected_tell.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,8 +16,6 @@
 
 /* How long the start may take to come for which a fault is armed. */
 #define AT_START_US (60 * US_PER_S)
-
-static const char *const action_names[] = {[FAULT_KILL] = "kill", [FAULT_PAUSE] = "pause"};
 
 static const bool legal[INJECTED_OVER + 1][INJECTED_OVER + 1] = {
     [INJECTED_WAITS] = {[INJECTED_ASKING] = true, [INJECTED_ARMED] = true, [INJECTED_OVER] = true},
@@ -42,32 +40,7 @@ static void set_timer(struct injected *f, int64_t delay_us)
     (void)evtimer_add(f->timer, &delay); /* fails when memory is gone only; libevent aborts then */
 }
 
-/* --- telling ---------------------------------------------------------------------------------- */
-
-static json_t *line(const struct injected *f, const char *t, int64_t at_us)
-{
-    return json_pack("{s:s, s:i, s:I, s:s}", "t", t, "fault", (int)f->number, "at",
-                     (json_int_t)at_us, "target", f->fault->target);
-}
-
-static void tell(const struct injected *f, json_t *what)
-{
-    lines_write(f->injector->options.faults, what);
-}
-
-__attribute__((format(printf, 2, 3))) static void note(const struct injected *f, const char *fmt,
-                                                       ...)
-{
-    char text[160];
-    va_list ap;
-
-    if (!f->injector->options.note)
-        return;
-    va_start(ap, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, ap); /* a long word is cut */
-    va_end(ap);
-    f->injector->options.note(f->injector->options.arg, text);
-}
+/* --- when it does not go as planned --------------------------------------------------------- */
 
 static void fail(struct injected *f, const char *what, const char *error)
 {
@@ -76,7 +49,7 @@ static void fail(struct injected *f, const char *what, const char *error)
     if (!injector->failure.message[0])
         (void)err_set(&injector->failure, EIO, ERR_FATAL, "%s of %s: %s", what, f->fault->target,
                       error);
-    note(f, "%s of %s failed", what, f->fault->target);
+    injected_note(f, "%s of %s failed", what, f->fault->target);
 }
 
 /* The one that is to hit while this one's target starts again; NULL: none. */
@@ -96,57 +69,13 @@ static struct injected *next_at_start(const struct injected *f)
 static void skip(struct injected *f, const char *why)
 {
     struct injected *next = next_at_start(f);
-    json_t *what = line(f, "skipped", clock_now_us());
 
-    json_object_set_new(what, "why", json_string(why));
-    tell(f, what);
-    note(f, "fault of %s skipped: %s", f->fault->target, why);
+    injected_tell_skipped(f, why);
     set_state(f, INJECTED_OVER);
     if (next && next->state == INJECTED_ARMED) {
         (void)evtimer_del(next->timer); /* fails for no event only */
         skip(next, "the start did not come");
     }
-}
-
-/* How many stood at its crash point. An exposure names all steps at which somebody stood. */
-static json_t *gathered(const struct injected *f, const char *point)
-{
-    json_t *n = json_object_get(f->standing, point);
-
-    if (!f->standing)
-        return json_null(); /* it has not said so */
-    return n ? json_incref(n) : json_integer(0);
-}
-
-static void note_killed_at(const struct injected *f, const char *point, const json_t *n)
-{
-    if (json_is_integer(n))
-        note(f, "%s killed, %lld of %u at %s", f->fault->target, (long long)json_integer_value(n),
-             f->fault->gather, point);
-    else
-        note(f, "%s killed, nobody knows how many at %s", f->fault->target, point);
-}
-
-/* "begin": what was hit, and where its transactions stood. */
-static void tell_begin(struct injected *f)
-{
-    json_t *what = line(f, "begin", f->hit_us);
-    const char *point = f->point ? crash_point_info(f->point)->name : NULL;
-
-    json_object_set_new(what, "action", json_string(action_names[f->fault->action]));
-    if (point) {
-        json_t *n = gathered(f, point);
-
-        note_killed_at(f, point, n);
-        json_object_set_new(what, "point", json_string(point));
-        json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
-        json_object_set_new(what, "gathered", n);
-    } else {
-        note(f, "%s %s", f->fault->target, f->fault->action == FAULT_KILL ? "killed" : "paused");
-    }
-    if (f->standing)
-        json_object_set(what, "exposure", f->standing);
-    tell(f, what);
 }
 
 /* --- ending a fault --------------------------------------------------------------------------- */
@@ -158,7 +87,7 @@ static bool handed_over(struct injected *f)
 
     if (!next || next->state != INJECTED_LASTS)
         return false;
-    tell(f, line(f, "end", next->hit_us));
+    injected_tell_end(f, next->hit_us);
     return true;
 }
 
@@ -178,8 +107,8 @@ static void on_ended(void *arg, const char *error)
         return;
     }
     if (!f->released)
-        tell(f, line(f, "end", clock_now_us()));
-    note(f, "%s is back", f->fault->target);
+        injected_tell_end(f, clock_now_us());
+    injected_note(f, "%s is back", f->fault->target);
     if (next && next->state == INJECTED_ARMED)
         set_timer(next, FAULT_REACH_US); /* it is ready, and has not come there yet */
     if (f->fault->action == FAULT_KILL &&
@@ -207,7 +136,7 @@ static void end(struct injected *f)
 static void last(struct injected *f)
 {
     set_state(f, INJECTED_LASTS);
-    tell_begin(f);
+    injected_tell_begin(f);
     if (f->fault->lasts_us >= 0)
         set_timer(f, f->hit_us + f->fault->lasts_us - clock_now_us());
 }
@@ -222,7 +151,7 @@ static void on_hit(void *arg, const char *error)
         last(f);
         return;
     }
-    fail(f, action_names[f->fault->action], error);
+    fail(f, injected_action(f), error);
     set_state(f, INJECTED_OVER);
 }
 
@@ -276,15 +205,9 @@ static void on_armed(void *arg, json_t *reply)
 
 static void set_armed(struct injected *f, int64_t reach_us)
 {
-    json_t *what;
-
     set_state(f, INJECTED_ARMED);
     f->armed_us = clock_now_us();
-    what = line(f, "armed", f->armed_us);
-    json_object_set_new(what, "action", json_string("kill"));
-    json_object_set_new(what, "point", json_string(crash_point_info(f->point)->name));
-    json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
-    tell(f, what);
+    injected_tell_armed(f);
     set_timer(f, reach_us);
 }
 
