@@ -107,6 +107,26 @@ int ndjson_whole(const struct ndjson *in, struct errctx *err)
     return in->ended ? 0 : ndjson_complain(in, err, "the file is cut: no closing line");
 }
 
+int ndjson_each(const char *path, bool whole, ndjson_take take, void *arg, struct errctx *err)
+{
+    struct ndjson in;
+    json_t *object;
+    int r = ndjson_open(&in, path, err);
+
+    if (r < 0)
+        return r;
+    while ((r = ndjson_next(&in, &object, err)) > 0) {
+        r = take(arg, &in, object, err);
+        json_decref(object);
+        if (r < 0)
+            break;
+    }
+    if (r == 0 && whole)
+        r = ndjson_whole(&in, err);
+    ndjson_close(&in);
+    return r;
+}
+
 int ndjson_text(const struct ndjson *in, const json_t *object, const char *field,
                 const char **ret_text, struct errctx *err)
 {

@@ -37,6 +37,15 @@ __attribute__((warn_unused_result)) int ndjson_next(struct ndjson *in, json_t **
 /* At the end of a file that has to have a closing line: complains when there was none. */
 __attribute__((warn_unused_result)) int ndjson_whole(const struct ndjson *in, struct errctx *err);
 
+/*
+ * All of a file: open it, `take` each object (borrowed), close it. The first complaint ends it.
+ * With `whole` the file has to have a closing line.
+ */
+typedef int (*ndjson_take)(void *arg, const struct ndjson *in, const json_t *object,
+                           struct errctx *err);
+__attribute__((warn_unused_result)) int ndjson_each(const char *path, bool whole, ndjson_take take,
+                                                    void *arg, struct errctx *err);
+
 /* "FILE:LINE: " + message; returns -EBADMSG. */
 __attribute__((format(printf, 3, 4))) int ndjson_complain(const struct ndjson *in,
                                                           struct errctx *err, const char *fmt, ...);

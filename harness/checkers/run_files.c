@@ -149,32 +149,28 @@ int run_load_config(struct run_data *run, struct errctx *err)
 typedef int (*take_line)(struct run_data *run, const struct ndjson *in, const json_t *line,
                          const char *type, struct errctx *err);
 
-/* With `whole` the file has to have a closing line. */
+struct taking {
+    struct run_data *run;
+    take_line take;
+};
+
+static int take_typed(void *arg, const struct ndjson *in, const json_t *line, struct errctx *err)
+{
+    const struct taking *taking = arg;
+    const char *type;
+    int r = ndjson_text(in, line, "t", &type, err);
+
+    return r < 0 ? r : taking->take(taking->run, in, line, type, err);
+}
+
 static int read_lines(struct run_data *run, const char *name, bool whole, take_line take,
                       struct errctx *err)
 {
+    struct taking taking = {run, take};
     char path[PATH_SIZE];
-    struct ndjson in;
-    const char *type;
-    json_t *line;
-    int r;
 
     (void)snprintf(path, sizeof path, "%s/%s", run->dir, name);
-    r = ndjson_open(&in, path, err);
-    if (r < 0)
-        return r;
-    while ((r = ndjson_next(&in, &line, err)) > 0) {
-        r = ndjson_text(&in, line, "t", &type, err);
-        if (r == 0)
-            r = take(run, &in, line, type, err);
-        json_decref(line);
-        if (r < 0)
-            break;
-    }
-    if (r == 0 && whole)
-        r = ndjson_whole(&in, err);
-    ndjson_close(&in);
-    return r;
+    return ndjson_each(path, whole, take_typed, &taking, err);
 }
 
 static int take_phase(struct run_data *run, const struct ndjson *in, const json_t *line,

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 static void list_probes(struct run_data *run)
 {
@@ -60,9 +59,9 @@ static int check_sight(const struct ndjson *in, const struct history_op *h,
     return 0;
 }
 
-static int take_probe(const struct run_data *run, const struct ndjson *in, const json_t *line,
-                      struct errctx *err)
+static int take_probe(void *arg, const struct ndjson *in, const json_t *line, struct errctx *err)
 {
+    const struct run_data *run = arg;
     struct run_sight sight = {0};
     struct run_probe *probe;
     const char *name = NULL;
@@ -94,25 +93,10 @@ static int take_probe(const struct run_data *run, const struct ndjson *in, const
 int run_load_probes(struct run_data *run, struct errctx *err)
 {
     char path[PATH_MAX + 64];
-    struct ndjson in;
-    json_t *line;
     int r;
 
     list_probes(run);
     (void)snprintf(path, sizeof path, "%s/probes.ndjson", run->dir);
-    r = ndjson_open(&in, path, err);
-    if (r == -ENOENT && run->n_probes == 0)
-        return 0;
-    if (r < 0)
-        return r;
-    while ((r = ndjson_next(&in, &line, err)) > 0) {
-        r = take_probe(run, &in, line, err);
-        json_decref(line);
-        if (r < 0)
-            break;
-    }
-    if (r == 0)
-        r = ndjson_whole(&in, err);
-    ndjson_close(&in);
-    return r;
+    r = ndjson_each(path, true, take_probe, run, err);
+    return r == -ENOENT && run->n_probes == 0 ? 0 : r;
 }

@@ -131,14 +131,16 @@ static int take_door(struct loader *loader, const json_t *line, int64_t at_us, s
     return r;
 }
 
-static int take_sample(struct loader *loader, const json_t *line, struct errctx *err)
+static int take_sample(void *arg, const struct ndjson *in, const json_t *line, struct errctx *err)
 {
+    struct loader *loader = arg;
     const char *type, *name;
     unsigned store;
     int64_t at_us;
     int r;
 
-    r = ndjson_text(loader->in, line, "t", &type, err);
+    loader->in = in;
+    r = ndjson_text(in, line, "t", &type, err);
     if (r == 0)
         r = ndjson_int(loader->in, line, "at", &at_us, err);
     if (r < 0)
@@ -192,27 +194,12 @@ int run_load_samples(struct run_data *run, struct errctx *err)
     struct loader loader = {
         .run = run, .watch_from_us = middle_of_settling(run), .pending = json_object()};
     char path[PATH_MAX + 64];
-    struct ndjson in;
-    json_t *line;
     int r;
 
     (void)snprintf(path, sizeof path, "%s/samples.ndjson", run->dir);
-    r = ndjson_open(&in, path, err);
-    if (r < 0)
-        goto out;
-    loader.in = &in;
-    while ((r = ndjson_next(&in, &line, err)) > 0) {
-        r = take_sample(&loader, line, err);
-        json_decref(line);
-        if (r < 0)
-            break;
-    }
-    if (r == 0)
-        r = ndjson_whole(&in, err);
-    ndjson_close(&in);
+    r = ndjson_each(path, true, take_sample, &loader, err);
     if (r == 0)
         finish(&loader);
-out:
     json_decref(loader.pending);
     return r;
 }
