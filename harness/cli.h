@@ -55,7 +55,10 @@ struct cli {
     void (*version)(struct buf *out); /* for --version */
 };
 
+/* Beside 0 and 1: done, and the answer is no. */
 #define CLI_EXIT_BAD_INPUT 2
+#define CLI_EXIT_UNKNOWN   3   /* done, and there is no answer */
+#define CLI_EXIT_BY_SIGNAL 128 /* plus its number: broken off by SIGINT or SIGTERM */
 
 /* Understand the command line and run its verb; returns the exit status. */
 __attribute__((warn_unused_result)) int cli_main(const struct cli *cli, int argc,

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "harness/bench/bench.h"
+#include "harness/json_out.h"
 #include "harness/results/machine.h"
 #include "harness/run/files.h"
 #include "harness/verbs.h"
@@ -19,24 +20,6 @@ static const struct {
     {"load", bench_load},
 };
 
-static int write_rows(const char *out, const json_t *rows, struct errctx *err)
-{
-    char path[PATH_MAX];
-    struct buf text = {0};
-    char *dump = json_dumps(rows, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-    int r;
-
-    if (!dump)
-        abort(); /* out of memory */
-    (void)snprintf(path, sizeof path, "%s/bench.json", out);
-    buf_append_str(&text, dump);
-    buf_append_char(&text, '\n');
-    r = file_replace(path, &text, err);
-    buf_done(&text);
-    free(dump);
-    return r;
-}
-
 static void show(const struct bench *bench, const json_t *rows, const char *out, bool as_json)
 {
     json_t *machine = machine_describe();
@@ -47,10 +30,8 @@ static void show(const struct bench *bench, const json_t *rows, const char *out,
     json_decref(machine);
     bench_show(stdout, bench);
     (void)printf("\nresults: %s/bench.json\n", out);
-    if (as_json) {
-        (void)json_dumpf(rows, stdout, JSON_REAL_PRECISION(6));
-        (void)fputc('\n', stdout);
-    }
+    if (as_json)
+        json_out_line(stdout, rows);
 }
 
 /* What a benchmark leaves in its folder is of no use once its numbers are written. */
@@ -70,7 +51,7 @@ static int measure(size_t which, const char *out, const struct cli_args *args, s
         r = benchmarks[which].run(path, cli_given(args, "quick"), bench, err);
     rows = bench_json(bench);
     if (r == 0)
-        r = write_rows(out, rows, err);
+        r = json_out_file(out, "bench.json", rows, err);
     if (r == 0)
         show(bench, rows, out, cli_given(args, "json"));
     if (r == 0)

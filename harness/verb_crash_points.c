@@ -1,6 +1,7 @@
 /* crash-points: the table of base/crash_point.c, for who writes a schedule. */
 #include "base/buf.h"
 #include "base/crash_point.h"
+#include "harness/json_out.h"
 #include "harness/verbs.h"
 
 #include <jansson.h>
@@ -33,8 +34,7 @@ static void show_json(void)
     }
     json_t *json = json_pack("{s:o}", "crash_points", list);
 
-    (void)json_dumpf(json, stdout, JSON_COMPACT); /* as with all of stdout, the shell sees errors */
-    (void)fputc('\n', stdout);
+    json_out_line(stdout, json);
     json_decref(json);
 }
 

@@ -1,9 +1,9 @@
 /* mutants: every known mistake, made under the schedule that exposes it; and the same without. */
-#include "base/file.h"
 #include "base/mem.h"
 #include "harness/experiment.h"
-#include "harness/mutant.h"
+#include "harness/json_out.h"
 #include "harness/results/judge.h"
+#include "harness/results/mutant.h"
 #include "harness/results/result.h"
 #include "harness/run/files.h"
 #include "harness/run/live_run.h"
@@ -19,10 +19,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OUT            "out/mutants"
-#define MUTANTS_MAX    64
-#define EXIT_UNKNOWN   3
-#define EXIT_BY_SIGNAL 128
+#define OUT         "out/mutants"
+#define MUTANTS_MAX 64
 
 struct mutant {
     const struct approach *approach;
@@ -276,23 +274,14 @@ static json_t *totals(const struct mutating *all)
 
 static int write_rows(const struct mutating *all, struct errctx *err)
 {
-    char path[PATH_MAX + 32];
     json_t *json = totals(all), *rows = json_array(), *versions = versions_to_json(NULL);
-    char *text;
-    struct buf out = {0};
     int rc;
 
     for (unsigned i = 0; i < all->n && all->mutant[i].row; i++)
         (void)json_array_append(rows, all->mutant[i].row);
     (void)json_object_set_new(json, "versions", versions);
     (void)json_object_set_new(json, "rows", rows);
-    text = json_dumps(json, JSON_INDENT(1));
-    buf_append_str(&out, text);
-    buf_append_char(&out, '\n');
-    (void)snprintf(path, sizeof path, "%s/mutants.json", all->out);
-    rc = file_write(path, &out, err);
-    buf_done(&out);
-    free(text);
+    rc = json_out_file(all->out, "mutants.json", json, err);
     json_decref(json);
     return rc;
 }
@@ -350,7 +339,7 @@ static int exit_status(const struct mutating *all)
         return 1;
     return all->n_word[MUTANT_CAUGHT] == all->n && all->n_clean_word[CLEAN_UNKNOWN] == 0
                ? 0
-               : EXIT_UNKNOWN;
+               : CLI_EXIT_UNKNOWN;
 }
 
 static int carry_out(struct mutating *all, struct errctx *err)
@@ -380,9 +369,7 @@ static int conclude(const struct mutating *all, bool as_json)
         show_random(all);
     if (as_json) {
         json = totals(all);
-        (void)json_dumpf(json, stdout,
-                         JSON_COMPACT); /* as with all of stdout, the shell sees errors */
-        (void)fputc('\n', stdout);
+        json_out_line(stdout, json);
         json_decref(json);
     }
     return exit_status(all);
@@ -400,14 +387,12 @@ int verb_mutants(const struct cli_args *args)
     all->random = cli_given(args, "random");
     rc = read_all(all, cli_text(args, "only", NULL), &err);
     if (!rc)
-        rc = files_claim(out, &all->lock, &err);
-    if (!rc && !realpath(out, all->out))
-        rc = err_set(&err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
+        rc = files_claim(out, all->out, &all->lock, &err);
     if (!rc)
         rc = carry_out(all, &err);
     if (all->session.signal) {
         (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended\n");
-        status = EXIT_BY_SIGNAL + all->session.signal;
+        status = CLI_EXIT_BY_SIGNAL + all->session.signal;
     } else {
         status = rc ? cli_fail(&err) : conclude(all, cli_given(args, "json"));
     }

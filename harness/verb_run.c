@@ -24,9 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define QUICKSTART     "experiments/quickstart.yaml"
-#define EXIT_UNKNOWN   3
-#define EXIT_BY_SIGNAL 128
+#define QUICKSTART "experiments/quickstart.yaml"
 
 struct running {
     struct experiment experiment;
@@ -73,11 +71,7 @@ static int claim_out(struct running *r, const char *path, const char *out, struc
 {
     int rc = file_read(path, &r->text, err); /* now: it may lie in what will be emptied */
 
-    if (!rc)
-        rc = files_claim(out, &r->lock, err);
-    if (!rc && !realpath(out, r->out))
-        rc = err_set(err, errno, ERR_ABORT, "%s: %s", out, strerror(errno));
-    return rc;
+    return rc ? rc : files_claim(out, r->out, &r->lock, err);
 }
 
 /* With --resume; nothing there to go on with is a beginning. */
@@ -222,7 +216,7 @@ static int conclude(struct running *r, bool complete, bool as_json, struct errct
     phases_add(&r->session.phases, "report", clock_now_us() - began_us);
     status = results_exit_status(results);
     if (status == 0 && !complete)
-        status = EXIT_UNKNOWN;
+        status = CLI_EXIT_UNKNOWN;
     if (!rc)
         show(r, results, as_json);
     json_decref(results);
@@ -243,7 +237,7 @@ static int carry_out(struct running *r, const struct cli_args *args, struct errc
     if (session->signal) {
         (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended, and --resume "
                               "goes on with it\n");
-        return EXIT_BY_SIGNAL + session->signal;
+        return CLI_EXIT_BY_SIGNAL + session->signal;
     }
     if (rc && session->keeper_lost)
         (void)err_set(err, ECONNRESET, ERR_FATAL, "the keeper ended, and everything with it");

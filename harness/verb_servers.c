@@ -1,13 +1,13 @@
 /* up, down, ps: servers that stay between runs, under a keeper that stays. */
 #include "base/clock.h"
 #include "base/loop.h"
+#include "harness/json_out.h"
 #include "harness/verbs.h"
 #include "servers/keeper.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #define SERVERS_MAX 16
 
@@ -69,10 +69,8 @@ static int show(struct keeper *keeper, bool as_json, struct errctx *err)
         return rc;
     if (as_json) {
         json_t *all = json_pack("{s:O}", "processes", list);
-        char *text = json_dumps(all, JSON_COMPACT);
 
-        (void)puts(text);
-        free(text);
+        json_out_line(stdout, all);
         json_decref(all);
     } else {
         print_list(list);

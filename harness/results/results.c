@@ -1,8 +1,8 @@
 /* results.json: see the header. */
 #include "harness/results/results.h"
 
-#include "base/buf.h"
-#include "base/file.h"
+#include "harness/cli.h"
+#include "harness/json_out.h"
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/machine.h"
@@ -26,29 +26,6 @@ static int check_path(const char *out_dir, struct errctx *err)
 }
 
 /* --- whole files ------------------------------------------------------------------------------ */
-
-static int append(const char *text, size_t size, void *arg)
-{
-    buf_append(arg, text, size);
-    return 0;
-}
-
-static int write_file(const char *out_dir, const char *name, const json_t *json, struct errctx *err)
-{
-    char path[PATH_SIZE];
-    struct buf text = {0};
-    int r;
-
-    (void)snprintf(path, sizeof path, "%s/%s", out_dir, name);
-    if (json_dump_callback(json, append, &text, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) < 0) {
-        r = err_set(err, EINVAL, ERR_FATAL, "%s: cannot be written as JSON", path);
-    } else {
-        buf_append_char(&text, '\n');
-        r = file_replace(path, &text, err);
-    }
-    buf_done(&text);
-    return r;
-}
 
 static int read_file(const char *out_dir, const char *name, json_t **ret_json, struct errctx *err)
 {
@@ -121,7 +98,7 @@ int results_begin(const char *out_dir, const struct experiment *e, const json_t 
     if (r < 0)
         return r;
     about = about_now(e, versions);
-    r = write_file(out_dir, "about.json", about, err);
+    r = json_out_file(out_dir, "about.json", about, err);
     json_decref(about);
     return r;
 }
@@ -228,7 +205,7 @@ int results_write(const char *out_dir, json_t **ret_results, struct errctx *err)
     if (r < 0)
         goto out;
     results = assemble(about, runs);
-    r = write_file(out_dir, "results.json", results, err);
+    r = json_out_file(out_dir, "results.json", results, err);
     if (r == 0 && ret_results)
         *ret_results = json_incref(results);
 out:
@@ -273,7 +250,7 @@ int results_exit_status(const json_t *results)
             return 1;
         unknown = unknown || mark == MARK_UNKNOWN;
     }
-    return unknown ? 3 : 0;
+    return unknown ? CLI_EXIT_UNKNOWN : 0;
 }
 
 void results_print_json(FILE *out, const char *out_dir, const json_t *results)
@@ -291,7 +268,6 @@ void results_print_json(FILE *out, const char *out_dir, const json_t *results)
     (void)json_object_set_new(json, "broken", json_integer(n[MARK_BROKEN]));
     (void)json_object_set_new(json, "unknown", json_integer(n[MARK_UNKNOWN]));
     (void)json_object_set_new(json, "exit_status", json_integer(results_exit_status(results)));
-    (void)json_dumpf(json, out, JSON_COMPACT); /* as with all of stdout, the shell sees errors */
-    (void)fputc('\n', out);
+    json_out_line(out, json);
     json_decref(json);
 }

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -115,7 +116,7 @@ int files_empty(const char *out, struct errctx *err)
     return rc ? rc : remove_all(out, parts, sizeof parts / sizeof *parts, err);
 }
 
-int files_claim(const char *out, int *ret_lock, struct errctx *err)
+int files_claim(const char *out, char *ret_path, int *ret_lock, struct errctx *err)
 {
     int rc = files_make_folder(out, err);
     int lock;
@@ -132,6 +133,10 @@ int files_claim(const char *out, int *ret_lock, struct errctx *err)
     rc = check_ours(out, err);
     if (rc)
         goto fail;
+    if (!realpath(out, ret_path)) {
+        rc = complain(out, err);
+        goto fail;
+    }
     *ret_lock = lock;
     return 0;
 fail:

@@ -7,8 +7,9 @@
 /*
  * Make `out`, or make sure that what is in it is an earlier result: anything that is not ours makes
  * it -ENOTEMPTY. It stays locked (-EBUSY: another syncbed writes there) until *ret_lock is closed.
+ * `ret_path` has PATH_MAX bytes and gets its absolute path: roles work in folders of their own.
  */
-__attribute__((warn_unused_result)) int files_claim(const char *out, int *ret_lock,
+__attribute__((warn_unused_result)) int files_claim(const char *out, char *ret_path, int *ret_lock,
                                                     struct errctx *err);
 
 /* Remove the earlier result from a claimed folder. */

@@ -4,7 +4,7 @@
  *
  * Folder: harness
  */
-#include "harness/mutant.h"
+#include "harness/results/mutant.h"
 
 #include "harness/checkers/checkers.h"
 

@@ -161,19 +161,21 @@ static void the_last_exposure_since_counts(void **state)
 static void a_new_folder_is_claimed_by_one(void **state)
 {
     struct errctx err;
+    char path[PATH_MAX];
     int lock, second;
 
     (void)state;
-    assert_int_equal(files_claim(below("a/b/c"), &lock, &err), 0);
-    assert_int_equal(files_claim(below("a/b/c"), &second, &err), -EBUSY);
+    assert_int_equal(files_claim(below("a/b/c"), path, &lock, &err), 0);
+    assert_int_equal(files_claim(below("a/b/c"), path, &second, &err), -EBUSY);
     (void)close(lock);
-    assert_int_equal(files_claim(below("a/b/c"), &second, &err), 0);
+    assert_int_equal(files_claim(below("a/b/c"), path, &second, &err), 0);
     (void)close(second);
 }
 
 static void an_earlier_result_is_removed(void **state)
 {
     struct errctx err;
+    char path[PATH_MAX];
     int lock;
 
     (void)state;
@@ -181,7 +183,7 @@ static void an_earlier_result_is_removed(void **state)
     put("out/experiment.yaml", "question: x\n");
     put("out/runs/001-xa/final/pg1.ndjson", "{}\n");
     put("out/results.json", "{}\n");
-    assert_int_equal(files_claim(below("out"), &lock, &err), 0);
+    assert_int_equal(files_claim(below("out"), path, &lock, &err), 0);
     assert_int_equal(access(below("out/results.json"), F_OK), 0); /* not yet */
     assert_int_equal(files_empty(below("out"), &err), 0);
     assert_int_equal(rmdir(below("out")), 0); /* nothing is left in it */
@@ -191,19 +193,20 @@ static void an_earlier_result_is_removed(void **state)
 static void what_is_not_ours_is_refused_and_named(void **state)
 {
     struct errctx err;
+    char path[PATH_MAX];
     int lock;
 
     (void)state;
     assert_int_equal(files_make_folder(below("out"), &err), 0);
     put("out/thesis.tex", "all my work");
-    assert_int_equal(files_claim(below("out"), &lock, &err), -ENOTEMPTY);
+    assert_int_equal(files_claim(below("out"), path, &lock, &err), -ENOTEMPTY);
     assert_non_null(strstr(err.message, "thesis.tex"));
     put("out/experiment.yaml", "question: x\n"); /* even beside a result of ours */
-    assert_int_equal(files_claim(below("out"), &lock, &err), -ENOTEMPTY);
+    assert_int_equal(files_claim(below("out"), path, &lock, &err), -ENOTEMPTY);
     assert_int_equal(unlink(below("out/thesis.tex")), 0);
     assert_int_equal(unlink(below("out/experiment.yaml")), 0);
     assert_int_equal(files_make_folder(below("out/runs"), &err), 0); /* anybody's runs */
-    assert_int_equal(files_claim(below("out"), &lock, &err), -ENOTEMPTY);
+    assert_int_equal(files_claim(below("out"), path, &lock, &err), -ENOTEMPTY);
     assert_non_null(strstr(err.message, "experiment.yaml"));
 }
 

@@ -1,5 +1,5 @@
 /* Is a mistake noticed: see the header. */
-#include "harness/mutant.h"
+#include "harness/results/mutant.h"
 
 #include "harness/results/cell.h"
 #include "harness/results/result.h"

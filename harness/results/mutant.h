@@ -6,8 +6,8 @@
  * say `invalid`. It says so of nothing if the mistake was never made or the fault hit nobody: that
  * is "not exercised", and neither caught nor missed.
  */
-#ifndef SYNCBED_HARNESS_MUTANT_H
-#define SYNCBED_HARNESS_MUTANT_H
+#ifndef SYNCBED_HARNESS_RESULTS_MUTANT_H
+#define SYNCBED_HARNESS_RESULTS_MUTANT_H
 
 #include "approaches/approach.h"
 #include "base/buf.h"
