@@ -26,7 +26,8 @@ static void executed(void *arg, const struct store_reply *reply)
     transaction_over(t, code_definite(code) ? OUTCOME_ABORTED : OUTCOME_UNKNOWN);
 }
 
+/* A read, too, waits for what is prepared here: somebody may have seen the rest of it elsewhere. */
 void one_phase_begin(struct transaction *t)
 {
-    store_execute(t->branch[0].store, &t->txn, t->deadline_us, executed, t);
+    store_execute_locking(t->branch[0].store, &t->txn, t->deadline_us, executed, t);
 }

@@ -73,6 +73,7 @@ struct job {
     const struct txn *txn;
     const struct store_batch *batch;
     enum store_branch_until until;
+    bool locking; /* EXECUTE: a read alone, too */
     char gid[GID_SIZE];
     char text[STORE_TEXT_SIZE];  /* prefix, owner of an epoch, topic */
     char owner[STORE_TEXT_SIZE]; /* SINK_OPEN */

@@ -139,11 +139,12 @@ static void execute_several(struct pg_session *s)
 /* One operation is a transaction by itself: it is committed at the sync. */
 static void execute(struct pg_session *s)
 {
+    const struct job *job = s->base.job;
     unsigned index[TXN_OPS_MAX];
-    bool several = ops_by_key(s->base.job->txn, s->base.store, index) > 1;
+    bool several = ops_by_key(job->txn, s->base.store, index) > 1;
 
     pg_need_statements(s);
-    if (several || (s->base.store->once && writes(s)))
+    if (several || (writes(s) ? s->base.store->once : job->locking))
         execute_several(s);
     else
         send_operations(s, false);

@@ -196,10 +196,10 @@ local function keys_from(first)
     return keys
 end
 
--- A read alone takes what is committed. One of several must not come before an intent at one key and
--- after it at another.
-local function locked_by_an_intent(first, step)
-    local several = first + step <= #ARGV
+-- A read alone takes what is committed, unless it is `locking`. One of several must not come before
+-- an intent at one key and after it at another.
+local function locked_by_an_intent(first, step, locking)
+    local several = locking or first + step <= #ARGV
     if redis.call('EXISTS', 'x') == 0 then
         return nil
     end
@@ -222,16 +222,16 @@ local function staged_a_change()
     end
 end
 
--- execute journalled once request operation...
-function verbs.execute(journalled, once, request)
+-- execute journalled once locking request operation...
+function verbs.execute(journalled, once, locking, request)
     if once == '1' and redis.call('EXISTS', 'r:' .. request) == 1 then
         return {'ok', 'again'}
     end
-    local locked = locked_by_an_intent(5, 3)
+    local locked = locked_by_an_intent(6, 3, locking == '1')
     if locked then
         return {'conflict', locked .. ': locked'}
     end
-    local reads, why = stage(request, 5)
+    local reads, why = stage(request, 6)
     if not reads then
         return {'constraint', why}
     end

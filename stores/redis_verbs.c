@@ -84,6 +84,7 @@ static void execute(struct redis_session *s)
     redis_call(s, "execute");
     journalled_arg(s);
     redis_arg(s, s->base.store->once ? "1" : "0");
+    redis_arg(s, s->base.job->locking ? "1" : "0");
     redis_arg(s, txn->request);
     txn_args(s, txn);
     redis_call_end(s);

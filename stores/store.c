@@ -194,6 +194,16 @@ void store_execute(struct store *store, const struct txn *txn, int64_t deadline_
     job_submit(job);
 }
 
+void store_execute_locking(struct store *store, const struct txn *txn, int64_t deadline_us,
+                           store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_EXECUTE, LANE_WORK, deadline_us, done, arg);
+
+    job->txn = txn;
+    job->locking = true;
+    job_submit(job);
+}
+
 void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
                          store_listed done, void *arg)
 {

@@ -121,6 +121,13 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
 void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
                    void *arg);
 
+/*
+ * The same, but a read that is alone respects locks too: it waits for what is prepared there, or is
+ * in conflict. For who reads another store next, and must not find less there.
+ */
+void store_execute_locking(struct store *store, const struct txn *txn, int64_t deadline_us,
+                           store_done done, void *arg);
+
 /* --- participant (postgres, mariadb, redis) ------------------------------------------------- */
 
 /*

@@ -1032,6 +1032,40 @@ static bool one_stands_aborting(void *arg)
 }
 
 /* Committed by hand at Redis while it aborts, since pg2 refuses: the door is not kept by it. */
+/* Decided, in doubt everywhere; and then, by hand, at pg1 no more. Who sees it there must not be
+ * told by another store that it never was. */
+static void a_read_of_one_store_waits_for_what_is_in_doubt_there(void **state)
+{
+    static struct door writer, reader;
+    struct txn write = fan_out(OP_WRITE, "r1", "a");
+
+    (void)state;
+    open_door(&writer, "serve1", TWOPC_SORTED);
+    open_door(&reader, "serve2", TWOPC_SORTED);
+    crash_point_arm(CRASH_XA_DECIDED, 1000);
+    (void)send_txn(&writer, &write, 10 * US_PER_S);
+    assert_int_equal(loop_until(writer.base, one_stands_decided, NULL, WAIT_US), 0);
+    settle_by_hand(0, true);
+    for (unsigned i = 0; i < N_STORES; i++) {
+        char request[REQUEST_ID_SIZE];
+        struct txn read;
+        struct answer *a;
+
+        (void)snprintf(request, sizeof request, "read-%s", store_names[i]);
+        read = fan_out(OP_READ, request, "a");
+        read.op[0] = read.op[i];
+        read.n_ops = 1;
+        a = send_txn(&reader, &read, 10 * US_PER_S);
+        await_answer(&reader, a);
+        assert_string_equal(code_name(a->reply.code), i == 0 ? "" : "conflict");
+        assert_int_equal(a->reply.read[0].n, i == 0 ? 1 : 0);
+    }
+    crash_point_disarm();
+    await_idle(&writer);
+    close_door(&reader);
+    close_door(&writer);
+}
+
 static void an_abort_that_was_committed_by_hand_is_counted_and_over(void **state)
 {
     static struct door d;
@@ -1124,6 +1158,7 @@ int main(void)
         CASE(a_door_killed_while_it_recovers_recovers_the_next_time),
         CASE(waiting_for_a_key_in_doubt_counts_against_the_deadline),
         CASE(what_was_settled_by_hand_is_not_called_committed_everywhere),
+        CASE(a_read_of_one_store_waits_for_what_is_in_doubt_there),
         CASE(an_abort_that_was_committed_by_hand_is_counted_and_over),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
