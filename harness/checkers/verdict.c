@@ -243,11 +243,13 @@ static json_t *example_to_json(const struct run_data *run, const struct example 
     return json;
 }
 
-/* The rule of three (Hanley & Lippman-Hand, JAMA 1983): 0 of n leaves any share below 3/n possible.
+/*
+ * The rule of three (Hanley & Lippman-Hand, JAMA 1983): 0 of n leaves any share below 3/n possible.
+ * Of n that were looked at: an unknown verdict has seen some of them, or none.
  */
-static json_t *bound95_to_json(const struct verdict *v, bool judged)
+static json_t *bound95_to_json(const struct verdict *v)
 {
-    return judged && v->count == 0 && v->of > 0 ? json_real(3.0 / (double)v->of) : json_null();
+    return v->word == VERDICT_VALID ? json_real(3.0 / (double)v->of) : json_null();
 }
 
 json_t *verdict_to_json(const struct run_data *run, const struct verdict *v)
@@ -261,7 +263,7 @@ json_t *verdict_to_json(const struct run_data *run, const struct verdict *v)
     (void)json_object_set_new(json, "count",
                               judged ? json_integer((json_int_t)v->count) : json_null());
     (void)json_object_set_new(json, "of", judged ? json_integer((json_int_t)v->of) : json_null());
-    (void)json_object_set_new(json, "bound95", bound95_to_json(v, judged));
+    (void)json_object_set_new(json, "bound95", bound95_to_json(v));
     (void)json_object_set_new(json, "promised", json_boolean(v->promised));
     (void)json_object_set_new(json, "condition", json_string(v->condition ? v->condition : ""));
     (void)json_object_set_new(json, "examples", examples);

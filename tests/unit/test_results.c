@@ -533,6 +533,26 @@ static void a_promise_that_cannot_be_judged_is_status_3(void **state)
     expect_status(3);
 }
 
+/* Until it has settled nobody looks whether what was acknowledged is there. */
+static void what_was_not_looked_at_has_no_bound(void **state)
+{
+    const json_t *durability;
+    json_t *results;
+    struct built b;
+
+    (void)state;
+    built_init(&b);
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 103, HISTORY_OK), BUILT_ALL);
+    b.settled = false;
+    save_run(&b, "001-xa-fanout-none-s1");
+    results = judge_out();
+    expect_valid(results);
+    durability = result_verdict(json_array_get(json_object_get(results, "runs"), 0), "durability");
+    assert_int_equal(json_integer_value(json_object_get(durability, "of")), 1);
+    assert_true(json_is_null(json_object_get(durability, "bound95")));
+    json_decref(results);
+}
+
 static void nothing_is_written_when_a_folder_is_bad(void **state)
 {
     struct errctx err = {0};
@@ -619,6 +639,7 @@ int main(void)
         TEST(an_unfinished_run_is_status_3),
         TEST(a_role_that_crashed_leaves_no_promise_valid),
         TEST(a_promise_that_cannot_be_judged_is_status_3),
+        TEST(what_was_not_looked_at_has_no_bound),
         TEST(nothing_is_written_when_a_folder_is_bad),
         TEST(an_unknown_approach_is_refused),
         TEST(the_table_tells_what_happened),
