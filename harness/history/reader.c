@@ -220,6 +220,21 @@ static int take_ended_op(struct reading *in, const json_t *line, struct history_
     return 0;
 }
 
+/* Of the scratch transaction, which an answer came with. */
+static bool is_what_was_invoked(const struct reading *in, const struct history_txn *txn)
+{
+    if (in->txn.n_ops != txn->n_ops)
+        return false;
+    for (unsigned i = 0; i < txn->n_ops; i++) {
+        const struct op *op = &in->txn.op[i];
+
+        if (op->kind != txn->op[i].kind || strcmp(op->store, txn->op[i].store) != 0 ||
+            strcmp(op->key, txn->op[i].key) != 0)
+            return false;
+    }
+    return true;
+}
+
 static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
 {
     struct history_op *op = NULL;
@@ -238,7 +253,7 @@ static int take_ok(struct reading *in, const json_t *line, struct errctx *err)
     r = need_txn(in, line, true, err);
     if (r < 0)
         return r;
-    if (in->txn.n_ops != op->txn->n_ops)
+    if (!is_what_was_invoked(in, op->txn))
         return ndjson_complain(&in->lines, err, "txn: not the one that was invoked");
     op->read = keep_reads(in);
     return 0;

@@ -23,6 +23,8 @@
     "\"c3-" #op "\"]]}\n"
 #define RETRY(op, at) "{\"t\":\"retry\",\"op\":" #op ",\"server\":\"serve1\",\"at\":" #at "}\n"
 #define OK(op)        "{\"t\":\"ok\",\"op\":" #op ",\"at\":120,\"level\":\"everywhere\"}\n"
+#define OK_WITH(micro)                                                                             \
+    "{\"t\":\"ok\",\"op\":0,\"at\":120,\"level\":\"everywhere\",\"txn\":[" micro "]}\n"
 
 static char path[64];
 
@@ -243,6 +245,12 @@ static void a_contradiction_is_refused(void **state)
             "2: \"timeout\" is no definite failure");
     refused(INVOKE(0) "{\"t\":\"info\",\"op\":0,\"at\":120,\"code\":\"conflict\"}\n",
             "2: \"conflict\" is definite: a fail");
+    refused(INVOKE(0) OK_WITH("[\"w\",\"pg1\",\"user:43\",\"c3-0\"]"),
+            "2: txn: not the one that was invoked");
+    refused(INVOKE(0) OK_WITH("[\"w\",\"pg2\",\"user:42\",\"c3-0\"]"),
+            "2: txn: not the one that was invoked");
+    refused(INVOKE(0) OK_WITH("[\"r\",\"pg1\",\"user:42\",null,0]"),
+            "2: txn: not the one that was invoked");
     refused(INVOKE(9999999), "1: operation 9999999 in a file of this size");
 }
 
