@@ -116,6 +116,9 @@ static void number_cell(struct buf *out, const json_t *runs, const char *path, e
         value(out, e.high, unit);
         buf_append_str(out, "</span>");
     }
+    if (e.n < json_array_size(runs)) /* the others had too few values, as the worst may have */
+        buf_printf(out, "<br><span class=\"soft\">in %u of %zu runs</span>", e.n,
+                   json_array_size(runs));
     buf_append_str(out, "</td>");
 }
 

@@ -109,23 +109,34 @@ static void ms_text(const struct estimate *e, char ret_text[CELL_RANGE_SIZE])
                        e->low, digits, e->high);
 }
 
+/* In some runs there were too few values for it, and these may be the worst. */
+static void say_quantile(struct table_cell *out, const char *name, const struct estimate *e,
+                         unsigned n_runs)
+{
+    char text[CELL_RANGE_SIZE];
+
+    ms_text(e, text);
+    if (e->n == n_runs)
+        say(out, TONE_SOFT, "%s %s ms", name, text);
+    else
+        say(out, TONE_SOFT, "%s %s ms, in %u of %u", name, text, e->n, n_runs);
+}
+
 /* On one line where they are numbers, on two where they have intervals. */
 static void say_latency(struct table_cell *out, const struct cell *cell)
 {
     char p50[CELL_RANGE_SIZE], p99[CELL_RANGE_SIZE];
-    bool have_p99 = cell->p99_ms.n > 0;
 
-    if (have_p99)
-        ms_text(&cell->p99_ms, p99);
-    if (cell->p50_ms.n > 0) {
+    if (cell->n_runs == 1 && cell->p50_ms.n > 0 && cell->p99_ms.n > 0) {
         ms_text(&cell->p50_ms, p50);
-        if (have_p99 && cell->n_runs == 1)
-            say(out, TONE_SOFT, "p50 %s, p99 %s ms", p50, p99);
-        else
-            say(out, TONE_SOFT, "p50 %s ms", p50);
+        ms_text(&cell->p99_ms, p99);
+        say(out, TONE_SOFT, "p50 %s, p99 %s ms", p50, p99);
+        return;
     }
-    if (have_p99 && cell->n_runs > 1)
-        say(out, TONE_SOFT, "p99 %s ms", p99);
+    if (cell->p50_ms.n > 0)
+        say_quantile(out, "p50", &cell->p50_ms, cell->n_runs);
+    if (cell->p99_ms.n > 0)
+        say_quantile(out, "p99", &cell->p99_ms, cell->n_runs);
 }
 
 void table_cell_fill(const struct cell *cell, struct table_cell *ret_cell)

@@ -146,6 +146,23 @@ static void several_runs_are_told_as_a_median_with_its_range(void **state)
     buf_done(&page);
 }
 
+/* One acknowledgement has no median: a run without one is not among those that the median is of. */
+static void a_median_of_some_of_the_runs_says_so(void **state)
+{
+    struct buf page = {0};
+    struct built b;
+
+    (void)state;
+    save_good("001-xa-fanout-none-s1", 3);
+    save_good("002-xa-fanout-none-s2", 4);
+    built_init(&b);
+    built_apply(&b, built_write(&b, "c0-0", 0, 100, 4000, HISTORY_OK), BUILT_ALL);
+    save(&b, "003-xa-fanout-none-s3");
+    draw(&page);
+    expect_in(&page, "3.00 ms … 4.00 ms</span><br><span class=\"soft\">in 2 of 3 runs</span>");
+    buf_done(&page);
+}
+
 static void a_fault_is_shown_with_what_it_hit_over_all_runs(void **state)
 {
     struct buf page = {0};
@@ -182,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_sentence_leads_to_its_operations),
         TEST(each_href_has_its_id_and_nothing_is_loaded),
+        TEST(a_median_of_some_of_the_runs_says_so),
         TEST(several_runs_are_told_as_a_median_with_its_range),
         TEST(a_fault_is_shown_with_what_it_hit_over_all_runs),
         TEST(no_table_mixes_levels),
