@@ -1,24 +1,19 @@
-/* The front door; see the header. What concerns one connection's bytes is in door_conn.c. */
+/* The front door; see the header. Listening is in door_listener.c, one connection's bytes in
+ * door_conn.c. */
 #include "approaches/door.h"
 
 #include "approaches/door_conn.h"
+#include "approaches/door_listener.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "model/token.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <event2/listener.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <utlist.h>
 
-#define ACCEPT_PAUSE_US (100 * US_PER_MS) /* when descriptors have run out */
-#define DRAIN_LOOK_US   (5 * US_PER_MS)
-#define BACKLOG         4096
+#define DRAIN_LOOK_US (5 * US_PER_MS)
 
 struct client {
     struct door *door;
@@ -47,8 +42,7 @@ struct door {
     struct door_options options;
     void *self; /* the approach's */
     bool approach_ready;
-    struct evconnlistener *listener;
-    struct event *accept_again;
+    struct door_listener *listener; /* NULL until the approach is ready */
     struct event *drain_timer;
     struct drain *drains;
     bool draining;
@@ -270,16 +264,12 @@ static void on_closed(void *arg, bool cut_off)
     forget_client(client);
 }
 
-static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
-                      int address_size, void *arg)
+static void on_accept(void *arg, int fd)
 {
     static const struct door_conn_handlers handlers = {
         .line = on_line, .oversized = on_oversized, .closed = on_closed};
     struct door *door = arg;
 
-    (void)listener;
-    (void)address;
-    (void)address_size;
     if (door->n_clients >= DOOR_CONNECTIONS_MAX) {
         door->n_turned_away++;
         (void)evutil_closesocket(fd); /* nothing was said on it */
@@ -292,26 +282,6 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     client->conn = door_conn_new(door->options.base, fd, door->options.stall_us, &handlers, client);
     DL_APPEND(door->clients, client);
     door->n_clients++;
-}
-
-/* Most likely out of descriptors: without a pause, the listener would be ready for ever. */
-static void on_accept_error(struct evconnlistener *listener, void *arg)
-{
-    struct door *door = arg;
-    struct timeval pause = clock_timeval(ACCEPT_PAUSE_US);
-
-    log_warn("cannot accept: %s", strerror(errno));
-    evconnlistener_disable(listener);
-    event_add(door->accept_again, &pause);
-}
-
-static void on_accept_again(evutil_socket_t fd, short events, void *arg)
-{
-    struct door *door = arg;
-
-    (void)fd;
-    (void)events;
-    evconnlistener_enable(door->listener);
 }
 
 /* --- draining ------------------------------------------------------------------------------ */
@@ -363,43 +333,16 @@ void door_drain(struct door *door, void (*drained_call)(void *arg), void *arg)
 
 /* --- opening and closing ------------------------------------------------------------------- */
 
-static int listen_at(struct door *door, struct errctx *err)
-{
-    const struct address *where = &door->options.role->address;
-    struct sockaddr_in address;
-
-    if (address_socket(where, &address) < 0)
-        return err_set(err, EINVAL, ERR_FATAL, "%s is no IPv4 address", where->host);
-    door->listener =
-        evconnlistener_new_bind(door->options.base, on_accept, door,
-                                LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE,
-                                BACKLOG, (const struct sockaddr *)&address, sizeof address);
-    if (!door->listener)
-        return err_set(err, errno, ERR_FATAL, "cannot listen at %s:%u: %s", where->host,
-                       where->port, strerror(errno));
-    evconnlistener_set_error_cb(door->listener, on_accept_error);
-    return 0;
-}
-
-static uint16_t port_of(const struct door *door)
-{
-    struct sockaddr_in address = {0};
-    socklen_t size = sizeof address;
-
-    /* Of a socket we have just bound: cannot fail. */
-    (void)getsockname(evconnlistener_get_fd(door->listener), (struct sockaddr *)&address, &size);
-    return ntohs(address.sin_port);
-}
-
 /* Clients find the port closed until the approach is ready: they go to another door meanwhile. */
 static void let_in(struct door *door)
 {
     struct errctx err = {0};
 
-    if (listen_at(door, &err) < 0)
+    if (door_listener_new(door->options.base, &door->options.role->address, on_accept, door,
+                          &door->listener, &err) < 0)
         door->options.failed(door->options.arg, &err);
     else
-        door->options.ready(door->options.arg, port_of(door));
+        door->options.ready(door->options.arg, door_listener_port(door->listener));
 }
 
 static void on_approach_ready(void *arg)
@@ -419,17 +362,6 @@ static void on_approach_failed(void *arg, const struct errctx *err)
     door->options.failed(door->options.arg, err);
 }
 
-static int check_token(const struct door_options *options, struct errctx *err)
-{
-    const struct address *where = &options->role->address;
-
-    if (options->token || address_is_loopback(where))
-        return 0;
-    return err_set(err, EACCES, ERR_FATAL,
-                   "others can come to %s:%u, so clients need a token: --token-file", where->host,
-                   where->port);
-}
-
 int door_open(const struct door_options *options, struct door **ret_door, struct errctx *err)
 {
     struct door *door = mem_alloc(sizeof *door);
@@ -447,10 +379,9 @@ int door_open(const struct door_options *options, struct door **ret_door, struct
     door->options = *options;
     if (door->options.stall_us == 0)
         door->options.stall_us = DOOR_STALL_US;
-    door->accept_again = evtimer_new(options->base, on_accept_again, door);
     door->drain_timer = evtimer_new(options->base, on_drain_timer, door);
     void *self = NULL; /* not door->self: ready() from inside open() must find it unset */
-    int r = check_token(options, err);
+    int r = door_may_listen(&options->role->address, options->token, err);
 
     if (r == 0)
         r = options->approach->open(&env, &self, err);
@@ -480,8 +411,7 @@ void door_free(struct door *door)
 {
     if (!door)
         return;
-    if (door->listener)
-        evconnlistener_free(door->listener);
+    door_listener_free(door->listener);
     while (door->clients) {
         door_conn_free(door->clients->conn);
         forget_client(door->clients);
@@ -494,7 +424,6 @@ void door_free(struct door *door)
         door->drains = drain->next;
         free(drain);
     }
-    event_free(door->accept_again);
     event_free(door->drain_timer);
     free_calls(door->orphans);
     free_calls(door->free_calls);
