@@ -1,91 +1,17 @@
-/*
- * run_builder.h - a run folder built in code, for the tests of what reads run folders.
- *
- * Operations and journals are put together one by one, so that a test can say exactly what a store
- * holds; built_save() writes the files of docs/files.md. Times are in milliseconds from the
- * beginning of the load. Stores are pg1, pg2, redis; keys are user:0, user:1 …
- */
-#ifndef SYNCBED_TESTS_RUN_BUILDER_H
-#define SYNCBED_TESTS_RUN_BUILDER_H
-
-#include "base/buf.h"
-#include "harness/history/history.h"
-#include "model/txn.h"
+/* A run folder built in code; see the header. */
+#include "run_builder.h"
 
 #include <assert.h>
 #include <ftw.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUILT_STORES     3
-#define BUILT_KEYS       4
-#define BUILT_OPS_MAX    64
-#define BUILT_MICROS_MAX 6
-#define BUILT_JOURNAL    64
-#define BUILT_TEXT       48
-#define BUILT_BEGIN_US   INT64_C(1000000) /* the load's begin */
-#define BUILT_ALL        7U               /* all three stores */
-
 static const char *const built_store[BUILT_STORES] = {"pg1", "pg2", "redis"};
 
-struct built_micro {
-    enum op_kind kind;
-    unsigned store, key;
-    char value[BUILT_TEXT]; /* written, or read; "" read: nothing found */
-    unsigned n;             /* read: journal length; 1 when something was found */
-    unsigned version;       /* written: as its door numbers it; 0: not at all */
-    int delta;
-    bool has_min;
-    int min;
-};
-
-struct built_op {
-    char request[BUILT_TEXT];
-    char server[BUILT_TEXT];
-    unsigned client;
-    int64_t planned_ms, invoked_ms, ended_ms;
-    int64_t retried_ms; /* sent again at the other door; 0: not */
-    enum history_end end;
-    const char *code;  /* fail, info */
-    const char *level; /* ok */
-    bool probe;
-    unsigned n_micros;
-    struct built_micro micro[BUILT_MICROS_MAX];
-};
-
-struct built_entry {
-    char request[BUILT_TEXT];
-    char op[BUILT_TEXT * 2];
-};
-
-struct built_state {
-    bool exists;
-    char value[BUILT_TEXT];
-    unsigned n_entries;
-    struct built_entry entry[BUILT_JOURNAL];
-    unsigned skip_n; /* the n left out in the journal; 0: none */
-};
-
-struct built {
-    const char *approach, *schedule;
-    const char *run;      /* its name; NULL: 001, and as the others */
-    const char *workload; /* a flow mapping */
-    const char *prefix;   /* of keys: "user" */
-    bool settled, finished;
-    unsigned n_ops;
-    struct built_op op[BUILT_OPS_MAX];
-    struct built_state state[BUILT_KEYS][BUILT_STORES];
-    struct buf faults, samples, probes, evidence; /* lines; evidence beside "settled" */
-    char scans[512];                              /* JSON array; "": two, as the states are */
-    int64_t settle_begin_ms, settled_at_ms;
-};
-
-static inline void built_copy(char to[BUILT_TEXT], const char *from)
+void built_copy(char to[BUILT_TEXT], const char *from)
 {
     size_t size = strlen(from) + 1;
 
@@ -93,12 +19,12 @@ static inline void built_copy(char to[BUILT_TEXT], const char *from)
     memmove(to, from, size);
 }
 
-static inline int64_t built_us(int64_t ms)
+int64_t built_us(int64_t ms)
 {
     return BUILT_BEGIN_US + ms * 1000;
 }
 
-static inline void built_init(struct built *b)
+void built_init(struct built *b)
 {
     *b = (struct built){.approach = "xa",
                         .schedule = "none",
@@ -110,7 +36,7 @@ static inline void built_init(struct built *b)
                         .settled_at_ms = 12000};
 }
 
-static inline void built_done(struct built *b)
+void built_done(struct built *b)
 {
     buf_done(&b->faults);
     buf_done(&b->samples);
@@ -118,8 +44,8 @@ static inline void built_done(struct built *b)
     buf_done(&b->evidence);
 }
 
-static inline struct built_op *built_op(struct built *b, const char *request, int64_t invoked_ms,
-                                        int64_t ended_ms, enum history_end end)
+struct built_op *built_op(struct built *b, const char *request, int64_t invoked_ms,
+                          int64_t ended_ms, enum history_end end)
 {
     struct built_op *op = &b->op[b->n_ops];
 
@@ -137,8 +63,8 @@ static inline struct built_op *built_op(struct built *b, const char *request, in
     return op;
 }
 
-static inline struct built_micro *built_micro(struct built_op *op, enum op_kind kind,
-                                              unsigned store, unsigned key, const char *value)
+struct built_micro *built_micro(struct built_op *op, enum op_kind kind, unsigned store,
+                                unsigned key, const char *value)
 {
     struct built_micro *micro = &op->micro[op->n_micros];
 
@@ -150,10 +76,8 @@ static inline struct built_micro *built_micro(struct built_op *op, enum op_kind 
     return micro;
 }
 
-/* A fanout write of its own request id to `key` at every store; nothing is applied yet. */
-static inline struct built_op *built_write(struct built *b, const char *request, unsigned key,
-                                           int64_t invoked_ms, int64_t ended_ms,
-                                           enum history_end end)
+struct built_op *built_write(struct built *b, const char *request, unsigned key, int64_t invoked_ms,
+                             int64_t ended_ms, enum history_end end)
 {
     struct built_op *op = built_op(b, request, invoked_ms, ended_ms, end);
 
@@ -162,9 +86,8 @@ static inline struct built_op *built_write(struct built *b, const char *request,
     return op;
 }
 
-static inline struct built_op *built_read(struct built *b, const char *request, unsigned store,
-                                          unsigned key, const char *value, int64_t invoked_ms,
-                                          int64_t ended_ms)
+struct built_op *built_read(struct built *b, const char *request, unsigned store, unsigned key,
+                            const char *value, int64_t invoked_ms, int64_t ended_ms)
 {
     struct built_op *op = built_op(b, request, invoked_ms, ended_ms, HISTORY_OK);
 
@@ -173,7 +96,7 @@ static inline struct built_op *built_read(struct built *b, const char *request, 
     return op;
 }
 
-static inline void built_op_text(const struct built_op *op, unsigned i, char *text, size_t size)
+void built_op_text(const struct built_op *op, unsigned i, char *text, size_t size)
 {
     const struct built_micro *micro = &op->micro[i];
 
@@ -185,9 +108,8 @@ static inline void built_op_text(const struct built_op *op, unsigned i, char *te
         (void)snprintf(text, size, "%u %s %s", i, op_kind_name(micro->kind), micro->value);
 }
 
-/* Append any entry, asked for or not. */
-static inline void built_append(struct built *b, unsigned key, unsigned store, const char *request,
-                                const char *op_text)
+void built_append(struct built *b, unsigned key, unsigned store, const char *request,
+                  const char *op_text)
 {
     struct built_state *state = &b->state[key][store];
     struct built_entry *entry = &state->entry[state->n_entries];
@@ -199,8 +121,7 @@ static inline void built_append(struct built *b, unsigned key, unsigned store, c
     state->exists = true;
 }
 
-/* The stores in the bits of `stores` apply every write of this operation. */
-static inline void built_apply(struct built *b, const struct built_op *op, unsigned stores)
+void built_apply(struct built *b, const struct built_op *op, unsigned stores)
 {
     char text[BUILT_TEXT * 2];
 
@@ -216,9 +137,8 @@ static inline void built_apply(struct built *b, const struct built_op *op, unsig
     }
 }
 
-/* A probe, the operation `number`, at one store: last missed, and first seen; 0: never. */
-static inline void built_seen(struct built *b, unsigned number, unsigned store, int64_t unseen_ms,
-                              int64_t seen_ms)
+void built_seen(struct built *b, unsigned number, unsigned store, int64_t unseen_ms,
+                int64_t seen_ms)
 {
     char unseen[32] = "null", seen[32] = "null";
 
@@ -232,8 +152,7 @@ static inline void built_seen(struct built *b, unsigned number, unsigned store, 
                built_store[store], unseen, seen);
 }
 
-/* A durable commit decision of this operation; a record of it in the log. */
-static inline void built_decide(struct built *b, const struct built_op *op)
+void built_decide(struct built *b, const struct built_op *op)
 {
     buf_printf(&b->evidence,
                "{\"t\":\"decision\",\"server\":\"%s\",\"gid\":\"sb1:%s:1:1:%s\",\"request\":"
@@ -241,7 +160,7 @@ static inline void built_decide(struct built *b, const struct built_op *op)
                op->server, op->server, op->request, op->request);
 }
 
-static inline void built_record(struct built *b, const struct built_op *op)
+void built_record(struct built *b, const struct built_op *op)
 {
     buf_printf(&b->evidence, "{\"t\":\"record\",\"partition\":0,\"offset\":8,\"request\":\"%s\"}\n",
                op->request);
@@ -250,7 +169,7 @@ static inline void built_record(struct built *b, const struct built_op *op)
 /* --- what the scans saw ----------------------------------------------------------------------- */
 
 /* The value that the journal makes, by another way than journal_fold(). */
-static inline void built_fold(const struct built_state *s, char value[BUILT_TEXT])
+void built_fold(const struct built_state *s, char value[BUILT_TEXT])
 {
     long number = 0, highest = 0;
 
@@ -276,7 +195,7 @@ static inline void built_fold(const struct built_state *s, char value[BUILT_TEXT
 }
 
 /* Every store holds the same, and each what its journals make of it. */
-static inline bool built_equal(const struct built *b)
+static bool built_equal(const struct built *b)
 {
     bool single = strcmp(b->prefix, "acct") == 0; /* each at one store */
 
@@ -297,7 +216,7 @@ static inline bool built_equal(const struct built *b)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static inline void built_write_file(const char *dir, const char *name, const char *text)
+void built_write_file(const char *dir, const char *name, const char *text)
 {
     char path[512];
     FILE *file;
@@ -309,8 +228,8 @@ static inline void built_write_file(const char *dir, const char *name, const cha
     (void)fclose(file);
 }
 
-static inline void built_print_micros(struct buf *out, const struct built *b,
-                                      const struct built_op *op, bool filled)
+static void built_print_micros(struct buf *out, const struct built *b, const struct built_op *op,
+                               bool filled)
 {
     for (unsigned i = 0; i < op->n_micros; i++) {
         const struct built_micro *m = &op->micro[i];
@@ -331,7 +250,7 @@ static inline void built_print_micros(struct buf *out, const struct built *b,
     }
 }
 
-static inline bool built_has_read(const struct built_op *op)
+static bool built_has_read(const struct built_op *op)
 {
     for (unsigned i = 0; i < op->n_micros; i++) {
         if (op->micro[i].kind == OP_READ)
@@ -340,7 +259,7 @@ static inline bool built_has_read(const struct built_op *op)
     return false;
 }
 
-static inline bool built_has_write(const struct built_op *op)
+bool built_has_write(const struct built_op *op)
 {
     for (unsigned i = 0; i < op->n_micros; i++) {
         if (op->micro[i].kind != OP_READ)
@@ -349,7 +268,7 @@ static inline bool built_has_write(const struct built_op *op)
     return false;
 }
 
-static inline void built_print_end(struct buf *out, const struct built *b, unsigned number)
+static void built_print_end(struct buf *out, const struct built *b, unsigned number)
 {
     const struct built_op *op = &b->op[number];
     long long at = (long long)built_us(op->ended_ms);
@@ -379,7 +298,7 @@ static inline void built_print_end(struct buf *out, const struct built *b, unsig
     }
 }
 
-static inline void built_print_history(struct buf *out, const struct built *b)
+static void built_print_history(struct buf *out, const struct built *b)
 {
     unsigned n_open = 0;
 
@@ -403,8 +322,7 @@ static inline void built_print_history(struct buf *out, const struct built *b)
     buf_printf(out, "{\"t\":\"end\",\"ops\":%u,\"open\":%u}\n", b->n_ops, n_open);
 }
 
-static inline void built_print_state(struct buf *out, const struct built *b, unsigned key,
-                                     unsigned store)
+static void built_print_state(struct buf *out, const struct built *b, unsigned key, unsigned store)
 {
     const struct built_state *s = &b->state[key][store];
     unsigned n = 0;
@@ -421,7 +339,7 @@ static inline void built_print_state(struct buf *out, const struct built *b, uns
     buf_append_str(out, "]}\n");
 }
 
-static inline void built_save_finals(const struct built *b, const char *dir)
+void built_save_finals(const struct built *b, const char *dir)
 {
     char name[64];
 
@@ -442,7 +360,7 @@ static inline void built_save_finals(const struct built *b, const char *dir)
     }
 }
 
-static inline void built_save_config(const struct built *b, const char *dir)
+static void built_save_config(const struct built *b, const char *dir)
 {
     char text[1024], name[256];
 
@@ -462,7 +380,7 @@ static inline void built_save_config(const struct built *b, const char *dir)
     built_write_file(dir, "config.yaml", text);
 }
 
-static inline void built_save_phases(const struct built *b, const char *dir)
+static void built_save_phases(const struct built *b, const char *dir)
 {
     char text[1024];
 
@@ -477,8 +395,7 @@ static inline void built_save_phases(const struct built *b, const char *dir)
     built_write_file(dir, "phases.ndjson", text);
 }
 
-/* With the closing line, which says how many were before. */
-static inline void built_write_lines(const char *dir, const char *name, const char *lines)
+void built_write_lines(const char *dir, const char *name, const char *lines)
 {
     struct buf out = {0};
     unsigned n = 0;
@@ -490,7 +407,7 @@ static inline void built_write_lines(const char *dir, const char *name, const ch
     buf_done(&out);
 }
 
-static inline void built_print_settled(struct buf *out, const struct built *b)
+static void built_print_settled(struct buf *out, const struct built *b)
 {
     const char *equal = built_equal(b) ? "true" : "false";
     long long at = (long long)built_us(b->settled_at_ms);
@@ -507,7 +424,7 @@ static inline void built_print_settled(struct buf *out, const struct built *b)
     buf_append_str(out, "}\n");
 }
 
-static inline void built_save(const struct built *b, const char *dir)
+void built_save(const struct built *b, const char *dir)
 {
     struct buf out = {0};
     char final[512];
@@ -530,8 +447,7 @@ static inline void built_save(const struct built *b, const char *dir)
     buf_done(&out);
 }
 
-/* A fresh folder, in memory where possible; built_remove_dir() takes it away again. */
-static inline void built_make_dir(char dir[64])
+void built_make_dir(char dir[64])
 {
     char *made;
 
@@ -541,8 +457,7 @@ static inline void built_make_dir(char dir[64])
     assert(made);
 }
 
-static inline int built_remove_one(const char *path, const struct stat *stat, int type,
-                                   struct FTW *ftw)
+static int built_remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
 {
     (void)stat;
     (void)type;
@@ -550,9 +465,7 @@ static inline int built_remove_one(const char *path, const struct stat *stat, in
     return remove(path);
 }
 
-static inline void built_remove_dir(const char *dir)
+void built_remove_dir(const char *dir)
 {
     (void)nftw(dir, built_remove_one, 16, FTW_DEPTH | FTW_PHYS); /* best effort, in /tmp */
 }
-
-#endif
