@@ -27,9 +27,8 @@ static bool hit(const json_t *fault)
            (result_number(fault, "gathered", &gathered) && gathered > 0);
 }
 
-static bool exercised(const json_t *run)
+static bool all_hit(const json_t *run)
 {
-    double times;
     json_t *fault;
     size_t i;
 
@@ -37,7 +36,14 @@ static bool exercised(const json_t *run)
         if (!hit(fault))
             return false;
     }
-    return result_number(run, "break.times", &times) && times > 0;
+    return true;
+}
+
+static bool exercised(const json_t *run)
+{
+    double times;
+
+    return all_hit(run) && result_number(run, "break.times", &times) && times > 0;
 }
 
 enum mutant_word mutant_judge(const json_t *run)
@@ -67,7 +73,9 @@ enum clean_word mutant_judge_clean(const json_t *run, const struct approach_brea
     case MARKS:
         break;
     }
-    return result_verdict_is(run, broken->verdict, VERDICT_INVALID) ? CLEAN_FALSE_ALARM : CLEAN;
+    if (result_verdict_is(run, broken->verdict, VERDICT_INVALID))
+        return CLEAN_FALSE_ALARM;
+    return all_hit(run) ? CLEAN : CLEAN_UNKNOWN;
 }
 
 void mutant_exposure(struct buf *out, const json_t *run)

@@ -31,7 +31,7 @@ enum mutant_word mutant_judge(const json_t *run);
 enum clean_word {
     CLEAN,
     CLEAN_FALSE_ALARM, /* a promise broken, or the verdict of `broken` invalid */
-    CLEAN_UNKNOWN      /* the run broke off, or a promised verdict is unknown */
+    CLEAN_UNKNOWN      /* broken off, a promised verdict unknown, or a fault that hit nobody */
 };
 
 /* `run`: the same without the break. */

@@ -88,6 +88,28 @@ static void without_it_nothing_may_be_found(void **state)
     expect_clean("unknown", "true", CLEAN_UNKNOWN);
 }
 
+/* What hit nobody has not shown that the schedule raises no alarm. */
+static void without_its_fault_a_run_is_not_clean(void **state)
+{
+    static const struct approach_break broken = {1, "x", "y", "atomicity"};
+    static const struct {
+        const char *run;
+        enum clean_word word;
+    } cases[] = {{RUN("0", "8", "", "valid"), CLEAN},
+                 {RUN("0", "3", "", "valid"), CLEAN},
+                 {RUN("0", "0", "", "valid"), CLEAN_UNKNOWN},
+                 {RUN("0", "8", "it was not running", "valid"), CLEAN_UNKNOWN},
+                 {RUN("0", "0", "", "invalid"), CLEAN_FALSE_ALARM}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *run = parse(cases[i].run);
+
+        assert_int_equal(mutant_judge_clean(run, &broken), cases[i].word);
+        json_decref(run);
+    }
+}
+
 static void exposure_names_each_crash_point(void **state)
 {
     json_t *run = parse(RUN("1", "8", "", "valid"));
@@ -141,6 +163,7 @@ int main(void)
         cmocka_unit_test(what_was_not_made_is_not_exercised),
         cmocka_unit_test(a_run_that_broke_off_shows_nothing),
         cmocka_unit_test(without_it_nothing_may_be_found),
+        cmocka_unit_test(without_its_fault_a_run_is_not_clean),
         cmocka_unit_test(exposure_names_each_crash_point),
         cmocka_unit_test(the_table_of_mistakes_is_whole),
     };
