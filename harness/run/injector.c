@@ -381,21 +381,30 @@ static const char *resolve(struct injected *f, const struct approach *approach)
     return "";
 }
 
+/* All of them, before the first is skipped: which looks at those behind it. */
+static void make_all(struct injector *injector)
+{
+    for (unsigned i = 0; i < injector->n; i++) {
+        struct injected *f = &injector->fault[i];
+
+        *f = (struct injected){
+            .injector = injector, .number = i, .fault = &injector->options.schedule->fault[i]};
+        f->timer = evtimer_new(injector->options.base, on_timer, f);
+        assert(f->timer);
+    }
+}
+
 void injector_start(struct injector *injector, const struct injector_options *options,
                     int64_t load_at_us)
 {
     int64_t now_us = clock_now_us();
 
     *injector = (struct injector){.options = *options, .n = options->schedule->n_faults};
+    make_all(injector);
     for (unsigned i = 0; i < injector->n; i++) {
         struct injected *f = &injector->fault[i];
-        const char *why;
+        const char *why = resolve(f, options->approach);
 
-        *f = (struct injected){
-            .injector = injector, .number = i, .fault = &options->schedule->fault[i]};
-        f->timer = evtimer_new(options->base, on_timer, f);
-        assert(f->timer);
-        why = resolve(f, options->approach);
         if (*why)
             skip(f, why);
         else
