@@ -219,8 +219,12 @@ static int64_t over_us(const struct schedule *schedule, const struct fault *faul
 
     if (fault->lasts_us < 0)
         return INT64_MAX;
-    if (fault_at_start(fault)) /* hits when the one before is over, which has been checked */
-        hit_us = over_us(schedule, before(schedule, fault)) + FAULT_REACH_US;
+    if (fault_at_start(fault)) { /* hits when the one before is over */
+        const struct fault *first = before(schedule, fault);
+
+        assert(first); /* which has been checked */
+        hit_us = over_us(schedule, first) + FAULT_REACH_US;
+    }
     return hit_us + fault->lasts_us;
 }
 

@@ -29,6 +29,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Client numbers are below it, so that what counts by client can have an array. */
+#define HISTORY_CLIENTS_MAX (1U << 20)
+
 enum history_end { HISTORY_OPEN, HISTORY_OK, HISTORY_FAIL, HISTORY_INFO };
 
 /* A micro-operation. Its strings belong to the history; equal store names and keys are one pointer,

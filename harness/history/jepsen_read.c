@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +196,7 @@ static int take_invoke(struct reading *r, const json_t *event, struct process *p
     if (process->op >= 0)
         return edn_complain(&r->in, err, "process %" PRId64 " has an operation under way",
                             process->number);
-    if (!request_id_valid(name) || client > UINT_MAX ||
+    if (!request_id_valid(name) || client >= HISTORY_CLIENTS_MAX ||
         (invocation.server[0] && !store_name_valid(invocation.server)))
         return edn_complain(&r->in, err, "no such request, client or server");
     (void)strcpy(r->txn.request, name); /* its size was just checked */

@@ -149,7 +149,7 @@ static int take_invoke(struct reading *in, const json_t *line, struct errctx *er
         (r = ndjson_count(&in->lines, line, "at", &op->invoked_us, err)) < 0 ||
         (r = need_txn(in, line, false, err)) < 0)
         return r;
-    if (!request_id_valid(request) || client > UINT32_MAX)
+    if (!request_id_valid(request) || client >= HISTORY_CLIENTS_MAX)
         return ndjson_complain(&in->lines, err, "no such request id or client");
     op->op = (int64_t)i;
     op->client = (unsigned)client;

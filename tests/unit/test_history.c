@@ -226,6 +226,9 @@ static void a_malformed_line_is_refused(void **state)
     refused(INVOKE(0) "[]\n", "2: no JSON object");
     refused("{\"t\":1}\n", "1: \"t\" is not there, or no string");
     refused("{\"t\":\"begin\"}\n", "1: \"begin\" is no line of a history");
+    refused("{\"t\":\"invoke\",\"op\":0,\"request\":\"c\",\"client\":1048576,\"server\":\"serve1\","
+            "\"planned\":1,\"at\":1,\"txn\":[[\"w\",\"pg1\",\"k\",\"v\"]]}\n",
+            "1: no such request id or client");
     refused(INVOKE(0) "{\"t\":\"ok\",\"op\":0,\"at\":120,\"level\":\"nowhere\"}\n",
             "2: no level is named \"nowhere\"");
     refused(INVOKE(0) "{\"t\":\"fail\",\"op\":0,\"at\":120,\"code\":\"odd\"}\n",
