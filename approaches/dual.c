@@ -55,12 +55,9 @@ static void say_ready(struct dual *dual)
 static void on_alive(void *arg, bool alive)
 {
     struct dual *dual = arg;
-    bool all = true;
 
     (void)alive;
-    for (unsigned i = 0; i < dual->n_stores; i++)
-        all = all && store_alive(dual->store[i]);
-    if (all)
+    if (store_set_alive(&dual->stores))
         say_ready(dual);
 }
 
@@ -70,28 +67,23 @@ static void on_ready_timer(evutil_socket_t fd, short events, void *arg)
 
     (void)fd;
     (void)events;
-    for (unsigned i = 0; i < dual->n_stores; i++) {
-        if (!store_alive(dual->store[i]))
-            log_warn("beginning without %s", store_name(dual->store[i]));
+    for (unsigned i = 0; i < dual->stores.n; i++) {
+        if (!store_alive(dual->stores.store[i]))
+            log_warn("beginning without %s", store_name(dual->stores.store[i]));
     }
     say_ready(dual);
 }
 
-static int open_store(struct dual *dual, const struct topology_store *where, struct errctx *err)
+static int open_stores(struct dual *dual, struct errctx *err)
 {
     const struct approach_env *env = &dual->env;
-    const struct address *address = topology_address(env->topology, env->role->name, where->name);
-    char application[SESSION_NAME_SIZE];
-    const struct store_options options = {.application = application, .once = dual->retry};
+    const struct store_options options = {.once = dual->retry};
+    int r = store_set_open(&dual->stores, env->base, env->topology, env->role->name, "dual",
+                           &options, err);
 
-    session_name(application, env->role->name, "dual");
-    int r = store_open(env->base, where, address, &options, &dual->store[dual->n_stores], err);
-
-    if (r < 0)
-        return err_prefix(err, r, "%s", where->name);
-    store_on_alive(dual->store[dual->n_stores], on_alive, dual);
-    dual->n_stores++;
-    return 0;
+    for (unsigned i = 0; i < dual->stores.n && r == 0; i++)
+        store_on_alive(dual->stores.store[i], on_alive, dual);
+    return r;
 }
 
 static void dual_close(void *self)
@@ -101,10 +93,9 @@ static void dual_close(void *self)
     dual->closing = true;
     event_free(dual->ready_timer);
     dual_txn_give_up_retries(dual);
-    for (unsigned i = 0; i < dual->n_stores; i++)
-        store_on_alive(dual->store[i], NULL, NULL);
-    for (unsigned i = 0; i < dual->n_stores; i++)
-        store_free(dual->store[i]); /* what was outstanding there is answered */
+    for (unsigned i = 0; i < dual->stores.n; i++)
+        store_on_alive(dual->stores.store[i], NULL, NULL);
+    store_set_done(&dual->stores); /* what was outstanding there is answered */
     soon_now(dual->soon);
     soon_free(dual->soon);
     free(dual);
@@ -123,6 +114,7 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
 {
     struct dual *dual = mem_alloc(sizeof *dual);
     struct timeval wait = clock_timeval(READY_WAIT_US);
+    int r;
 
     dual->env = *env;
     dual->broken = (enum dual_break)approach_break_number(&dual_approach, env->broken);
@@ -133,13 +125,10 @@ static int dual_open(const struct approach_env *env, void **ret_self, struct err
     dual->versioned = strcmp(settings_get(env->settings, "versioned"), "yes") == 0;
     dual->ready_timer = evtimer_new(env->base, on_ready_timer, dual);
     event_add(dual->ready_timer, &wait);
-    for (unsigned i = 0; i < env->topology->n_stores; i++) {
-        int r = open_store(dual, &env->topology->store[i], err);
-
-        if (r < 0) {
-            dual_close(dual);
-            return r;
-        }
+    r = open_stores(dual, err);
+    if (r < 0) {
+        dual_close(dual);
+        return r;
     }
     *ret_self = dual;
     return 0;

@@ -10,6 +10,7 @@
 
 #include "approaches/dual.h"
 #include "base/soon.h"
+#include "stores/store_set.h"
 
 /* Mistakes that can be built in; dual.c has a sentence for each. */
 enum dual_break {
@@ -33,8 +34,7 @@ struct dual {
     struct event *ready_timer;
     struct soon *soon;          /* an approach may not answer from inside */
     struct dual_part *retrying; /* parts that wait to be sent again */
-    unsigned n_stores;
-    struct store *store[STORES_MAX];
+    struct store_set stores;
     unsigned in_flight;
     uint64_t n_partial;
     uint64_t n_retries;

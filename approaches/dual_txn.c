@@ -231,14 +231,14 @@ static void divide(struct work *work)
 {
     const struct dual *dual = work->dual;
 
-    for (unsigned i = 0; i < dual->n_stores; i++) {
-        const char *name = store_name(dual->store[i]);
+    for (unsigned i = 0; i < dual->stores.n; i++) {
+        const char *name = store_name(dual->stores.store[i]);
         uint32_t ops = txn_ops_of(work->txn, name);
 
         if (ops == 0)
             continue;
         work->part[work->n_parts] =
-            (struct dual_part){.work = work, .store = dual->store[i], .ops = ops};
+            (struct dual_part){.work = work, .store = dual->stores.store[i], .ops = ops};
         work->answer[work->n_parts] =
             (struct dual_answer){.store = name, .writes = txn_writes(work->txn, ops)};
         work->n_parts++;

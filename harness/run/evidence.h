@@ -7,8 +7,8 @@
 #define SYNCBED_HARNESS_RUN_EVIDENCE_H
 
 #include "base/error.h"
+#include "harness/lines.h"
 #include "harness/run/crew.h"
-#include "harness/run/lines.h"
 #include "harness/run/settle.h"
 
 /* What is prepared at the stores now: to be called when settling has ended, whatever its end. */

@@ -17,7 +17,7 @@
 #include "approaches/approach.h"
 #include "base/error.h"
 #include "faults/schedule.h"
-#include "harness/run/lines.h"
+#include "harness/lines.h"
 #include "harness/run/roles.h"
 #include "servers/keeper.h"
 

@@ -9,8 +9,8 @@
 #define SYNCBED_HARNESS_RUN_SAMPLER_H
 
 #include "base/error.h"
+#include "harness/lines.h"
 #include "harness/run/await.h"
-#include "harness/run/lines.h"
 #include "harness/run/roles.h"
 #include "stores/store.h"
 

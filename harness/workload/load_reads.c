@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "stores/store.h"
+#include "stores/store_set.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -11,8 +11,7 @@
 #include <string.h>
 
 struct load_reads {
-    unsigned n_stores;
-    struct store *store[STORES_MAX];
+    struct store_set stores;
 };
 
 struct read_call {
@@ -27,20 +26,12 @@ int load_reads_new(struct event_base *base, const struct topology *topology, con
                    struct load_reads **ret_reads, struct errctx *err)
 {
     struct load_reads *reads = mem_alloc(sizeof *reads);
-    char application[SESSION_NAME_SIZE];
-    const struct store_options options = {.application = application};
+    const struct store_options options = {0};
+    int r = store_set_open(&reads->stores, base, topology, role, "reads", &options, err);
 
-    session_name(application, role, "reads");
-    for (unsigned i = 0; i < topology->n_stores; i++) {
-        const struct topology_store *where = &topology->store[i];
-        int r = store_open(base, where, topology_address(topology, role, where->name), &options,
-                           &reads->store[i], err);
-
-        if (r < 0) {
-            load_reads_free(reads);
-            return err_prefix(err, r, "%s", where->name);
-        }
-        reads->n_stores++;
+    if (r < 0) {
+        load_reads_free(reads);
+        return r;
     }
     *ret_reads = reads;
     return 0;
@@ -48,20 +39,14 @@ int load_reads_new(struct event_base *base, const struct topology *topology, con
 
 void load_reads_free(struct load_reads *reads)
 {
-    if (!reads)
-        return;
-    for (unsigned i = 0; i < reads->n_stores; i++)
-        store_free(reads->store[i]);
+    if (reads)
+        store_set_done(&reads->stores);
     free(reads);
 }
 
 bool load_reads_connected(const struct load_reads *reads)
 {
-    for (unsigned i = 0; i < reads->n_stores; i++) {
-        if (!store_alive(reads->store[i]))
-            return false;
-    }
-    return true;
+    return store_set_alive(&reads->stores);
 }
 
 static void on_read(void *arg, const struct store_reply *from)
@@ -86,8 +71,8 @@ void load_read(struct load_reads *reads, unsigned store, int64_t op, const struc
 {
     static const struct reply down = {.code = CODE_UNAVAILABLE, .detail = "no connection"};
 
-    assert(store < reads->n_stores);
-    if (!store_alive(reads->store[store])) {
+    assert(store < reads->stores.n);
+    if (!store_alive(reads->stores.store[store])) {
         done(arg, op, &down, txn);
         return;
     }
@@ -98,5 +83,5 @@ void load_read(struct load_reads *reads, unsigned store, int64_t op, const struc
     call->done = done;
     call->arg = arg;
     call->txn = *txn;
-    store_execute(reads->store[store], &call->txn, deadline_us, on_read, call);
+    store_execute(reads->stores.store[store], &call->txn, deadline_us, on_read, call);
 }

@@ -3,12 +3,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "stores/store.h"
+#include "harness/lines.h"
+#include "stores/store_set.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -43,40 +41,27 @@ struct probe {
 
 struct prober {
     struct event_base *base;
-    unsigned n_stores;
-    struct store *store[STORES_MAX];
+    struct store_set stores;
     struct probe *probes; /* those that are not over, oldest first */
     unsigned n_probes;
-    char *path;
-    FILE *file;
-    int64_t n_lines;
+    struct lines lines;
 };
 
 /* --- the file ------------------------------------------------------------------------------ */
 
-static void print_time(FILE *file, int64_t at_us)
+static json_t *time_or_null(int64_t at_us)
 {
-    if (at_us > 0)
-        (void)fprintf(file, "%" PRId64, at_us); /* errors stay in the stream until it is closed */
-    else
-        (void)fputs("null", file);
+    return at_us > 0 ? json_integer((json_int_t)at_us) : json_null();
 }
 
 static void write_down(const struct probe *probe)
 {
-    struct prober *prober = probe->prober;
-    FILE *file = prober->file;
-
-    for (unsigned i = 0; i < probe->reads.n_ops; i++) {
-        (void)fprintf(file,
-                      "{\"t\":\"probe\",\"op\":%" PRId64 ",\"store\":\"%s\",\"unseen\":", probe->op,
-                      probe->reads.op[i].store);
-        print_time(file, probe->watch[i].unseen_us);
-        (void)fputs(",\"seen\":", file);
-        print_time(file, probe->watch[i].seen_us);
-        (void)fputs("}\n", file);
-        prober->n_lines++;
-    }
+    for (unsigned i = 0; i < probe->reads.n_ops; i++)
+        lines_write(&probe->prober->lines,
+                    json_pack("{s:s, s:I, s:s, s:o, s:o}", "t", "probe", "op",
+                              (json_int_t)probe->op, "store", probe->reads.op[i].store, "unseen",
+                              time_or_null(probe->watch[i].unseen_us), "seen",
+                              time_or_null(probe->watch[i].seen_us)));
 }
 
 /* --- one probe ----------------------------------------------------------------------------- */
@@ -178,16 +163,6 @@ static struct probe *find_probe(const struct prober *prober, int64_t op)
     return NULL;
 }
 
-static struct store *find_store(const struct prober *prober, const char *name)
-{
-    for (unsigned i = 0; i < prober->n_stores; i++) {
-        if (strcmp(store_name(prober->store[i]), name) == 0)
-            return prober->store[i];
-    }
-    assert(!"a store that is not in the topology");
-    return NULL;
-}
-
 static void add_watch(struct probe *probe, const struct op *written)
 {
     unsigned i = probe->reads.n_ops++;
@@ -199,16 +174,17 @@ static void add_watch(struct probe *probe, const struct op *written)
     probe->watch[i] = (struct watch){
         .probe = probe,
         .index = i,
-        .store = find_store(probe->prober, written->store),
+        .store = store_set_find(&probe->prober->stores, written->store),
         .timer = evtimer_new(probe->prober->base, on_timer, &probe->watch[i]),
     };
+    assert(probe->watch[i].store); /* the topology has it */
 }
 
 void prober_watch(struct prober *prober, int64_t op, const struct txn *txn)
 {
     struct probe *probe;
 
-    assert(prober->file); /* not stopped */
+    assert(prober->lines.file); /* not stopped */
     assert(!find_probe(prober, op));
     if (prober->n_probes == PROBES_MAX)
         end_probe(prober->probes);
@@ -236,38 +212,16 @@ void prober_forget(struct prober *prober, int64_t op)
 
 /* --- opening and closing ------------------------------------------------------------------- */
 
-static int open_stores(struct prober *prober, const struct topology *topology, const char *role,
-                       struct errctx *err)
-{
-    char application[SESSION_NAME_SIZE];
-    const struct store_options options = {.application = application, .sessions = SESSIONS};
-
-    session_name(application, role, "probes");
-    for (unsigned i = 0; i < topology->n_stores; i++) {
-        const struct topology_store *where = &topology->store[i];
-        int r = store_open(prober->base, where, topology_address(topology, role, where->name),
-                           &options, &prober->store[i], err);
-
-        if (r < 0)
-            return err_prefix(err, r, "%s", where->name);
-        prober->n_stores++;
-    }
-    return 0;
-}
-
 int prober_new(struct event_base *base, const struct topology *topology, const char *role,
                const char *path, struct prober **ret_prober, struct errctx *err)
 {
+    const struct store_options options = {.sessions = SESSIONS};
     struct prober *prober = mem_alloc(sizeof *prober);
-    int r;
+    int r = lines_open_path(&prober->lines, path, err);
 
     prober->base = base;
-    prober->path = mem_strdup(path);
-    prober->file = fopen(path, "we");
-    if (prober->file)
-        r = open_stores(prober, topology, role, err);
-    else
-        r = err_set(err, errno, ERR_ABORT, "%s: %s", path, strerror(errno));
+    if (r == 0)
+        r = store_set_open(&prober->stores, base, topology, role, "probes", &options, err);
     if (r < 0) {
         prober_free(prober);
         return r;
@@ -278,29 +232,16 @@ int prober_new(struct event_base *base, const struct topology *topology, const c
 
 bool prober_connected(const struct prober *prober)
 {
-    for (unsigned i = 0; i < prober->n_stores; i++) {
-        if (!store_alive(prober->store[i]))
-            return false;
-    }
-    return true;
+    return store_set_alive(&prober->stores);
 }
 
 int prober_stop(struct prober *prober, struct errctx *err)
 {
-    FILE *file = prober->file;
-    bool failed;
-
-    assert(file);
+    assert(prober->lines.file);
     while (prober->probes)
         end_probe(prober->probes);
-    (void)fprintf(file, "{\"t\":\"end\",\"lines\":%" PRId64 "}\n", prober->n_lines);
-    failed = ferror(file) != 0;
-    prober->file = NULL;
-    if (fclose(file) != 0)
-        return err_set(err, errno, ERR_FATAL, "%s: %s", prober->path, strerror(errno));
-    if (failed) /* its errno is long gone */
-        return err_set(err, EIO, ERR_FATAL, "%s could not be written", prober->path);
-    return 0;
+    lines_end(&prober->lines);
+    return lines_close(&prober->lines, err);
 }
 
 void prober_free(struct prober *prober)
@@ -308,10 +249,8 @@ void prober_free(struct prober *prober)
     if (!prober)
         return;
     assert(!prober->probes);
-    for (unsigned i = 0; i < prober->n_stores; i++)
-        store_free(prober->store[i]); /* answers what is outstanding, which frees its probe */
-    if (prober->file)
-        (void)fclose(prober->file); /* never used: nothing is in it */
-    free(prober->path);
+    store_set_done(&prober->stores); /* answers what is outstanding, which frees its probe */
+    if (prober->lines.file)
+        (void)fclose(prober->lines.file); /* never used: nothing is in it */
     free(prober);
 }

@@ -298,7 +298,7 @@ static void a_full_disk_is_told(void **state)
     live_turn(WHILE_US);
     prober_watch(prober, 1, &txn);
     assert_true(prober_stop(prober, &err) < 0);
-    assert_string_equal(err.message, "/dev/full: No space left on device");
+    assert_string_equal(err.message, "writing full: No space left on device");
     prober_free(prober);
 }
 

@@ -4,10 +4,10 @@
  */
 #include "base/buf.h"
 #include "base/file.h"
+#include "harness/lines.h"
 #include "harness/ndjson.h"
 #include "harness/run/exposure.h"
 #include "harness/run/files.h"
-#include "harness/run/lines.h"
 #include "harness/run/phases.h"
 #include "harness/run/position.h"
 

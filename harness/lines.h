@@ -1,6 +1,9 @@
-/* lines.h - a file of JSON objects that is written while things happen: phases, faults, samples. */
-#ifndef SYNCBED_HARNESS_RUN_LINES_H
-#define SYNCBED_HARNESS_RUN_LINES_H
+/*
+ * lines.h - a file of JSON objects that is written while things happen: phases, faults, samples,
+ * probes. ndjson.h reads it back.
+ */
+#ifndef SYNCBED_HARNESS_LINES_H
+#define SYNCBED_HARNESS_LINES_H
 
 #include "base/error.h"
 
@@ -15,7 +18,9 @@ struct lines {
     int64_t n;     /* lines written */
 };
 
-/* Create FOLDER/NAME anew. */
+/* Create the file anew: by its path, or FOLDER/NAME. */
+__attribute__((warn_unused_result)) int lines_open_path(struct lines *lines, const char *path,
+                                                        struct errctx *err);
 __attribute__((warn_unused_result)) int lines_open(struct lines *lines, const char *folder,
                                                    const char *name, struct errctx *err);
 

@@ -1,21 +1,27 @@
 /* JSON lines, written as they come: see the header. */
-#include "harness/run/lines.h"
+#include "harness/lines.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
 
+int lines_open_path(struct lines *lines, const char *path, struct errctx *err)
+{
+    const char *slash = strrchr(path, '/');
+
+    *lines = (struct lines){.file = fopen(path, "we")};
+    (void)snprintf(lines->name, sizeof lines->name, "%s", slash ? slash + 1 : path);
+    if (!lines->file)
+        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
 int lines_open(struct lines *lines, const char *folder, const char *name, struct errctx *err)
 {
     char path[PATH_MAX + sizeof lines->name + 1];
 
-    *lines = (struct lines){.file = NULL};
-    (void)snprintf(lines->name, sizeof lines->name, "%s", name);
-    (void)snprintf(path, sizeof path, "%s/%s", folder, lines->name);
-    lines->file = fopen(path, "we");
-    if (!lines->file)
-        return err_set(err, errno, ERR_FATAL, "%s: %s", path, strerror(errno));
-    return 0;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return lines_open_path(lines, path, err);
 }
 
 void lines_write(struct lines *lines, json_t *object)
