@@ -226,6 +226,20 @@ static void an_answer_below_the_native_level_ends_no_gap(void **state)
            m.ok_per_s, m.ok_decided_per_s);
 }
 
+/* All clients wait from 0.6 s on: nothing is planned any more, and the time counts. */
+static void a_closed_loop_that_stalls_is_slow_to_its_end(void **state)
+{
+    struct metrics m;
+
+    (void)state;
+    b.workload = "{name: fanout, arrivals: closed, duration_s: 4}";
+    (void)built_write(&b, "c0-0", 0, 100, 500, HISTORY_OK);
+    (void)built_write(&b, "c0-1", 0, 500, 600, HISTORY_OK);
+    (void)built_write(&b, "c0-2", 0, 600, 5600, HISTORY_INFO);
+    measure(&m);
+    EXPECT("gap 3.4 s, 0.5 ok/s", "gap %.1f s, %.1f ok/s", m.longest_gap_s, m.ok_per_s);
+}
+
 static void what_nobody_measured_is_not_zero(void **state)
 {
     struct metrics m;
@@ -759,6 +773,7 @@ int main(void)
         TEST(a_read_is_as_stale_as_what_it_lacks_was_acknowledged),
         TEST(quantiles_are_exact),
         TEST(latency_counts_from_the_plan_and_service_from_the_sending),
+        TEST(a_closed_loop_that_stalls_is_slow_to_its_end),
         TEST(the_longest_gap_is_between_acknowledgements_of_writes),
         TEST(an_answer_below_the_native_level_ends_no_gap),
         TEST(what_nobody_measured_is_not_zero),
