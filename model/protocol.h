@@ -45,6 +45,7 @@ struct reply {
     enum outcome outcome;
     bool has_reads; /* ok, and the transaction has reads: read[i] belongs to op i */
     struct read_result read[TXN_OPS_MAX];
+    uint32_t came;            /* decoded, with has_reads: bit i: a read came in op i's place */
     struct position position; /* log approaches; n = 0: none */
 };
 

@@ -204,9 +204,12 @@ static int take_refusal(struct reply *reply, const json_t *root, struct errctx *
 static int take_reads(struct reply *reply, const json_t *array, struct errctx *err)
 {
     struct txn txn;
+    int r = protocol_txn_from_json(array, &txn, reply->read, err);
 
     reply->has_reads = true;
-    return protocol_txn_from_json(array, &txn, reply->read, err);
+    for (unsigned i = 0; r == 0 && i < txn.n_ops; i++)
+        reply->came |= (uint32_t)(txn.op[i].kind == OP_READ) << i;
+    return r;
 }
 
 static int take_ok(struct reply *reply, const json_t *root, struct errctx *err)

@@ -231,10 +231,30 @@ static void see(struct position *seen, const struct position *position)
         seen->n = position->n;
 }
 
+/* Somebody else's door may say anything; what it says of another transaction says nothing of this.
+ */
+static bool is_answer(struct generator *g, size_t i, const struct reply *reply)
+{
+    const struct txn *txn;
+    uint32_t asked = 0;
+
+    if (!reply->has_reads)
+        return !reply->is_status;
+    txn = operation_txn(g, i);
+    for (unsigned k = 0; k < txn->n_ops; k++)
+        asked |= (uint32_t)(txn->op[k].kind == OP_READ) << k;
+    return reply->came == asked;
+}
+
 static void on_replied(void *arg, struct load_op *op, const struct reply *reply)
 {
+    static const struct reply nonsense = {.code = CODE_UNKNOWN, .detail = "not what was asked"};
     struct generator *g = arg;
     size_t i = operation_of(op)->number;
+
+    if (!is_answer(g, i, reply))
+        reply = &nonsense;
+
     bool ok = reply->code == CODE_NONE;
     bool definite = ok || code_definite(reply->code);
 

@@ -498,6 +498,40 @@ static void a_refusal_of_the_second_sending_leaves_it_unknown(void **state)
     assert_int_equal(close(fd) + close(first) + close(second), 0);
 }
 
+/* Answers to something else: reads in other places, and a status. */
+static void an_answer_to_something_else_is_none(void **state)
+{
+    static const char *const answers[] = {
+        "\"level\":\"everywhere\",\"txn\":[[\"w\",\"pg1\",\"user:1\",\"x\"],"
+        "[\"r\",\"redis\",\"user:1\",null,0]]}\n",
+        "\"level\":\"everywhere\",\"txn\":[[\"r\",\"redis\",\"user:1\",null,0]]}\n",
+        "\"outcome\":\"committed\"}\n",
+        "\"level\":\"everywhere\",\"txn\":[[\"r\",\"pg1\",\"user:1\",null,0],"
+        "[\"r\",\"redis\",\"user:1\",null,0]]}\n"};
+    const size_t n = sizeof answers / sizeof answers[0];
+    struct place *place = *state;
+    int door = open_silent_door(place->port[0]), id = -1, fd;
+
+    start_load(place, "arrivals: constant, rate_per_s: 4, duration_s: 1, clients: 1, "
+                      "read_share: 1, reads: transactional");
+    fd = take_request(door, &id);
+    for (size_t i = 0; i < n; i++) {
+        char line[256];
+        int size = snprintf(line, sizeof line, "{\"id\":%d,\"ok\":true,%s", id, answers[i]);
+
+        assert_int_equal(write(fd, line, (size_t)size), size);
+        id++;
+        assert_true(i + 1 == n || read(fd, line, sizeof line) > 0);
+    }
+    struct history history = finished_history(place);
+
+    assert_int_equal(history.n, n);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(history.op[i].end, i + 1 == n ? HISTORY_OK : HISTORY_INFO);
+    history_done(&history);
+    assert_int_equal(close(fd) + close(door), 0);
+}
+
 static void a_load_that_is_ended_early_leaves_a_complete_history(void **state)
 {
     struct place *place = *state;
@@ -569,6 +603,7 @@ int main(void)
         IN_PLACE(in_a_closed_loop_a_client_waits_for_its_answer),
         IN_PLACE(what_a_killed_door_lost_is_sent_again_at_the_other),
         IN_PLACE(a_refusal_of_the_second_sending_leaves_it_unknown),
+        IN_PLACE(an_answer_to_something_else_is_none),
         IN_PLACE(probes_that_are_never_seen_hold_nothing_up),
         IN_PLACE(a_load_that_is_ended_early_leaves_a_complete_history),
     };
