@@ -92,6 +92,16 @@ static bool is_integer(const char *text)
     return strcmp(text, canonical) == 0;
 }
 
+/* Without its quotes. */
+static void print_text(struct buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (strchr("\"\\", *text))
+            buf_append_char(out, '\\');
+        buf_append_char(out, *text);
+    }
+}
+
 static void print_element(struct buf *out, const char *text, size_t size)
 {
     char element[VALUE_SIZE];
@@ -103,11 +113,7 @@ static void print_element(struct buf *out, const char *text, size_t size)
         return;
     }
     buf_append_char(out, '"');
-    for (size_t i = 0; i < size; i++) {
-        if (strchr("\"\\", element[i]))
-            buf_append_char(out, '\\');
-        buf_append_char(out, element[i]);
-    }
+    print_text(out, element);
     buf_append_char(out, '"');
 }
 
@@ -138,8 +144,10 @@ static int print_micro(struct buf *out, const struct history_op *op, unsigned i,
         return err_set(err, ENOTSUP, ERR_ABORT,
                        "operation %" PRId64 ": %s of %s; list-append has reads and appends only",
                        op->op, op_kind_name(micro->kind), micro->key);
-    buf_printf(out, "%s[%s \"%s/%s\" ", i > 0 ? " " : "", micro->kind == OP_READ ? ":r" : ":append",
-               micro->store, micro->key);
+    buf_printf(out, "%s[%s \"%s/", i > 0 ? " " : "", micro->kind == OP_READ ? ":r" : ":append",
+               micro->store);
+    print_text(out, micro->key);
+    buf_append_str(out, "\" ");
     if (micro->kind == OP_APPEND)
         print_element(out, micro->value, strlen(micro->value));
     else if (!read || !read->found)

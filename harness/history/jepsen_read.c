@@ -20,7 +20,7 @@ struct process {
     int64_t number;
     int64_t op;         /* -1: none */
     int64_t invoked_us; /* of it */
-    unsigned n_ops;
+    json_t *asked;      /* its :value, owned; NULL: none */
     UT_hash_handle hh;
 };
 
@@ -205,8 +205,30 @@ static int take_invoke(struct reading *r, const json_t *event, struct process *p
     history_invoke(r->into, &invocation, &r->txn);
     process->op = r->n_invoked++;
     process->invoked_us = invocation.at_us;
-    process->n_ops = r->txn.n_ops;
+    process->asked = json_incref(json_object_get(event, ":value"));
     return 0;
+}
+
+/* The same micro-operations; what reads found is new. */
+static bool is_what_was_asked(const json_t *asked, const json_t *value)
+{
+    const json_t *form, *other;
+    size_t i;
+
+    if (json_array_size(asked) != json_array_size(value))
+        return false;
+    json_array_foreach (asked, i, form) {
+        const json_t *kind = json_array_get(form, 0);
+
+        other = json_array_get(value, i);
+        if (!json_equal(kind, json_array_get(other, 0)) ||
+            !json_equal(json_array_get(form, 1), json_array_get(other, 1)))
+            return false;
+        if (strcmp(json_string_value(kind), ":r") != 0 &&
+            !json_equal(json_array_get(form, 2), json_array_get(other, 2)))
+            return false;
+    }
+    return true;
 }
 
 /* What a foreign history does not say is the weakest that it may mean. */
@@ -240,13 +262,15 @@ static int take_end(struct reading *r, const json_t *event, struct process *proc
         rc = take_value(r, event, true, err);
     if (rc < 0)
         return rc;
-    if (end == HISTORY_OK && r->txn.n_ops != process->n_ops)
+    if (end == HISTORY_OK && !is_what_was_asked(process->asked, json_object_get(event, ":value")))
         return edn_complain(&r->in, err, ":value is not what was invoked");
     for (unsigned i = 0; i < r->txn.n_ops; i++)
         r->reply.has_reads =
             r->reply.has_reads || (end == HISTORY_OK && r->txn.op[i].kind == OP_READ);
     history_end(r->into, process->op, end, time_us(r, event), &r->reply, &r->txn);
     process->op = -1;
+    json_decref(process->asked);
+    process->asked = NULL;
     return 0;
 }
 
@@ -298,6 +322,7 @@ static void forget_processes(struct reading *r)
 
     HASH_ITER (hh, r->processes, process, next) {
         HASH_DEL(r->processes, process);
+        json_decref(process->asked);
         free(process);
     }
 }

@@ -348,6 +348,9 @@ static void events_that_make_no_history_are_refused(void **state)
     refused("{:type :invoke, :process 1, :value [[:r 1 nil]]}\n"
             "{:type :ok, :process 1, :value [[:r 1 nil] [:r 2 nil]]}",
             "x.edn:2: :value is not what was invoked");
+    refused("{:type :invoke, :process 1, :value [[:append 1 2]]}\n"
+            "{:type :ok, :process 1, :value [[:append 1 3]]}",
+            "x.edn:2: :value is not what was invoked");
     refused("{:type :what, :process 1, :value [[:r 1 nil]]}",
             "x.edn:1: :type is :invoke, :ok, :fail or :info");
 }
