@@ -239,8 +239,7 @@ static void list_breaks(struct buf *out)
 
 #define EXIT_STATUS                                                                                \
     "Exit status: 0 all promises were kept, 1 a promise was broken, 2 bad input or an "            \
-    "environment "                                                                                 \
-    "that does not work, 3 a promised verdict could not be given."
+    "environment that does not work, 3 a promised verdict could not be given."
 
 static const struct cli_verb verbs[] = {
     {.name = "quickstart",
