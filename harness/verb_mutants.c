@@ -3,6 +3,7 @@
 #include "harness/experiment.h"
 #include "harness/json_out.h"
 #include "harness/results/judge.h"
+#include "harness/results/machine.h"
 #include "harness/results/mutant.h"
 #include "harness/results/result.h"
 #include "harness/run/files.h"
@@ -10,6 +11,7 @@
 #include "harness/run/session.h"
 #include "harness/verbs.h"
 #include "harness/versions.h"
+#include "version.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -279,6 +281,9 @@ static int write_rows(const struct mutating *all, struct errctx *err)
 
     for (unsigned i = 0; i < all->n && all->mutant[i].row; i++)
         (void)json_array_append(rows, all->mutant[i].row);
+    (void)json_object_set_new(json, "syncbed", json_string(SYNCBED_VERSION));
+    (void)json_object_set_new(json, "commit", json_string(SYNCBED_COMMIT));
+    (void)json_object_set_new(json, "machine", machine_describe());
     (void)json_object_set_new(json, "versions", versions);
     (void)json_object_set_new(json, "rows", rows);
     rc = json_out_file(all->out, "mutants.json", json, err);
