@@ -174,8 +174,7 @@ bool tree_alive(const struct tree *tree)
     return alive;
 }
 
-/* Of those that are not in `state_skipped` yet. */
-static unsigned signal_members(const struct tree *tree, int sig, char state_skipped)
+unsigned tree_signal(const struct tree *tree, int sig)
 {
     struct tasks all = members(tree);
     unsigned n = 0;
@@ -183,7 +182,7 @@ static unsigned signal_members(const struct tree *tree, int sig, char state_skip
     for (size_t i = 0; i < all.n; i++) {
         const struct task *t = &all.task[i];
 
-        if (!t->member || is_zombie(t) || t->state == state_skipped)
+        if (!t->member || is_zombie(t))
             continue;
         n++;
         (void)kill(t->pid, sig); /* may have ended since */
@@ -192,9 +191,26 @@ static unsigned signal_members(const struct tree *tree, int sig, char state_skip
     return n;
 }
 
-unsigned tree_signal(const struct tree *tree, int sig)
+/*
+ * SIGSTOP to all that have not stopped; how many may still run. Who waits in the kernel (D) stops
+ * before it comes back from there, and a parent in vfork() waits so for a child that was stopped
+ * before its exec().
+ */
+static unsigned stop_members(const struct tree *tree)
 {
-    return signal_members(tree, sig, '\0');
+    struct tasks all = members(tree);
+    unsigned n = 0;
+
+    for (size_t i = 0; i < all.n; i++) {
+        const struct task *t = &all.task[i];
+
+        if (!t->member || is_zombie(t) || t->state == 'T')
+            continue;
+        n += t->state != 'D';
+        (void)kill(t->pid, SIGSTOP); /* may have ended since */
+    }
+    free(all.task);
+    return n;
 }
 
 bool tree_stop(const struct tree *tree)
@@ -204,7 +220,7 @@ bool tree_stop(const struct tree *tree)
 
     /* Two clean looks: a new child may stand before its parent in the listing. */
     for (unsigned clean = 0; clean < 2;) {
-        if (signal_members(tree, SIGSTOP, 'T') == 0) {
+        if (stop_members(tree) == 0) {
             clean++;
             continue;
         }

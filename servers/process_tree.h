@@ -34,7 +34,7 @@ unsigned tree_signal(const struct tree *tree, int sig);
 
 /*
  * Stop all of it, so that nobody is left to fork: until a look finds no process that is not
- * stopped. False when that takes over 2 s (a process stuck in the kernel).
+ * stopped or about to be, before it comes back from the kernel. False when that takes over 2 s.
  */
 bool tree_stop(const struct tree *tree);
 
