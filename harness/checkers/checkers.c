@@ -23,7 +23,7 @@ const struct checker checker_table[CHECKERS] = {
      "no reader sees one half of a transaction and then lacks the other", "fractured read",
      "fractured reads", true},
     {"read-your-writes", check_read_your_writes, "a client reads what it has written",
-     "read without an own write", "reads without an own write", true},
+     "missed own write", "missed own writes", true},
     {"monotonic-reads", check_monotonic_reads, "what a client has read it does not unread",
      "read back in time", "reads back in time", true},
 };
