@@ -60,7 +60,11 @@ static int run_scenario(const char *folder, const struct scenario *s, bool quick
     if (r < 0)
         return r;
     bench_add(bench, s->name, "ops_per_s", result.ops_per_s);
-    if (strcmp(s->name, "null/max") != 0) { /* there it says how far the plan was ahead */
+    if (strcmp(s->name, "null/max") == 0) {
+        bench_add(bench, s->name, "refused_share", result.refused_share);
+    } else if (result.refused_share > 0) {
+        return err_set(err, EIO, ERR_FATAL, "%s: operations were refused: %s", s->name, path);
+    } else { /* at its limit it says how far the plan was ahead */
         bench_add(bench, s->name, "p50_ms", result.p50_ms);
         bench_add(bench, s->name, "p99_ms", result.p99_ms);
     }

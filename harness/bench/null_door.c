@@ -208,29 +208,31 @@ static int sum_up(const struct null_door *d, const struct history *history, cons
 {
     int64_t *latency = mem_alloc_array(history->n, sizeof *latency);
     int64_t last_us = 0;
-    size_t n = history->n, n_not_ok = 0;
+    size_t n_ok = 0, n_refused = 0;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < history->n; i++) {
         const struct history_op *op = &history->op[i];
 
-        n_not_ok += op->end != HISTORY_OK;
-        latency[i] = op->ended_us - op->planned_us;
+        n_refused += op->end == HISTORY_FAIL && op->code == CODE_REFUSED;
+        if (op->end == HISTORY_OK)
+            latency[n_ok++] = op->ended_us - op->planned_us;
         if (op->ended_us > last_us)
             last_us = op->ended_us;
     }
-    if (n == 0 || n_not_ok > 0) {
+    if (n_ok == 0 || n_ok + n_refused < history->n) {
         free(latency);
-        return err_set(err, EIO, ERR_FATAL, "%zu of %zu operations did not end ok: %s", n_not_ok, n,
-                       d->folder);
+        return err_set(err, EIO, ERR_FATAL, "of %zu operations %zu ended ok, %zu were refused: %s",
+                       history->n, n_ok, n_refused, d->folder);
     }
-    qsort(latency, n, sizeof *latency, compare);
+    qsort(latency, n_ok, sizeof *latency, compare);
     *ret_result = (struct null_door_result){
         .ops_per_s =
-            (double)n * (double)US_PER_S / (double)(last_us - history->op[0].planned_us + 1),
-        .p50_ms = (double)latency[n / 2] / (double)US_PER_MS,
-        .p99_ms = (double)latency[n - 1 - n / 100] / (double)US_PER_MS,
-        .load_cpu_us = cpu->load_us / (double)n,
-        .serve_cpu_us = cpu->serve_us / (double)n,
+            (double)n_ok * (double)US_PER_S / (double)(last_us - history->op[0].planned_us + 1),
+        .refused_share = (double)n_refused / (double)history->n,
+        .p50_ms = (double)latency[n_ok / 2] / (double)US_PER_MS,
+        .p99_ms = (double)latency[n_ok - 1 - n_ok / 100] / (double)US_PER_MS,
+        .load_cpu_us = cpu->load_us / (double)history->n,
+        .serve_cpu_us = cpu->serve_us / (double)history->n,
     };
     free(latency);
     return 0;
