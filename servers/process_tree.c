@@ -174,7 +174,8 @@ bool tree_alive(const struct tree *tree)
     return alive;
 }
 
-unsigned tree_signal(const struct tree *tree, int sig)
+/* To every living member; how many of them are in none of the states in `but`. */
+static unsigned signal_members(const struct tree *tree, int sig, const char *but)
 {
     struct tasks all = members(tree);
     unsigned n = 0;
@@ -184,33 +185,16 @@ unsigned tree_signal(const struct tree *tree, int sig)
 
         if (!t->member || is_zombie(t))
             continue;
-        n++;
+        n += !strchr(but, t->state);
         (void)kill(t->pid, sig); /* may have ended since */
     }
     free(all.task);
     return n;
 }
 
-/*
- * SIGSTOP to all that have not stopped; how many may still run. Who waits in the kernel (D) stops
- * before it comes back from there, and a parent in vfork() waits so for a child that was stopped
- * before its exec().
- */
-static unsigned stop_members(const struct tree *tree)
+unsigned tree_signal(const struct tree *tree, int sig)
 {
-    struct tasks all = members(tree);
-    unsigned n = 0;
-
-    for (size_t i = 0; i < all.n; i++) {
-        const struct task *t = &all.task[i];
-
-        if (!t->member || is_zombie(t) || t->state == 'T')
-            continue;
-        n += t->state != 'D';
-        (void)kill(t->pid, SIGSTOP); /* may have ended since */
-    }
-    free(all.task);
-    return n;
+    return signal_members(tree, sig, "");
 }
 
 bool tree_stop(const struct tree *tree)
@@ -218,9 +202,13 @@ bool tree_stop(const struct tree *tree)
     const struct timespec pause = {.tv_nsec = STOP_PAUSE_NS};
     int64_t until_us = clock_now_us() + STOP_MAX_US;
 
-    /* Two clean looks: a new child may stand before its parent in the listing. */
+    /*
+     * Two clean looks: a new child may stand before its parent in the listing. Who waits in the
+     * kernel (D) is no longer running: it stops before it comes back from there, and a parent in
+     * vfork() waits so for a child that was stopped before its exec().
+     */
     for (unsigned clean = 0; clean < 2;) {
-        if (stop_members(tree) == 0) {
+        if (signal_members(tree, SIGSTOP, "TD") == 0) {
             clean++;
             continue;
         }
