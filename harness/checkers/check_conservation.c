@@ -31,20 +31,13 @@ struct account {
     uint64_t due; /* its beginning, and what happened */
 };
 
-static bool happened(const struct run_data *run, size_t op)
-{
-    enum run_fate fate = run_op_fate(run, op);
-
-    return fate == FATE_OK || fate == FATE_HAPPENED;
-}
-
 static struct account *list_accounts(const struct run_data *run)
 {
     struct account *accounts = mem_alloc_array(run->n_states, sizeof *accounts);
 
     for (size_t i = 0; i < run->history.n; i++) {
         const struct history_txn *txn = run->history.op[i].txn;
-        bool counts = run_op_writes(run, i) && happened(run, i);
+        bool counts = run_op_writes(run, i) && run_op_happened(run, i);
 
         for (unsigned m = 0; m < txn->n_ops; m++) {
             struct account *account = &accounts[run->micro[run->op[i].first + m].state];
@@ -85,7 +78,7 @@ static bool is_wrong_at(const struct run_data *run, size_t op, uint32_t state)
         const struct run_micro *micro = &run->micro[run->op[op].first + i];
 
         if (micro->state == state && micro->kind == OP_INCR &&
-            (micro->place > 0) != happened(run, op))
+            (micro->place > 0) != run_op_happened(run, op))
             return true;
     }
     return false;
@@ -112,7 +105,7 @@ static const char *explain(const struct run_data *run, uint32_t op, uint32_t sta
 {
     if (!is_wrong_at(run, op, state))
         return "is there more than once, or as something else";
-    return happened(run, op) ? "is missing there" : "is there all the same";
+    return run_op_happened(run, op) ? "is missing there" : "is there all the same";
 }
 
 static void report_balance(const struct run_data *run, uint32_t state,

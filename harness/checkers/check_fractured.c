@@ -35,12 +35,6 @@ struct fracture_walk {
     int64_t *invoked_us; /* the earliest invocation from this entry on */
 };
 
-/* The transaction of an entry that shows; RUN_NONE for what only repeats, or changes nothing. */
-static uint32_t shows_op(const struct run_entry *entry)
-{
-    return entry->asked && !entry->again && !entry->idle ? entry->op : RUN_NONE;
-}
-
 static bool has_evidence(const struct run_data *run, uint32_t state)
 {
     return run->places[run_store_of(run, state)];
@@ -83,7 +77,7 @@ static const struct run_entry *shown_first(const struct fracture_walk *walk,
     const struct run_entry *first = NULL;
     const struct run_op *o;
 
-    if (shows_op(entry) == RUN_NONE)
+    if (!run_entry_shows(entry))
         return NULL;
     o = &run->op[entry->op];
     for (unsigned i = 0; o->writes >> i; i++) {
@@ -111,7 +105,7 @@ static void note_due(struct fracture_walk *walk, const struct run_state *s)
         const struct run_entry *other = shown_first(walk, entry);
 
         walk->due_us[n - 1] = other ? walk->shown_us[other - run->entry] : NEVER;
-        if (shows_op(entry) != RUN_NONE && run->history.op[entry->op].invoked_us < earliest_us)
+        if (run_entry_shows(entry) && run->history.op[entry->op].invoked_us < earliest_us)
             earliest_us = run->history.op[entry->op].invoked_us;
         walk->invoked_us[n - 1] = earliest_us;
     }
@@ -132,7 +126,7 @@ static bool is_half_of(const struct run_data *run, const struct run_entry *entry
 {
     const struct run_op *o;
 
-    if (shows_op(entry) == RUN_NONE || run->history.op[entry->op].invoked_us > with->answered_us)
+    if (!run_entry_shows(entry) || run->history.op[entry->op].invoked_us > with->answered_us)
         return false;
     o = &run->op[entry->op];
     for (unsigned i = 0; o->writes >> i; i++) {

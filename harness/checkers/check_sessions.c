@@ -79,7 +79,7 @@ static void add_writes(struct session_walk *walk, const struct run_state *s)
         const struct run_entry *entry = &run->entry[s->first + i];
         const struct history_op *h;
 
-        if (entry->op == RUN_NONE || !entry->asked || entry->again || entry->idle)
+        if (!run_entry_shows(entry))
             continue;
         h = &run->history.op[entry->op];
         if (h->end == HISTORY_OK && h->level >= walk->verdict->level)

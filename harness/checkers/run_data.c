@@ -175,6 +175,11 @@ bool run_entry_commutes(const struct run_data *run, const struct run_entry *entr
            run_op_only_adds(run, entry->op, entry->state);
 }
 
+bool run_entry_shows(const struct run_entry *entry)
+{
+    return entry->op != RUN_NONE && entry->asked && !entry->again && !entry->idle;
+}
+
 bool run_op_only_adds(const struct run_data *run, size_t op, uint32_t state)
 {
     const struct run_op *o = &run->op[op];
@@ -207,6 +212,13 @@ enum run_fate run_op_fate(const struct run_data *run, size_t op)
     if (o->applied || o->recorded || o->decided)
         return FATE_HAPPENED;
     return run->settling.settled ? FATE_DID_NOT : FATE_UNKNOWN;
+}
+
+bool run_op_happened(const struct run_data *run, size_t op)
+{
+    enum run_fate fate = run_op_fate(run, op);
+
+    return fate == FATE_OK || fate == FATE_HAPPENED;
 }
 
 static int load_all(struct run_data *run, struct errctx *err)

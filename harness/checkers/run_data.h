@@ -289,6 +289,10 @@ bool run_op_writes_to(const struct run_data *run, size_t op, unsigned store);
 bool run_op_only_adds(const struct run_data *run, size_t op, uint32_t state);
 bool run_entry_commutes(const struct run_data *run, const struct run_entry *entry);
 
+/* An entry that a read can lack: asked for by an operation, its first time, and not without effect.
+ */
+bool run_entry_shows(const struct run_entry *entry);
+
 /*
  * What became of an operation: HISTORY_OK or HISTORY_FAIL as the client heard it. Of an unknown one
  * (info, open) what evidence says: it happened, it did not, or it stays unknown. An approach's own
@@ -296,6 +300,7 @@ bool run_entry_commutes(const struct run_data *run, const struct run_entry *entr
  */
 enum run_fate { FATE_OK, FATE_FAIL, FATE_HAPPENED, FATE_DID_NOT, FATE_UNKNOWN, FATES };
 enum run_fate run_op_fate(const struct run_data *run, size_t op);
+bool run_op_happened(const struct run_data *run, size_t op); /* FATE_OK or FATE_HAPPENED */
 
 /* --- for the files that load ------------------------------------------------------------------ */
 

@@ -18,7 +18,7 @@ static int64_t acknowledged_us(const struct run_data *run, const struct run_entr
 {
     const struct history_op *h;
 
-    if (entry->op == RUN_NONE || !entry->asked || entry->again || entry->idle)
+    if (!run_entry_shows(entry))
         return INT64_MAX;
     h = &run->history.op[entry->op];
     return h->end == HISTORY_OK ? h->ended_us : INT64_MAX;

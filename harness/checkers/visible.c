@@ -59,13 +59,6 @@ static struct interval interval_of(const struct history_op *h, const struct run_
         sight->seen_us ? (double)(sight->seen_us - h->planned_us) / (double)US_PER_MS : INFINITY};
 }
 
-static bool happened(const struct run_data *run, size_t op)
-{
-    enum run_fate fate = run_op_fate(run, op);
-
-    return fate == FATE_OK || fate == FATE_HAPPENED;
-}
-
 struct lists {
     struct intervals first, everywhere, visible[STORES_MAX];
 };
@@ -99,7 +92,7 @@ static void collect(const struct run_data *run, struct lists *ret_lists)
     for (unsigned store = 0; store < run->n_stores; store++)
         intervals_init(&ret_lists->visible[store], run->n_probes);
     for (size_t i = 0; i < run->n_probes; i++) {
-        if (happened(run, run->probe[i].op))
+        if (run_op_happened(run, run->probe[i].op))
             add_probe(run, &run->probe[i], ret_lists);
     }
 }
