@@ -290,28 +290,13 @@ static void plain_table(struct buf *out, const struct report *r, const char *tit
     table(out, &t, title);
 }
 
-static unsigned most_runs(const struct report *r)
-{
-    size_t most = 0;
-
-    for (unsigned v = 0; v < r->variants.n; v++) {
-        for (unsigned s = 0; s < r->schedules.n; s++) {
-            json_t *runs = cell_runs(r->results, r->variants.name[v], r->schedules.name[s]);
-
-            most = json_array_size(runs) > most ? json_array_size(runs) : most;
-            json_decref(runs);
-        }
-    }
-    return (unsigned)most;
-}
-
 void section_costs(struct buf *out, const struct report *r)
 {
     buf_append_str(out,
                    "<section><h2>What it cost</h2><p>Latency of writes from their planned time, by "
                    "<em>level</em>: what is known once that time has passed. An answer that means "
                    "less is no faster answer to the same question, so no table mixes levels. ");
-    buf_append_str(out, estimate_words(most_runs(r)));
+    buf_append_str(out, estimate_words(cell_runs_most(r->results)));
     buf_append_str(out, "</p>");
     for (int at = LEVELS - 1; at >= LEVEL_NONE; at--)
         level(out, r, (enum level)at);

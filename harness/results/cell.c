@@ -280,6 +280,20 @@ json_t *cell_runs(const json_t *results, const char *variant, const char *schedu
     return runs;
 }
 
+unsigned cell_runs_most(const json_t *results)
+{
+    json_t *run;
+    size_t most = 0, i;
+
+    json_array_foreach (json_object_get(results, "runs"), i, run) {
+        json_t *runs = cell_runs(results, result_variant(run), result_text(run, "schedule"));
+
+        most = json_array_size(runs) > most ? json_array_size(runs) : most;
+        json_decref(runs);
+    }
+    return (unsigned)most;
+}
+
 void cell_fill(const json_t *results, const char *variant, const char *schedule,
                struct cell *ret_cell)
 {

@@ -80,6 +80,9 @@ struct cell {
 /* The runs of a cell, an array of the caller's. */
 json_t *cell_runs(const json_t *results, const char *variant, const char *schedule);
 
+/* How many runs the cell with the most of them has. */
+unsigned cell_runs_most(const json_t *results);
+
 /* ret_cell keeps pointers into `results`. */
 void cell_fill(const json_t *results, const char *variant, const char *schedule,
                struct cell *ret_cell);

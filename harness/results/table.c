@@ -87,12 +87,6 @@ static const char *schedule_words(const char *schedule)
     return strcmp(schedule, "none") == 0 ? "no fault" : schedule;
 }
 
-static bool in_cell(const json_t *run, const char *variant, const char *schedule)
-{
-    return strcmp(result_variant(run), variant) == 0 &&
-           strcmp(result_text(run, "schedule"), schedule) == 0;
-}
-
 /* A variant takes a line for its approach and one for each setting: a narrow column. */
 static void copy_word(const char *text, unsigned number, char ret_word[NAME_SIZE])
 {
@@ -223,22 +217,30 @@ static void print_sentence(const struct table *t, const char *variant, const cha
     buf_done(&head);
 }
 
+/* Of its first run that has one, borrowed from the results; "" when none has. */
+static const char *cell_sentence(const struct table *t, const char *variant, const char *schedule)
+{
+    json_t *runs = cell_runs(t->results, variant, schedule), *run;
+    const char *sentence = "";
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (!sentence[0])
+            sentence = first_sentence(run);
+    }
+    json_decref(runs);
+    return sentence;
+}
+
 /* Of each cell that has one, an example in words. */
 static void print_sentences(const struct table *t)
 {
-    json_t *run;
-    size_t i;
-
-    for (unsigned a = 0; a < t->variants.n; a++) {
+    for (unsigned v = 0; v < t->variants.n; v++) {
         for (unsigned s = 0; s < t->schedules.n; s++) {
-            const char *sentence = "";
+            const char *sentence = cell_sentence(t, t->variants.name[v], t->schedules.name[s]);
 
-            json_array_foreach (t->runs, i, run) {
-                if (!sentence[0] && in_cell(run, t->variants.name[a], t->schedules.name[s]))
-                    sentence = first_sentence(run);
-            }
             if (sentence[0])
-                print_sentence(t, t->variants.name[a], t->schedules.name[s], sentence);
+                print_sentence(t, t->variants.name[v], t->schedules.name[s], sentence);
         }
     }
 }
@@ -311,22 +313,6 @@ static void print_not_judged(const struct table *t)
     buf_done(&text);
 }
 
-static unsigned runs_most(const struct table *t)
-{
-    unsigned most = 0;
-
-    for (unsigned v = 0; v < t->variants.n; v++) {
-        for (unsigned s = 0; s < t->schedules.n; s++) {
-            json_t *runs = cell_runs(t->results, t->variants.name[v], t->schedules.name[s]);
-            unsigned n = (unsigned)json_array_size(runs);
-
-            most = n > most ? n : most;
-            json_decref(runs);
-        }
-    }
-    return most;
-}
-
 /* What an acknowledgement means, without which no latency should be read; and who is blocked. */
 static void print_legend(const struct table *t)
 {
@@ -347,7 +333,7 @@ static void print_legend(const struct table *t)
                    level_of(t, t->variants.name[a]));
     buf_append_str(&text, ").");
     print_wrapped(t, buf_str(&text), 0, 0);
-    print_wrapped(t, estimate_words(runs_most(t)), 0, 0);
+    print_wrapped(t, estimate_words(cell_runs_most(t->results)), 0, 0);
     buf_done(&text);
 }
 
