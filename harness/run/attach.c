@@ -121,12 +121,12 @@ static int ask(struct session *session, struct store *store, store_verb verb, co
 
 int attach_claim(struct session *session, struct errctx *err)
 {
-    for (unsigned i = 0; i < session->n_stores; i++) {
+    for (unsigned i = 0; i < session->stores.n; i++) {
         int rc;
 
         if (!session->servers.store[i].attached)
             continue;
-        rc = ask(session, session->store[i], store_claim, "used", err);
+        rc = ask(session, session->stores.store[i], store_claim, "used", err);
         if (rc)
             return rc;
         session->claimed[i] = true;
@@ -149,8 +149,9 @@ int attach_leave(struct session *session, struct errctx *err)
 {
     int rc = 0;
 
-    for (unsigned i = 0; i < session->n_stores; i++) {
-        int one = session->claimed[i] ? leave(session, session->store[i], rc ? NULL : err) : 0;
+    for (unsigned i = 0; i < session->stores.n; i++) {
+        int one =
+            session->claimed[i] ? leave(session, session->stores.store[i], rc ? NULL : err) : 0;
 
         rc = rc ? rc : one;
         session->claimed[i] = false;

@@ -107,8 +107,7 @@ int evidence_prepared(struct lines *evidence, struct session *session, struct er
 {
     struct in_doubt in_doubt; /* a store that cannot be asked has said nothing */
 
-    return in_doubt_each(session->base, session->store, session->n_stores, on_prepared, evidence,
-                         &in_doubt, err);
+    return in_doubt_each(session->base, &session->stores, on_prepared, evidence, &in_doubt, err);
 }
 
 /* --- a broken variant's mistakes -------------------------------------------------------------- */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FILL_BATCH 64 /* accounts on their way to the stores at a time */
 
@@ -32,30 +31,21 @@ static void on_filled(void *arg, const struct store_reply *reply)
                        reply->detail[0] ? reply->detail : store_status_name(reply->status));
 }
 
-static struct store *store_of(const struct session *session, uint32_t account)
-{
-    const char *name = plan_account_store(&session->servers, account);
-    unsigned i = 0;
-
-    assert(name); /* the experiment was checked for it */
-    while (strcmp(store_name(session->store[i]), name) != 0)
-        i++;
-    return session->store[i];
-}
-
 static void send_account(struct filling *f, uint32_t account)
 {
-    struct store *store = store_of(f->session, account);
+    const char *name = plan_account_store(&f->session->servers, account);
     struct txn *txn = &f->txn[account % FILL_BATCH];
     struct op *op = &txn->op[0];
 
+    assert(name); /* the experiment was checked for it */
     *txn = (struct txn){.request = FILL_REQUEST, .n_ops = 1};
     op->kind = OP_INCR;
     op->delta = f->workload->balance;
-    (void)snprintf(op->store, sizeof op->store, "%s", store_name(store));
+    (void)snprintf(op->store, sizeof op->store, "%s", name);
     plan_account_key(account, op->key);
     f->await.n_left++;
-    store_execute(store, txn, clock_now_us() + SESSION_STORE_TIMEOUT_US, on_filled, f);
+    store_execute(store_set_find(&f->session->stores, name), txn,
+                  clock_now_us() + SESSION_STORE_TIMEOUT_US, on_filled, f);
 }
 
 static int fill_batch(struct filling *f, uint32_t from, uint32_t to, struct errctx *err)

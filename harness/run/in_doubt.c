@@ -33,7 +33,7 @@ static void on_listed(void *arg, enum store_status status, const struct store_in
         listing->each(listing->arg, one->name, entries[i].gid);
 }
 
-int in_doubt_each(struct event_base *base, struct store *const *stores, unsigned n,
+int in_doubt_each(struct event_base *base, const struct store_set *stores,
                   void (*each)(void *arg, const char *store, const char *gid), void *arg,
                   struct in_doubt *ret_in_doubt, struct errctx *err)
 {
@@ -42,21 +42,21 @@ int in_doubt_each(struct event_base *base, struct store *const *stores, unsigned
     int64_t deadline_us = clock_now_us() + LIST_TIMEOUT_US;
     int rc;
 
-    for (unsigned i = 0; i < n; i++) {
-        one[i] = (struct list_store){.listing = &listing, .name = store_name(stores[i])};
+    for (unsigned i = 0; i < stores->n; i++) {
+        one[i] = (struct list_store){.listing = &listing, .name = store_name(stores->store[i])};
         listing.await.n_left++;
-        store_list_in_doubt(stores[i], "", deadline_us, on_listed, &one[i]);
+        store_list_in_doubt(stores->store[i], "", deadline_us, on_listed, &one[i]);
     }
     rc = await_all(base, &listing.await, err);
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < stores->n; i++) {
         ret_in_doubt->store[i].known = one[i].known;
         ret_in_doubt->store[i].n = one[i].n;
     }
     return rc;
 }
 
-int in_doubt_list(struct event_base *base, struct store *const *stores, unsigned n,
+int in_doubt_list(struct event_base *base, const struct store_set *stores,
                   struct in_doubt *ret_in_doubt, struct errctx *err)
 {
-    return in_doubt_each(base, stores, n, NULL, NULL, ret_in_doubt, err);
+    return in_doubt_each(base, stores, NULL, NULL, ret_in_doubt, err);
 }

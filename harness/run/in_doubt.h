@@ -3,7 +3,7 @@
 #define SYNCBED_HARNESS_RUN_IN_DOUBT_H
 
 #include "base/error.h"
-#include "stores/store.h"
+#include "stores/store_set.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -20,11 +20,11 @@ struct in_doubt {
  * `gid` is valid during the call.
  */
 __attribute__((warn_unused_result)) int in_doubt_list(struct event_base *base,
-                                                      struct store *const *stores, unsigned n,
+                                                      const struct store_set *stores,
                                                       struct in_doubt *ret_in_doubt,
                                                       struct errctx *err);
 __attribute__((warn_unused_result)) int
-in_doubt_each(struct event_base *base, struct store *const *stores, unsigned n,
+in_doubt_each(struct event_base *base, const struct store_set *stores,
               void (*each)(void *arg, const char *store, const char *gid), void *arg,
               struct in_doubt *ret_in_doubt, struct errctx *err);
 

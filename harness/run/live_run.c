@@ -78,7 +78,7 @@ static void on_tick(void *arg)
     int64_t lag = sampler_lag(s);
     struct buf text = {0};
 
-    for (unsigned i = 0; i < live->session->n_stores; i++)
+    for (unsigned i = 0; i < live->session->stores.n; i++)
         in_doubt += s->in_doubt[i];
     buf_printf(&text, "%llu operations", (unsigned long long)s->invoked);
     if (s->failed + s->unknown > 0)
@@ -161,8 +161,7 @@ static void start_faults(struct live *live, int64_t load_at_us)
                                               .note = on_fault,
                                               .arg = live};
     const struct sampler_options sampler = {.base = live->session->base,
-                                            .stores = live->session->store,
-                                            .n_stores = live->session->n_stores,
+                                            .stores = &live->session->stores,
                                             .roles = &live->crew.roles,
                                             .samples = &live->samples,
                                             .tick = on_tick,
@@ -202,7 +201,7 @@ static int look_at_what_did_not_settle(struct live *live, struct errctx *err)
         rc = settle_look(&live->settling, err);
     if (rc)
         return rc;
-    missing = scan_missing(&live->settling.last, live->session->store);
+    missing = scan_missing(&live->settling.last, &live->session->stores);
     return missing ? err_set(err, EIO, ERR_FATAL, "%s cannot be read in the end", missing) : 0;
 }
 

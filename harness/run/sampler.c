@@ -16,7 +16,7 @@ static void on_listed(void *arg, enum store_status status, const struct store_in
 {
     struct sampled *sampled = arg;
     struct sampler *sampler = sampled->sampler;
-    const char *name = store_name(sampler->options.stores[sampled->index]);
+    const char *name = store_name(sampler->options.stores->store[sampled->index]);
     json_t *gids, *ages;
 
     sampled->asked = false;
@@ -40,12 +40,12 @@ static void ask_stores(struct sampler *sampler)
 {
     int64_t deadline_us = clock_now_us() + LIST_TIMEOUT_US;
 
-    for (unsigned i = 0; i < sampler->options.n_stores; i++) {
+    for (unsigned i = 0; i < sampler->options.stores->n; i++) {
         if (sampler->store[i].asked)
             continue;
         sampler->store[i] = (struct sampled){.sampler = sampler, .index = i, .asked = true};
         sampler->await.n_left++;
-        store_list_in_doubt(sampler->options.stores[i], "", deadline_us, on_listed,
+        store_list_in_doubt(sampler->options.stores->store[i], "", deadline_us, on_listed,
                             &sampler->store[i]);
     }
 }

@@ -12,7 +12,7 @@
 #include "harness/lines.h"
 #include "harness/run/await.h"
 #include "harness/run/roles.h"
-#include "stores/store.h"
+#include "stores/store_set.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -30,8 +30,7 @@ struct sampled {
 
 struct sampler_options {
     struct event_base *base;
-    struct store *const *stores; /* borrowed, as is all here */
-    unsigned n_stores;
+    const struct store_set *stores; /* borrowed, as is all here */
     struct roles *roles;
     struct lines *samples;
     /* After each round of questions, for the live line. May be NULL. */

@@ -130,28 +130,28 @@ static int close_file(struct scanning *s, struct errctx *err)
     return s->error ? err_set(err, s->error, ERR_FATAL, "%s: %s", s->path, strerror(s->error)) : 0;
 }
 
-int scan_take(struct event_base *base, struct store *const *stores, unsigned n, const char *folder,
+int scan_take(struct event_base *base, const struct store_set *stores, const char *folder,
               int64_t timeout_us, struct scan *ret_scan, struct errctx *err)
 {
     struct scanning scanning[STORES_MAX] = {{0}};
-    struct scan scan = {.from_us = clock_now_us(), .n = n};
+    struct scan scan = {.from_us = clock_now_us(), .n = stores->n};
     struct await await = {.n_left = 0};
     int rc = 0, wait_rc;
 
-    for (unsigned i = 0; i < n && !rc; i++) {
+    for (unsigned i = 0; i < stores->n && !rc; i++) {
         scan.store[i].folds = true;
         scanning[i].result = &scan.store[i];
         scanning[i].await = &await;
-        rc = open_file(&scanning[i], folder, store_name(stores[i]), err);
+        rc = open_file(&scanning[i], folder, store_name(stores->store[i]), err);
     }
-    for (unsigned i = 0; i < n && !rc; i++) {
+    for (unsigned i = 0; i < stores->n && !rc; i++) {
         await.n_left++;
-        store_scan(stores[i], on_row, scan.from_us + timeout_us, on_scanned, &scanning[i]);
+        store_scan(stores->store[i], on_row, scan.from_us + timeout_us, on_scanned, &scanning[i]);
     }
     wait_rc = await_all(base, &await, err);
     rc = rc ? rc : wait_rc;
     scan.to_us = clock_now_us();
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < stores->n; i++) {
         int close_rc = close_file(&scanning[i], rc ? NULL : err);
 
         rc = rc ? rc : close_rc;
@@ -161,11 +161,11 @@ int scan_take(struct event_base *base, struct store *const *stores, unsigned n, 
     return rc;
 }
 
-const char *scan_missing(const struct scan *scan, struct store *const *stores)
+const char *scan_missing(const struct scan *scan, const struct store_set *stores)
 {
     for (unsigned i = 0; i < scan->n; i++) {
         if (!scan->store[i].complete)
-            return store_name(stores[i]);
+            return store_name(stores->store[i]);
     }
     return NULL;
 }

@@ -7,7 +7,7 @@
 #define SYNCBED_HARNESS_RUN_SCAN_H
 
 #include "base/error.h"
-#include "stores/store.h"
+#include "stores/store_set.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -35,12 +35,12 @@ struct scan {
  * no error: it is not complete. -EINTR, or a file that cannot be written.
  */
 __attribute__((warn_unused_result)) int scan_take(struct event_base *base,
-                                                  struct store *const *stores, unsigned n,
+                                                  const struct store_set *stores,
                                                   const char *folder, int64_t timeout_us,
                                                   struct scan *ret_scan, struct errctx *err);
 
 /* The name of a store that could not be scanned; NULL when all could. */
-const char *scan_missing(const struct scan *scan, struct store *const *stores);
+const char *scan_missing(const struct scan *scan, const struct store_set *stores);
 
 /* Nothing changed from `a` to `b`. */
 bool scan_same(const struct scan *a, const struct scan *b);

@@ -171,21 +171,12 @@ static int take_servers(struct session *session, struct errctx *err)
 
 static int open_stores(struct session *session, struct errctx *err)
 {
-    char application[SESSION_NAME_SIZE];
-    const struct store_options options = {.application = application, .sessions = 1};
+    const struct store_options options = {.sessions = 1};
+    int rc = store_set_open(&session->stores, session->base, &session->servers, "harness", "run",
+                            &options, err);
 
-    session_name(application, "harness", "run");
-    for (unsigned i = 0; i < session->servers.n_stores; i++) {
-        const struct topology_store *where = &session->servers.store[i];
-        int rc =
-            store_open(session->base, where, &where->address, &options, &session->store[i], err);
-
-        if (rc)
-            return rc;
-        session->n_stores++;
-    }
-    if (!experiment_uses_log(session->experiment))
-        return 0;
+    if (rc || !experiment_uses_log(session->experiment))
+        return rc;
     return log_admin_new(&session->servers.log, &session->log, err);
 }
 
@@ -258,10 +249,10 @@ int session_reset(struct session *session, struct errctx *err)
     if (rc)
         return rc;
     deadline_us = clock_now_us() + SESSION_STORE_TIMEOUT_US;
-    for (unsigned i = 0; i < session->n_stores; i++) {
-        each[i] = (struct reset_store){.all = &all, .name = store_name(session->store[i])};
+    for (unsigned i = 0; i < session->stores.n; i++) {
+        each[i] = (struct reset_store){.all = &all, .name = store_name(session->stores.store[i])};
         all.await.n_left++;
-        store_reset(session->store[i], deadline_us, on_reset, &each[i]);
+        store_reset(session->stores.store[i], deadline_us, on_reset, &each[i]);
     }
     rc = await_all(session->base, &all.await, err);
     if (!rc && all.failed)
@@ -321,7 +312,7 @@ int session_recover(struct session *session, struct errctx *err)
 
 static bool any_claimed(const struct session *session)
 {
-    for (unsigned i = 0; i < session->n_stores; i++) {
+    for (unsigned i = 0; i < session->stores.n; i++) {
         if (session->claimed[i])
             return true;
     }
@@ -351,8 +342,7 @@ void session_close(struct session *session)
     loop_resume(session->base); /* what ends things may wait */
     progress_clear(&session->progress);
     leave_attached(session);
-    for (unsigned i = 0; i < session->n_stores; i++)
-        store_free(session->store[i]);
+    store_set_done(&session->stores);
     log_admin_free(session->log);
     if (session->keeper)
         keeper_free(session->keeper);

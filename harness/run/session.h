@@ -12,7 +12,7 @@
 #include "logsync/log_admin.h"
 #include "model/topology.h"
 #include "servers/keeper.h"
-#include "stores/store.h"
+#include "stores/store_set.h"
 
 #include <event2/event.h>
 #include <limits.h>
@@ -40,10 +40,9 @@ struct session {
 
     struct topology servers; /* the experiment's stores, and the log; no roles */
     struct address log_of[ROLE_KINDS];
-    unsigned n_stores;
-    struct store *store[STORES_MAX]; /* in the order of `servers` */
-    bool claimed[STORES_MAX];        /* attached, and our place in it is taken: attach.h */
-    struct log_admin *log;           /* NULL when no approach uses it */
+    struct store_set stores;  /* of `servers` */
+    bool claimed[STORES_MAX]; /* attached, and our place in it is taken: attach.h */
+    struct log_admin *log;    /* NULL when no approach uses it */
 
     /* Runs that broke off: the keeper's last answers go there. Freed behind the keeper. */
     size_t n_broken_off, broken_off_capacity;

@@ -63,8 +63,7 @@ static int look(struct settling *s, int64_t timeout_us, struct errctx *err)
     int rc;
 
     (void)snprintf(folder, sizeof folder, "%s/final", s->crew->folder);
-    rc = scan_take(session->base, session->store, session->n_stores, folder, timeout_us, &s->last,
-                   err);
+    rc = scan_take(session->base, &session->stores, folder, timeout_us, &s->last, err);
     if (rc)
         return rc;
     s->scan = mem_grow(s->scan, s->n_scans, &s->capacity, sizeof *s->scan);
@@ -113,12 +112,12 @@ static int nothing_in_doubt(struct settling *s, struct errctx *err)
 {
     struct session *session = s->crew->session;
     struct in_doubt in_doubt;
-    int rc = in_doubt_list(session->base, session->store, session->n_stores, &in_doubt, err);
+    int rc = in_doubt_list(session->base, &session->stores, &in_doubt, err);
 
     if (rc)
         return rc;
-    for (unsigned i = 0; i < session->n_stores; i++) {
-        const char *name = store_name(session->store[i]);
+    for (unsigned i = 0; i < session->stores.n; i++) {
+        const char *name = store_name(session->stores.store[i]);
 
         if (!in_doubt.store[i].known)
             return err_set(err, EAGAIN, ERR_RETRY, "%s cannot be asked what is in doubt", name);
@@ -150,9 +149,10 @@ static int sessions_of_gone(struct settling *s, const char *door, struct errctx 
     int rc;
 
     role_prefix(prefix, door);
-    for (unsigned i = 0; i < session->n_stores; i++) {
+    for (unsigned i = 0; i < session->stores.n; i++) {
         ending.await.n_left++;
-        store_end_sessions(session->store[i], prefix, clock_now_us() + US_PER_S, on_ended, &ending);
+        store_end_sessions(session->stores.store[i], prefix, clock_now_us() + US_PER_S, on_ended,
+                           &ending);
     }
     rc = await_all(session->base, &ending.await, err);
     if (!rc && ending.failed > 0)
@@ -274,7 +274,7 @@ static int two_equal_looks(struct settling *s, struct errctx *err)
         rc = settle_look(s, err);
     if (rc)
         return rc;
-    missing = scan_missing(&s->last, session->store);
+    missing = scan_missing(&s->last, &session->stores);
     if (missing)
         return err_set(err, EAGAIN, ERR_RETRY, "%s cannot be read", missing);
     first = s->last;
