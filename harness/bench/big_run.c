@@ -1,7 +1,6 @@
 /* A large run folder; see the header. */
 #include "harness/bench/big_run.h"
 
-#include "base/file.h"
 #include "base/mem.h"
 #include "harness/history/history.h"
 #include "harness/run/files.h"
@@ -67,17 +66,6 @@ static void index_writers(struct big_run *run)
             run->writer[count[key_of(i)]++] = i;
     }
     free(count);
-}
-
-static int save(const struct big_run *run, const char *name, struct buf *text, struct errctx *err)
-{
-    char path[PATH_MAX];
-    int r;
-
-    (void)snprintf(path, sizeof path, "%s/%s", run->folder, name);
-    r = file_write(path, text, err);
-    buf_done(text);
-    return r;
 }
 
 /* --- the history ------------------------------------------------------------------------------ */
@@ -193,7 +181,7 @@ static int write_final(const struct big_run *run, unsigned store, struct errctx 
         n_keys += append_state(run, &text, store, key);
     buf_printf(&text, "{\"t\":\"end\",\"keys\":%u}\n", n_keys);
     (void)snprintf(name, sizeof name, "final/%s.ndjson", store_name[store]);
-    return save(run, name, &text, err);
+    return files_save(run->folder, name, &text, err);
 }
 
 /* --- what the harness notes ------------------------------------------------------------------- */
@@ -213,7 +201,7 @@ static int write_config(const struct big_run *run, struct errctx *err)
                           "schedule: {name: none, faults: []}\n"
                           "seed: 1\n"
                           "repeat: 1\n");
-    return save(run, "config.yaml", &text, err);
+    return files_save(run->folder, "config.yaml", &text, err);
 }
 
 static int write_notes(const struct big_run *run, struct errctx *err)
@@ -225,10 +213,10 @@ static int write_notes(const struct big_run *run, struct errctx *err)
     buf_printf(&phases, "{\"t\":\"begin\",\"phase\":\"load\",\"at\":%" PRId64 "}\n", BEGIN_US);
     buf_printf(&phases, "{\"t\":\"end\",\"phase\":\"load\",\"at\":%" PRId64 "}\n", end_us);
     buf_printf(&phases, "{\"t\":\"end\",\"at\":%" PRId64 "}\n", end_us + 9);
-    r = save(run, "phases.ndjson", &phases, err);
+    r = files_save(run->folder, "phases.ndjson", &phases, err);
     for (unsigned i = 0; r == 0 && i < 2; i++) {
         buf_append_str(&nothing, "{\"t\":\"end\",\"lines\":0}\n");
-        r = save(run, i == 0 ? "faults.ndjson" : "samples.ndjson", &nothing, err);
+        r = files_save(run->folder, i == 0 ? "faults.ndjson" : "samples.ndjson", &nothing, err);
     }
     if (r < 0)
         return r;
@@ -238,7 +226,7 @@ static int write_notes(const struct big_run *run, struct errctx *err)
         buf_printf(&evidence, "%s{\"from\":%" PRId64 ",\"to\":%" PRId64 ",\"equal\":true}",
                    i > 1 ? "," : "", end_us + i, end_us + i + 1);
     buf_append_str(&evidence, "],\"why\":\"\"}\n{\"t\":\"end\",\"lines\":1}\n");
-    return save(run, "evidence.ndjson", &evidence, err);
+    return files_save(run->folder, "evidence.ndjson", &evidence, err);
 }
 
 int big_run_write(const char *folder, size_t n, struct errctx *err)

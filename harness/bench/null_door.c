@@ -29,18 +29,6 @@ struct null_door {
 
 /* --- files ------------------------------------------------------------------------------------ */
 
-static int write_file(const struct null_door *d, const char *name, struct buf *text,
-                      struct errctx *err)
-{
-    char path[PATH_MAX];
-    int r;
-
-    (void)snprintf(path, sizeof path, "%s/%s", d->folder, name);
-    r = file_write(path, text, err);
-    buf_done(text);
-    return r;
-}
-
 static int write_config(const struct null_door *d, struct errctx *err)
 {
     struct buf text = {0};
@@ -48,7 +36,7 @@ static int write_config(const struct null_door *d, struct errctx *err)
     buf_append_str(&text, "workload: ");
     workload_print(&text, d->workload);
     buf_append_str(&text, "\nseed: 1\n");
-    return write_file(d, "config.yaml", &text, err);
+    return files_save(d->folder, "config.yaml", &text, err);
 }
 
 /* Two stores that nobody will connect to: a transaction has to name some. */
@@ -71,7 +59,7 @@ static int write_topology(const struct null_door *d, struct errctx *err)
         t->role[0].address = (struct address){.host = "127.0.0.1", .port = port};
         t->role[1] = (struct topology_role){.name = "load", .kind = ROLE_LOAD};
         topology_print(&text, t);
-        r = write_file(d, "topology.yaml", &text, err);
+        r = files_save(d->folder, "topology.yaml", &text, err);
     }
     free(t);
     return r;

@@ -98,7 +98,6 @@ static int make_topology(struct crew *crew, struct errctx *err)
 {
     struct topology *t = crew->topology;
     struct buf text = {0};
-    char path[PATH_MAX + 32];
     int rc;
 
     *t = crew->session->servers;
@@ -115,10 +114,7 @@ static int make_topology(struct crew *crew, struct errctx *err)
     add_sinks(crew);
     (void)add_role(t, ROLE_LOAD, "load");
     topology_print(&text, t);
-    (void)snprintf(path, sizeof path, "%s/topology.yaml", crew->folder);
-    rc = file_write(path, &text, err);
-    buf_done(&text);
-    return rc;
+    return files_save(crew->folder, "topology.yaml", &text, err);
 }
 
 int crew_make_folder(const struct session *session, const struct experiment_run *run,
@@ -136,10 +132,7 @@ int crew_make_folder(const struct session *session, const struct experiment_run 
     if (rc)
         return rc;
     experiment_print_config(&text, session->experiment, run, workload);
-    (void)snprintf(path, sizeof path, "%s/config.yaml", folder);
-    rc = file_write(path, &text, err);
-    buf_done(&text);
-    return rc;
+    return files_save(folder, "config.yaml", &text, err);
 }
 
 /* --- starting --------------------------------------------------------------------------------- */

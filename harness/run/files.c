@@ -1,7 +1,6 @@
 /* The folder of an experiment's results: see the header. */
 #include "harness/run/files.h"
 
-#include "base/buf.h"
 #include "base/file.h"
 
 #include <dirent.h>
@@ -141,6 +140,17 @@ int files_claim(const char *out, char *ret_path, int *ret_lock, struct errctx *e
     return 0;
 fail:
     (void)close(lock);
+    return rc;
+}
+
+int files_save(const char *folder, const char *name, struct buf *text, struct errctx *err)
+{
+    char path[PATH_MAX + 32];
+    int rc;
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    rc = file_write(path, text, err);
+    buf_done(text);
     return rc;
 }
 

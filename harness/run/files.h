@@ -2,6 +2,7 @@
 #ifndef SYNCBED_HARNESS_RUN_FILES_H
 #define SYNCBED_HARNESS_RUN_FILES_H
 
+#include "base/buf.h"
 #include "base/error.h"
 
 /*
@@ -20,6 +21,10 @@ __attribute__((warn_unused_result)) int files_empty_results(const char *out, str
 
 /* mkdir -p. */
 __attribute__((warn_unused_result)) int files_make_folder(const char *path, struct errctx *err);
+
+/* Write FOLDER/NAME anew; takes the memory of `text`. */
+__attribute__((warn_unused_result)) int files_save(const char *folder, const char *name,
+                                                   struct buf *text, struct errctx *err);
 
 /* Copy a file, or the regular files of a folder (made anew; folders in it are left out). */
 __attribute__((warn_unused_result)) int files_copy(const char *from, const char *to,
