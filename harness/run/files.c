@@ -34,28 +34,28 @@ int files_make_folder(const char *path, struct errctx *err)
     return mkdir(path, 0755) && errno != EEXIST ? complain(path, err) : 0;
 }
 
-/* --- claiming --------------------------------------------------------------------------------- */
+/* --- what there is in a result ---------------------------------------------------------------- */
+
+/* In the order of their removal; a list ends with NULL. */
+static const char *const made_from_runs[] = {"results.json", "junit.xml", "report.html", NULL};
+
+static const char *const runs[] = {"about.json", "runs", NULL};
+
+/* What every result has of the two verbs that leave one, as long as there is anything of it. */
+static const char *const marks[] = {"mutants.json", "experiment.yaml", NULL};
+
+static bool stands_in(const char *const *names, const char *entry)
+{
+    while (*names && strcmp(*names, entry) != 0)
+        names++;
+    return *names != NULL;
+}
 
 /* Names that begin with a dot are drafts of ours. */
 static bool is_ours(const char *entry)
 {
-    static const char *const ours[] = {
-        "experiment.yaml", "about.json",  "results.json", "junit.xml",
-        "mutants.json",    "report.html", "runs"};
-
-    if (entry[0] == '.')
-        return true;
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
-        if (strcmp(entry, ours[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* What every result has of the two verbs that leave one, as long as there is anything of it. */
-static bool is_mark(const char *entry)
-{
-    return strcmp(entry, "experiment.yaml") == 0 || strcmp(entry, "mutants.json") == 0;
+    return entry[0] == '.' || stands_in(made_from_runs, entry) || stands_in(runs, entry) ||
+           stands_in(marks, entry);
 }
 
 /* A result has its mark in it, and nothing that we do not know. */
@@ -73,7 +73,7 @@ static int check_ours(const char *out, struct errctx *err)
             rc = err_set(err, ENOTEMPTY, ERR_ABORT,
                          "%s holds \"%s\", which is not a result of syncbed: choose another --out",
                          out, entry->d_name);
-        has_mark = has_mark || is_mark(entry->d_name);
+        has_mark = has_mark || stands_in(marks, entry->d_name);
         empty = empty && entry->d_name[0] == '.';
     }
     (void)closedir(dir); /* only read */
@@ -85,35 +85,35 @@ static int check_ours(const char *out, struct errctx *err)
     return rc;
 }
 
-static int remove_all(const char *out, const char *const *parts, size_t n, struct errctx *err)
+static int remove_all(const char *out, const char *const *names, struct errctx *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        char path[PATH_MAX + 32];
-        int rc;
+    int rc = 0;
 
-        (void)snprintf(path, sizeof path, "%s/%s", out, parts[i]);
+    for (; !rc && *names; names++) {
+        char path[PATH_MAX + 32];
+
+        (void)snprintf(path, sizeof path, "%s/%s", out, *names);
         rc = file_remove_tree(path, err);
-        if (rc)
-            return rc;
     }
-    return 0;
+    return rc;
 }
 
 int files_empty_results(const char *out, struct errctx *err)
 {
-    static const char *const parts[] = {"results.json", "junit.xml", "report.html"};
-
-    return remove_all(out, parts, sizeof parts / sizeof *parts, err);
+    return remove_all(out, made_from_runs, err);
 }
 
 /* The marks go last: what is left of an interrupted removal is still known as ours. */
 int files_empty(const char *out, struct errctx *err)
 {
-    static const char *const parts[] = {"about.json", "runs", "mutants.json", "experiment.yaml"};
     int rc = files_empty_results(out, err);
 
-    return rc ? rc : remove_all(out, parts, sizeof parts / sizeof *parts, err);
+    if (!rc)
+        rc = remove_all(out, runs, err);
+    return rc ? rc : remove_all(out, marks, err);
 }
+
+/* --- claiming --------------------------------------------------------------------------------- */
 
 int files_claim(const char *out, char *ret_path, int *ret_lock, struct errctx *err)
 {
