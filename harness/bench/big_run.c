@@ -70,28 +70,40 @@ static void index_writers(struct big_run *run)
 
 /* --- the history ------------------------------------------------------------------------------ */
 
-static void add_write(struct history_writer *w, size_t op)
+static void set_op(struct txn *txn, unsigned i, enum op_kind kind, unsigned store, size_t op)
 {
-    static struct txn txn; /* large */
-    const struct reply ok = {.level = LEVEL_EVERYWHERE};
+    txn->op[i].kind = kind;
+    (void)snprintf(txn->op[i].store, sizeof txn->op[i].store, "%s", store_name[store]);
+    (void)snprintf(txn->op[i].key, sizeof txn->op[i].key, "user:%zu", key_of(op));
+}
+
+static void add_ok(struct history_writer *w, size_t op, const char *server, int64_t took_us,
+                   const struct txn *txn, const struct reply *ok)
+{
     const struct history_invocation invocation = {
         .op = (int64_t)op,
         .client = (unsigned)(op % CLIENTS),
-        .server = op % 2 ? "serve2" : "serve1",
+        .server = server,
         .planned_us = planned_us(op),
         .at_us = planned_us(op) + 5,
     };
 
+    history_invoke(w, &invocation, txn);
+    history_end(w, (int64_t)op, HISTORY_OK, planned_us(op) + took_us, ok, txn);
+}
+
+static void add_write(struct history_writer *w, size_t op)
+{
+    static struct txn txn; /* large */
+    const struct reply ok = {.level = LEVEL_EVERYWHERE};
+
     name_request(txn.request, op);
     txn.n_ops = STORES;
     for (unsigned s = 0; s < STORES; s++) {
-        txn.op[s].kind = OP_WRITE;
-        (void)snprintf(txn.op[s].store, sizeof txn.op[s].store, "%s", store_name[s]);
-        (void)snprintf(txn.op[s].key, sizeof txn.op[s].key, "user:%zu", key_of(op));
+        set_op(&txn, s, OP_WRITE, s, op);
         (void)snprintf(txn.op[s].value, sizeof txn.op[s].value, "%s", txn.request);
     }
-    history_invoke(w, &invocation, &txn);
-    history_end(w, (int64_t)op, HISTORY_OK, planned_us(op) + WRITE_US, &ok, &txn);
+    add_ok(w, op, op % 2 ? "serve2" : "serve1", WRITE_US, &txn, &ok);
 }
 
 /* `n_written`: how often its key was written before. */
@@ -100,19 +112,10 @@ static void add_read(struct history_writer *w, size_t op, size_t n_written, size
     static struct txn txn;
     static struct reply ok;
     unsigned store = (unsigned)(op / READ_EVERY % STORES);
-    const struct history_invocation invocation = {
-        .op = (int64_t)op,
-        .client = (unsigned)(op % CLIENTS),
-        .server = store_name[store],
-        .planned_us = planned_us(op),
-        .at_us = planned_us(op) + 5,
-    };
 
     name_request(txn.request, op);
     txn.n_ops = 1;
-    txn.op[0].kind = OP_READ;
-    (void)snprintf(txn.op[0].store, sizeof txn.op[0].store, "%s", store_name[store]);
-    (void)snprintf(txn.op[0].key, sizeof txn.op[0].key, "user:%zu", key_of(op));
+    set_op(&txn, 0, OP_READ, store, op);
     ok.level = LEVEL_NONE;
     ok.has_reads = true;
     ok.read[0].found = n_written > 0;
@@ -123,8 +126,7 @@ static void add_read(struct history_writer *w, size_t op, size_t n_written, size
         name_request(request, last_writer);
         (void)snprintf(ok.read[0].value, sizeof ok.read[0].value, "%s", request);
     }
-    history_invoke(w, &invocation, &txn);
-    history_end(w, (int64_t)op, HISTORY_OK, planned_us(op) + READ_US, &ok, &txn);
+    add_ok(w, op, store_name[store], READ_US, &txn, &ok);
 }
 
 static int write_history(const struct big_run *run, struct errctx *err)

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/loop.h"
 #include "base/mem.h"
+#include "harness/checkers/metrics.h"
 #include "harness/history/history.h"
 #include "harness/run/files.h"
 #include "harness/run/roles.h"
@@ -184,17 +185,11 @@ static int load_all(struct null_door *d, struct cpu *ret_cpu, struct errctx *err
 
 /* --- numbers ---------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int sum_up(const struct null_door *d, const struct history *history, const struct cpu *cpu,
                   struct null_door_result *ret_result, struct errctx *err)
 {
-    int64_t *latency = mem_alloc_array(history->n, sizeof *latency);
+    double *latency_ms = mem_alloc_array(history->n, sizeof *latency_ms);
+    struct latency latency;
     int64_t last_us = 0;
     size_t n_ok = 0, n_refused = 0;
 
@@ -203,26 +198,26 @@ static int sum_up(const struct null_door *d, const struct history *history, cons
 
         n_refused += op->end == HISTORY_FAIL && op->code == CODE_REFUSED;
         if (op->end == HISTORY_OK)
-            latency[n_ok++] = op->ended_us - op->planned_us;
+            latency_ms[n_ok++] = (double)(op->ended_us - op->planned_us) / (double)US_PER_MS;
         if (op->ended_us > last_us)
             last_us = op->ended_us;
     }
     if (n_ok == 0 || n_ok + n_refused < history->n) {
-        free(latency);
+        free(latency_ms);
         return err_set(err, EIO, ERR_FATAL, "of %zu operations %zu ended ok, %zu were refused: %s",
                        history->n, n_ok, n_refused, d->folder);
     }
-    qsort(latency, n_ok, sizeof *latency, compare);
+    latency = latency_of(latency_ms, n_ok);
     *ret_result = (struct null_door_result){
         .ops_per_s =
             (double)n_ok * (double)US_PER_S / (double)(last_us - history->op[0].planned_us + 1),
         .refused_share = (double)n_refused / (double)history->n,
-        .p50_ms = (double)latency[n_ok / 2] / (double)US_PER_MS,
-        .p99_ms = (double)latency[n_ok - 1 - n_ok / 100] / (double)US_PER_MS,
+        .p50_ms = latency.p50_ms,
+        .p99_ms = latency.p99_ms,
         .load_cpu_us = cpu->load_us / (double)history->n,
         .serve_cpu_us = cpu->serve_us / (double)history->n,
     };
-    free(latency);
+    free(latency_ms);
     return 0;
 }
 
