@@ -37,6 +37,7 @@ struct mutating {
     unsigned n_clean; /* runs without the break, each */
     bool random;      /* also make it with the faults at a random instant */
     struct session session;
+    struct experiment tried; /* a mutant's, changed for the run that goes on */
     char out[PATH_MAX];
     int lock;
     size_t n_runs, next_run; /* numbers of folders, from 1 */
@@ -104,23 +105,29 @@ static const struct experiment *largest(const struct mutating *all)
 
 /* --- one run ---------------------------------------------------------------------------------- */
 
-/* `name` becomes part of the folder's. ret_run is NULL when the run broke off; that is no error. */
-static int run_one(struct mutating *all, struct experiment *e, const char *name, json_t **ret_run,
-                   struct errctx *err)
+/*
+ * Of all->tried. The folder's name ends with `suffix`. ret_run is NULL when the run broke off; that
+ * is no error.
+ */
+static int run_one(struct mutating *all, const struct mutant *m, const char *suffix,
+                   json_t **ret_run, struct errctx *err)
 {
     struct session *session = &all->session;
     struct experiment_runs runs;
+    struct experiment_run *run;
     char folder[PATH_MAX];
-    int rc = experiment_expand(e, NULL, &runs, err);
+    int rc = experiment_expand(&all->tried, NULL, &runs, err);
 
     if (rc)
         return rc;
     *ret_run = NULL;
-    runs.run[0].number = (unsigned)++all->next_run;
-    (void)snprintf(runs.run[0].name, sizeof runs.run[0].name, "%03u-%s", runs.run[0].number, name);
-    session_take_up(session, e);
-    progress_begin(&session->progress, all->next_run, all->n_runs, runs.run[0].name);
-    rc = live_run(session, &runs.run[0], folder, err);
+    run = &runs.run[0];
+    run->number = (unsigned)++all->next_run;
+    (void)snprintf(run->name, sizeof run->name, "%03u-%s-%s%s", run->number, m->approach->name,
+                   m->broken->name, suffix);
+    session_take_up(session, &all->tried);
+    progress_begin(&session->progress, all->next_run, all->n_runs, run->name);
+    rc = live_run(session, run, folder, err);
     if (!rc) {
         progress_phase(&session->progress, "judging");
         rc = judge_run(folder, ret_run, err);
@@ -132,37 +139,32 @@ static int run_one(struct mutating *all, struct experiment *e, const char *name,
     return rc;
 }
 
-static int run_broken(struct mutating *all, struct mutant *m, struct errctx *err)
+static int run_broken(struct mutating *all, const struct mutant *m, struct errctx *err)
 {
-    struct experiment *e = mem_alloc(sizeof *e); /* too large for a stack */
+    struct buf exposure = {0};
     enum mutant_word word;
-    json_t *run = NULL;
-    char name[96];
+    json_t *run;
     int rc;
 
-    *e = *m->sound;
-    rc = experiment_break(e, m->broken->name, err);
-    (void)snprintf(name, sizeof name, "%s-%s", m->approach->name, m->broken->name);
+    all->tried = *m->sound;
+    rc = experiment_break(&all->tried, m->broken->name, err);
     if (!rc)
-        rc = run_one(all, e, name, &run, err);
-    if (!rc) {
-        struct buf exposure = {0};
-
-        word = run ? mutant_judge(run) : MUTANT_UNKNOWN;
-        all->n_word[word]++;
-        mutant_exposure(&exposure, run);
-        json_object_set_new(m->row, "result", json_string(mutant_word(word)));
-        json_object_set(m->row, "run", json_object_get(run, "run"));
-        json_object_set(m->row, "times", json_object_get(json_object_get(run, "break"), "times"));
-        json_object_set_new(m->row, "exposure", json_string(buf_str(&exposure)));
-        json_object_set(m->row, "verdicts", json_object_get(run, "verdicts"));
-        if (run)
-            progress_end(&all->session.progress, mutant_word(word));
-        buf_done(&exposure);
-    }
+        rc = run_one(all, m, "", &run, err);
+    if (rc)
+        return rc;
+    word = run ? mutant_judge(run) : MUTANT_UNKNOWN;
+    all->n_word[word]++;
+    mutant_exposure(&exposure, run);
+    json_object_set_new(m->row, "result", json_string(mutant_word(word)));
+    json_object_set(m->row, "run", json_object_get(run, "run"));
+    json_object_set(m->row, "times", json_object_get(json_object_get(run, "break"), "times"));
+    json_object_set_new(m->row, "exposure", json_string(buf_str(&exposure)));
+    json_object_set(m->row, "verdicts", json_object_get(run, "verdicts"));
+    if (run)
+        progress_end(&all->session.progress, mutant_word(word));
+    buf_done(&exposure);
     json_decref(run);
-    free(e);
-    return rc;
+    return 0;
 }
 
 /* The same faults, at no crash point: what hits whom is left to chance. Returns the first point. */
@@ -186,61 +188,55 @@ static const char *at_random(struct experiment *e, const struct experiment *soun
 }
 
 /* How many it hits there, and whether they are enough for the verdict to notice. */
-static int run_random(struct mutating *all, struct mutant *m, struct errctx *err)
+static int run_random(struct mutating *all, const struct mutant *m, struct errctx *err)
 {
-    struct experiment *e = mem_alloc(sizeof *e);
-    const char *point;
-    json_t *run = NULL;
-    char name[96];
+    const char *point, *verdict;
+    json_t *run, *standing;
     int rc;
 
-    *e = *m->sound;
-    point = at_random(e, m->sound);
-    rc = experiment_break(e, m->broken->name, err);
-    (void)snprintf(name, sizeof name, "%s-%s-random", m->approach->name, m->broken->name);
-    if (!rc && *point)
-        rc = run_one(all, e, name, &run, err);
-    if (!rc && run) {
-        json_t *standing = json_object_get(json_object_get(run, "exposure"), point);
-
-        json_object_set_new(m->row, "random",
-                            json_pack("{s:s, s:I, s:s}", "point", point, "standing",
-                                      (json_int_t)json_integer_value(standing), "verdict",
-                                      result_verdict_word(run, m->broken->verdict)));
-        progress_end(&all->session.progress, result_verdict_word(run, m->broken->verdict));
-    }
+    all->tried = *m->sound;
+    point = at_random(&all->tried, m->sound);
+    if (!*point)
+        return 0;
+    rc = experiment_break(&all->tried, m->broken->name, err);
+    if (!rc)
+        rc = run_one(all, m, "-random", &run, err);
+    if (rc || !run)
+        return rc;
+    verdict = result_verdict_word(run, m->broken->verdict);
+    standing = json_object_get(json_object_get(run, "exposure"), point);
+    json_object_set_new(m->row, "random",
+                        json_pack("{s:s, s:I, s:s}", "point", point, "standing",
+                                  (json_int_t)json_integer_value(standing), "verdict", verdict));
+    progress_end(&all->session.progress, verdict);
     json_decref(run);
-    free(e);
-    return rc;
+    return 0;
 }
 
-static int run_clean(struct mutating *all, struct mutant *m, unsigned i, unsigned n_word[],
+static int run_clean(struct mutating *all, const struct mutant *m, unsigned i, unsigned n_word[],
                      struct errctx *err)
 {
     static const char *const words[] = {
         [CLEAN] = "clean", [CLEAN_FALSE_ALARM] = "FALSE ALARM", [CLEAN_UNKNOWN] = "unknown"};
-    struct experiment *e = mem_alloc(sizeof *e);
     enum clean_word word;
-    json_t *run = NULL;
-    char name[96];
+    char suffix[48];
+    json_t *run;
     int rc;
 
-    *e = *m->sound;
-    e->n_seeds = 1;
-    e->seed[0] += i; /* not the same load every time */
-    (void)snprintf(name, sizeof name, "%s-%s-clean-s%llu", m->approach->name, m->broken->name,
-                   (unsigned long long)e->seed[0]);
-    rc = run_one(all, e, name, &run, err);
-    if (!rc) {
-        word = run ? mutant_judge_clean(run, m->broken) : CLEAN_UNKNOWN;
-        n_word[word]++;
-        all->n_clean_word[word]++;
-        if (run)
-            progress_end(&all->session.progress, words[word]);
-    }
+    all->tried = *m->sound;
+    all->tried.n_seeds = 1;
+    all->tried.seed[0] += i; /* not the same load every time */
+    (void)snprintf(suffix, sizeof suffix, "-clean-s%llu", (unsigned long long)all->tried.seed[0]);
+    rc = run_one(all, m, suffix, &run, err);
+    if (rc)
+        return rc;
+    word = run ? mutant_judge_clean(run, m->broken) : CLEAN_UNKNOWN;
+    n_word[word]++;
+    all->n_clean_word[word]++;
+    if (run)
+        progress_end(&all->session.progress, words[word]);
     json_decref(run);
-    free(e);
-    return rc;
+    return 0;
 }
 
 static int run_mutant(struct mutating *all, struct mutant *m, struct errctx *err)
