@@ -77,8 +77,8 @@ __attribute__((warn_unused_result)) int
 experiment_add_approach(struct experiment *experiment, const char *name, struct errctx *err);
 
 /*
- * Give this break to every variant of the approach that has it. -ENOENT, with the nearest right
- * name, when no approach of the experiment has it.
+ * Give this break to every variant of the approach that has it. -ENOENT when no approach of the
+ * experiment has it.
  */
 __attribute__((warn_unused_result)) int experiment_break(struct experiment *experiment,
                                                          const char *name, struct errctx *err);

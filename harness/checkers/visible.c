@@ -36,7 +36,12 @@ static void intervals_add(struct intervals *list, struct interval interval)
     list->high_ms[list->n++] = interval.high_ms;
 }
 
-/* Takes the list's memory. */
+static void intervals_done(struct intervals *list)
+{
+    free(list->low_ms);
+    free(list->high_ms);
+}
+
 static struct visibility intervals_sum_up(struct intervals *list)
 {
     struct latency low = latency_of(list->low_ms, list->n);
@@ -45,8 +50,6 @@ static struct visibility intervals_sum_up(struct intervals *list)
 
     while (v.n_unseen < list->n && isinf(list->high_ms[list->n - 1 - v.n_unseen])) /* sorted */
         v.n_unseen++;
-    free(list->low_ms);
-    free(list->high_ms);
     return v;
 }
 
@@ -97,6 +100,14 @@ static void collect(const struct run_data *run, struct lists *ret_lists)
     }
 }
 
+static void lists_done(const struct run_data *run, struct lists *lists)
+{
+    intervals_done(&lists->first);
+    intervals_done(&lists->everywhere);
+    for (unsigned store = 0; store < run->n_stores; store++)
+        intervals_done(&lists->visible[store]);
+}
+
 size_t visible_everywhere(const struct run_data *run, double *ret_ms)
 {
     struct lists lists;
@@ -106,10 +117,7 @@ size_t visible_everywhere(const struct run_data *run, double *ret_ms)
     n = lists.everywhere.n;
     for (size_t i = 0; i < n; i++)
         ret_ms[i] = lists.everywhere.high_ms[i];
-    (void)intervals_sum_up(&lists.first); /* they take the memory */
-    (void)intervals_sum_up(&lists.everywhere);
-    for (unsigned store = 0; store < run->n_stores; store++)
-        (void)intervals_sum_up(&lists.visible[store]);
+    lists_done(run, &lists);
     return n;
 }
 
@@ -122,4 +130,5 @@ void visible_measure(const struct run_data *run, struct metrics *ret_metrics)
     ret_metrics->everywhere = intervals_sum_up(&lists.everywhere);
     for (unsigned store = 0; store < run->n_stores; store++)
         ret_metrics->visible[store] = intervals_sum_up(&lists.visible[store]);
+    lists_done(run, &lists);
 }
