@@ -497,3 +497,14 @@ int yaml_to_choice(const struct yaml_node *scalar, const char *const *valid, siz
     buf_done(&list);
     return r;
 }
+
+int yaml_to_bool(const struct yaml_node *scalar, bool *ret_value, struct errctx *err)
+{
+    static const char *const words[] = {"false", "true"};
+    size_t word = 0;
+    int r = yaml_to_choice(scalar, words, sizeof words / sizeof *words, &word, err);
+
+    if (r == 0)
+        *ret_value = word == 1;
+    return r;
+}

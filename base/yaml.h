@@ -54,6 +54,8 @@ __attribute__((warn_unused_result)) int yaml_to_int(const struct yaml_node *scal
 __attribute__((warn_unused_result)) int yaml_to_choice(const struct yaml_node *scalar,
                                                        const char *const *valid, size_t n_valid,
                                                        size_t *ret_index, struct errctx *err);
+__attribute__((warn_unused_result)) int yaml_to_bool(const struct yaml_node *scalar,
+                                                     bool *ret_value, struct errctx *err);
 
 /* Write `text` as a YAML scalar, quoted when needed; for files that we write. Appends to `out`. */
 struct buf;

@@ -114,19 +114,6 @@ static int check_places(const struct yaml_node *node, const struct topology_stor
     return 0;
 }
 
-static int take_attached(const struct yaml_node *mapping, struct topology_store *store,
-                         struct errctx *err)
-{
-    static const char *const words[] = {"false", "true"};
-    size_t word = 0;
-    int r = 0;
-
-    if (yaml_find(mapping, "attached"))
-        r = take_choice(mapping, "attached", words, 2, &word, err);
-    store->attached = word == 1;
-    return r;
-}
-
 static int read_store(struct topology *t, const char *name, const struct yaml_node *node,
                       struct errctx *err)
 {
@@ -150,8 +137,8 @@ static int read_store(struct topology *t, const char *name, const struct yaml_no
         r = take_optional(node, "database", store->database, sizeof store->database, err);
     if (r == 0)
         r = take_optional(node, "schema", store->schema, sizeof store->schema, err);
-    if (r == 0)
-        r = take_attached(node, store, err);
+    if (r == 0 && yaml_find(node, "attached"))
+        r = yaml_to_bool(yaml_find(node, "attached"), &store->attached, err);
     if (r == 0)
         r = check_places(node, store, (enum store_kind)kind, err);
     if (r < 0)

@@ -50,17 +50,9 @@ static int take_count(const struct yaml_node *node, const char *key, unsigned mi
 static int take_bool(const struct yaml_node *node, const char *key, bool *ret_value,
                      struct errctx *err)
 {
-    static const char *const names[] = {"false", "true"};
     const struct yaml_node *value = yaml_find(node, key);
-    size_t i = 0;
 
-    if (!value)
-        return 0;
-    int r = yaml_to_choice(value, names, COUNT(names), &i, err);
-
-    if (r == 0)
-        *ret_value = i == 1;
-    return r;
+    return value ? yaml_to_bool(value, ret_value, err) : 0;
 }
 
 static int take_choice(const struct yaml_node *node, const char *key, const char *const *names,
