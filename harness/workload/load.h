@@ -6,15 +6,14 @@
  *
  *   start {at_us}   begin the plan at this instant (CLOCK_MONOTONIC, µs)
  *   progress
- * {"planned":N,"invoked":N,"acknowledged":N,"fail":N,"info":N,"in_flight":N,"done":false}
+ *     {"planned":N,"invoked":N,"acknowledged":N,"fail":N,"info":N,"in_flight":N,"done":false}
  *                   `counters` has them, too
  *
  * When the last operation has ended and the history is closed, every connection gets
  * {"event":"finished","name":"load"}, or {"event":"failed","name":"load","why":…} when the history
  * could not be written (where its disk is full, the log's may be, too). The process stays until
- * SIGTERM, and goes on to look for the
- * probes that were not seen yet. A SIGTERM that comes earlier closes the history as it stands, with
- * the operations that are open left open.
+ * SIGTERM, and goes on to look for the probes that were not seen yet. A SIGTERM that comes earlier
+ * closes the history as it stands, with the operations that are open left open.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_LOAD_H
 #define SYNCBED_HARNESS_WORKLOAD_LOAD_H
@@ -24,8 +23,8 @@ struct load_options {
     const char *name;       /* this role's name in it */
     const char *config;     /* path; of it `workload` and `seed` are read */
     const char *history;    /* path, made anew */
-    const char *token_file; /* path; NULL: none */
     const char *probes;     /* likewise; NULL: nobody looks for probes */
+    const char *token_file; /* path; NULL: none */
 };
 
 /* The process' exit status: 0, 1 (the history could not be written), 2 (bad options). */

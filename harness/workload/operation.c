@@ -232,15 +232,13 @@ static void see(struct position *seen, const struct position *position)
 }
 
 /* Somebody else's door may say anything; what it says of another transaction says nothing of this.
- */
-static bool is_answer(struct generator *g, size_t i, const struct reply *reply)
+ * `txn` is looked at where there are reads. */
+static bool is_answer(const struct txn *txn, const struct reply *reply)
 {
-    const struct txn *txn;
     uint32_t asked = 0;
 
     if (!reply->has_reads)
         return !reply->is_status;
-    txn = operation_txn(g, i);
     for (unsigned k = 0; k < txn->n_ops; k++)
         asked |= (uint32_t)(txn->op[k].kind == OP_READ) << k;
     return reply->came == asked;
@@ -251,8 +249,9 @@ static void on_replied(void *arg, struct load_op *op, const struct reply *reply)
     static const struct reply nonsense = {.code = CODE_UNKNOWN, .detail = "not what was asked"};
     struct generator *g = arg;
     size_t i = operation_of(op)->number;
+    const struct txn *txn = reply->has_reads ? operation_txn(g, i) : NULL;
 
-    if (!is_answer(g, i, reply))
+    if (!is_answer(txn, reply))
         reply = &nonsense;
 
     bool ok = reply->code == CODE_NONE;
@@ -265,7 +264,7 @@ static void on_replied(void *arg, struct load_op *op, const struct reply *reply)
     if (!ok && definite && operation_of(op)->unknown != CODE_NONE)
         end_in_doubt(g, i, reply);
     else
-        operation_ended(g, i, reply, reply->has_reads ? operation_txn(g, i) : NULL);
+        operation_ended(g, i, reply, txn);
     generator_go_on(g);
 }
 

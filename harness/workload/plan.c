@@ -64,7 +64,7 @@ static double chance_of(double share, double of)
 static void set_chances(struct plan_draw *draw, const struct workload *w)
 {
     draw->pair_chance = w->pairs / (2 - w->pairs);
-    draw->read_chance = w->pairs < 1 ? w->read_share / (1 - w->pairs) : 0;
+    draw->read_chance = chance_of(w->read_share, 1 - w->pairs);
     draw->probe_chance = chance_of(w->probe_share, 1 - w->pairs - w->read_share);
 }
 
