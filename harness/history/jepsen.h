@@ -20,6 +20,8 @@
 #include "base/error.h"
 #include "harness/history/history.h"
 
+#define JEPSEN_NS_PER_US 1000
+
 /* Append the history's events, in the order of time. Probes are left out: they are no lists.
  * -ENOTSUP when an operation is more than reads and appends, or a list was cut at the value's
  * limit. */

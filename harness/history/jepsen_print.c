@@ -180,10 +180,10 @@ static int print_event(struct buf *out, const struct event *event, const struct 
             return r;
     }
     buf_printf(out, "], :process %" PRIu32 ", :time %" PRId64 ", :index %zu", process,
-               event->at_us * 1000, index);
+               event->at_us * JEPSEN_NS_PER_US, index);
     if (!event->is_end)
         buf_printf(out, ", :client %u, :request \"%s\", :server \"%s\", :planned %" PRId64 "}\n",
-                   op->client, op->txn->request, op->server, op->planned_us * 1000);
+                   op->client, op->txn->request, op->server, op->planned_us * JEPSEN_NS_PER_US);
     else if (op->end == HISTORY_OK)
         buf_printf(out, ", :level :%s}\n", level_name(op->level));
     else

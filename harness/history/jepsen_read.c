@@ -12,8 +12,7 @@
 #include <string.h>
 #include <uthash.h>
 
-#define FOREIGN   "jepsen" /* store and server of a history that names none */
-#define NS_PER_US 1000
+#define FOREIGN "jepsen" /* store and server of a history that names none */
 
 /* A process, and the operation that it has under way. */
 struct process {
@@ -62,7 +61,7 @@ static const char *keyword(const json_t *event, const char *key)
 /* Without times, events are a microsecond apart: their order is all there is. */
 static int64_t time_us(const struct reading *r, const json_t *event)
 {
-    return integer_or(event, ":time", r->n_events * NS_PER_US) / NS_PER_US;
+    return integer_or(event, ":time", r->n_events * JEPSEN_NS_PER_US) / JEPSEN_NS_PER_US;
 }
 
 /* --- micro-operations ---------------------------------------------------------------------- */
@@ -201,7 +200,8 @@ static int take_invoke(struct reading *r, const json_t *event, struct process *p
         return edn_complain(&r->in, err, "no such request, client or server");
     (void)strcpy(r->txn.request, name); /* its size was just checked */
     invocation.client = (unsigned)client;
-    invocation.planned_us = integer_or(event, ":planned", invocation.at_us * NS_PER_US) / NS_PER_US;
+    invocation.planned_us =
+        integer_or(event, ":planned", invocation.at_us * JEPSEN_NS_PER_US) / JEPSEN_NS_PER_US;
     history_invoke(r->into, &invocation, &r->txn);
     process->op = r->n_invoked++;
     process->invoked_us = invocation.at_us;
