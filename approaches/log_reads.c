@@ -319,7 +319,6 @@ void log_reads_free(struct log_reads *reads)
         return;
     for (unsigned i = 0; i < STORES_MAX; i++) {
         give_up_waiting(&reads->source[i]);
-        (void)event_del(&reads->source[i].timer);
         store_free(reads->source[i].store); /* what is outstanding there is answered */
         (void)event_del(&reads->source[i].timer);
     }
