@@ -41,13 +41,18 @@ void live_await_alive(struct store *store, bool alive)
     assert_int_equal(loop_until(live.base, alive ? is_alive : is_dead, store, LIVE_DEADLINE_US), 0);
 }
 
-static struct store *open_with(const struct store_options *options)
+struct topology_store live_place(void)
 {
-    struct topology_store where = {.name = "s",
+    return (struct topology_store){.name = "s",
                                    .kind = live.server.kind,
                                    .address = {.host = "127.0.0.1", .port = live.server.port},
                                    .user = LIVE_USER,
                                    .database = LIVE_DATABASE};
+}
+
+static struct store *open_with(const struct store_options *options)
+{
+    struct topology_store where = live_place();
     struct store *store = NULL;
     struct errctx err = {0};
 

@@ -31,6 +31,9 @@ int live_run_tests(const struct CMUnitTest *tests, size_t n);
 int live_empty(void **state); /* the set-up of each test */
 bool live_is_redis(void);
 
+/* The server as a topology's store "s". */
+struct topology_store live_place(void);
+
 /* Another store at the same server, alive. */
 struct store *live_open(const char *application, unsigned sessions, int64_t lock_timeout_us);
 /* … which executes no request twice. */

@@ -5,6 +5,7 @@
  * Folder: harness
  */
 #include "harness/history/history.h"
+#include "temp_file.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -26,26 +26,9 @@
 #define OK_WITH(micro)                                                                             \
     "{\"t\":\"ok\",\"op\":0,\"at\":120,\"level\":\"everywhere\",\"txn\":[" micro "]}\n"
 
-static char path[64];
-
-static int make_path(void **state)
-{
-    (void)state;
-    (void)snprintf(path, sizeof path, "/tmp/syncbed-test-XXXXXX");
-    int fd = mkstemp(path);
-
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
-
 static void put(const char *text)
 {
-    FILE *file = fopen(path, "w");
+    FILE *file = fopen(temp_path, "w");
 
     assert_non_null(file);
     assert_true(fputs(text, file) >= 0);
@@ -60,8 +43,8 @@ static void refused(const char *text, const char *complaint)
     char expected[600];
 
     put(text);
-    assert_int_equal(history_read(path, &history, &err), -EBADMSG);
-    (void)snprintf(expected, sizeof expected, "%s:%s", path, complaint);
+    assert_int_equal(history_read(temp_path, &history, &err), -EBADMSG);
+    (void)snprintf(expected, sizeof expected, "%s:%s", temp_path, complaint);
     assert_string_equal(err.message, expected);
 }
 
@@ -108,7 +91,7 @@ static void write_history(void)
     struct reply lost = {.code = CODE_UNKNOWN, .detail = "connection \"lost\""};
 
     found.read[0] = (struct read_result){.found = true, .value = "c3-0", .n = 7};
-    assert_int_equal(history_create(path, &w, &err), 0);
+    assert_int_equal(history_create(temp_path, &w, &err), 0);
     invoke(w, 1, 4, "pg1", 200, &read); /* not in the order of their numbers */
     invoke(w, 0, 3, "serve2", 100, &both);
     history_end(w, 0, HISTORY_OK, 130, &ok, &both);
@@ -128,7 +111,7 @@ static void what_is_written_reads_back(void **state)
 
     (void)state;
     write_history();
-    if (history_read(path, &history, &err) < 0)
+    if (history_read(temp_path, &history, &err) < 0)
         fail_msg("%s", err.message);
     assert_int_equal(history.n, 4);
     const struct history_op *op = &history.op[0];
@@ -179,7 +162,7 @@ static void an_operation_expands_to_its_transaction(void **state)
 
     (void)state;
     write_history();
-    assert_int_equal(history_read(path, &history, &err), 0);
+    assert_int_equal(history_read(temp_path, &history, &err), 0);
     history_txn(&history.op[0], &got);
     assert_memory_equal(&got, &expected, sizeof got);
     history_done(&history);
@@ -192,7 +175,7 @@ static void an_empty_history_is_complete(void **state)
 
     (void)state;
     put("{\"t\":\"end\",\"ops\":0,\"open\":0}\n");
-    assert_int_equal(history_read(path, &history, &err), 0);
+    assert_int_equal(history_read(temp_path, &history, &err), 0);
     assert_int_equal(history.n, 0);
     history_done(&history);
 }
@@ -207,7 +190,7 @@ static void unknown_fields_are_left_to_later_versions(void **state)
         "\"t\":\"invoke\",\"op\":0,\"request\":\"c3-0\",\"client\":3,\"server\":\"serve2\","
         "\"planned\":100,\"at\":110,\"txn\":[[\"w\",\"pg1\",\"k\",\"v\"]]}\n"
         "{\"t\":\"end\",\"ops\":1,\"open\":1}\n");
-    assert_int_equal(history_read(path, &history, &err), 0);
+    assert_int_equal(history_read(temp_path, &history, &err), 0);
     assert_int_equal(history.n, 1);
     history_done(&history);
 }
@@ -311,5 +294,5 @@ int main(void)
         cmocka_unit_test(a_full_disk_is_told_when_closing),
     };
 
-    return cmocka_run_group_tests(tests, make_path, remove_path);
+    return cmocka_run_group_tests(tests, temp_file_make, temp_file_remove);
 }

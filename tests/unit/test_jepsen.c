@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "harness/history/edn.h"
+#include "temp_file.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,7 +16,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,24 +81,7 @@ static void what_is_no_form_is_refused_with_its_line(void **state)
 
 /* --- histories ----------------------------------------------------------------------------- */
 
-static char path[64];
-
-static int make_path(void **state)
-{
-    (void)state;
-    (void)snprintf(path, sizeof path, "/tmp/syncbed-test-XXXXXX");
-    int fd = mkstemp(path);
-
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_path(void **state)
-{
-    (void)state;
-    return unlink(path);
-}
-
-/* Events into the file at `path`; the complaint, or "". */
+/* Events into the file at `temp_path`; the complaint, or "". */
 static void read_events(const char *events, struct errctx *ret_err)
 {
     struct history_writer *w;
@@ -107,7 +90,7 @@ static void read_events(const char *events, struct errctx *ret_err)
 
     *ret_err = (struct errctx){0};
     buf_append_str(&text, events);
-    assert_int_equal(history_create(path, &w, &err), 0);
+    assert_int_equal(history_create(temp_path, &w, &err), 0);
     int r = jepsen_read("x.edn", &text, w, ret_err);
 
     assert_true(r == 0 || r == -EBADMSG);
@@ -120,7 +103,7 @@ static struct history read_back(void)
     struct history history;
     struct errctx err = {0};
 
-    if (history_read(path, &history, &err) < 0)
+    if (history_read(temp_path, &history, &err) < 0)
         fail_msg("%s", err.message);
     return history;
 }
@@ -184,7 +167,7 @@ static void put(const char *text)
     struct errctx err = {0};
 
     buf_append_str(&buf, text);
-    assert_int_equal(file_write(path, &buf, &err), 0);
+    assert_int_equal(file_write(temp_path, &buf, &err), 0);
     buf_done(&buf);
 }
 
@@ -203,7 +186,7 @@ static void a_history_becomes_events_and_comes_back_the_same(void **state)
 
     read_events(theirs, &err);
     assert_string_equal(err.message, "");
-    assert_int_equal(file_read(path, &back, &err), 0);
+    assert_int_equal(file_read(temp_path, &back, &err), 0);
     assert_string_equal(buf_str(&back), ours);
     buf_done(&edn);
     buf_done(&back);
@@ -368,5 +351,5 @@ int main(void)
         cmocka_unit_test(events_that_make_no_history_are_refused),
     };
 
-    return cmocka_run_group_tests(tests, make_path, remove_path);
+    return cmocka_run_group_tests(tests, temp_file_make, temp_file_remove);
 }

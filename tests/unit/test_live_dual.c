@@ -78,12 +78,7 @@ static int begin(void **state)
 
     topology = mem_alloc(sizeof *topology);
     topology->n_stores = 1;
-    topology->store[0] = (struct topology_store){
-        .name = "s",
-        .kind = live.server.kind,
-        .address = {.host = "127.0.0.1", .port = (uint16_t)live.server.port},
-        .user = LIVE_USER,
-        .database = LIVE_DATABASE};
+    topology->store[0] = live_place();
     topology->n_roles = 2;
     for (unsigned i = 0; i < 2; i++) {
         topology->role[i].kind = ROLE_SERVE;
@@ -120,6 +115,17 @@ static void await(struct call *call)
     assert_int_equal(loop_until(live.base, is_true, &call->answered, 15 * US_PER_S), 0);
 }
 
+/* To a store that is away, which the door tries to reach for that long. */
+static void submit_while_away(struct door *door, struct call *call, const struct txn *txn,
+                              int64_t duration_us)
+{
+    open_door(door, 0, "same-request");
+    live_server_kill(&live.server);
+    live_await_alive(live.store, false);
+    submit(door, call, txn);
+    live_turn(duration_us);
+}
+
 static void a_store_that_is_away_gets_it_when_it_is_back(void **state)
 {
     struct txn txn = live_txn("r1", "incr a 1", NULL);
@@ -127,11 +133,7 @@ static void a_store_that_is_away_gets_it_when_it_is_back(void **state)
     struct door door;
 
     (void)state;
-    open_door(&door, 0, "same-request");
-    live_server_kill(&live.server);
-    live_await_alive(live.store, false);
-    submit(&door, call, &txn);
-    live_turn(100 * US_PER_MS);
+    submit_while_away(&door, call, &txn, 100 * US_PER_MS);
     assert_false(call->answered);
     live_server_start(&live.server);
     await(call);
@@ -215,11 +217,7 @@ static void a_closing_door_answers_what_it_would_send_again(void **state)
     struct door door;
 
     (void)state;
-    open_door(&door, 0, "same-request");
-    live_server_kill(&live.server);
-    live_await_alive(live.store, false);
-    submit(&door, call, &txn);
-    live_turn(30 * US_PER_MS);
+    submit_while_away(&door, call, &txn, 30 * US_PER_MS);
     dual_approach.close(door.self);
     assert_true(call->answered);
     assert_int_not_equal(call->reply.code, CODE_NONE);

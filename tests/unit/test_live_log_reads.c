@@ -67,12 +67,7 @@ static int begin(void **state)
     assert_int_equal(live_await(&opened), STORE_OK);
     topology = mem_alloc(sizeof *topology);
     topology->n_stores = 1;
-    topology->store[0] = (struct topology_store){
-        .name = "s",
-        .kind = live.server.kind,
-        .address = {.host = "127.0.0.1", .port = (uint16_t)live.server.port},
-        .user = LIVE_USER,
-        .database = LIVE_DATABASE};
+    topology->store[0] = live_place();
     (void)snprintf(topology->topic, sizeof topology->topic, TOPIC);
     topology->n_partitions = PARTITIONS;
     env = (struct approach_env){.base = live.base, .topology = topology, .role = &role};

@@ -54,12 +54,7 @@ static void begin_probing(void)
     probing.topology.n_stores = 2;
     probing.topology.store[0] = (struct topology_store){
         .name = "gone", .kind = live.server.kind, .address = {"127.0.0.1", 9}};
-    probing.topology.store[1] =
-        (struct topology_store){.name = "s",
-                                .kind = live.server.kind,
-                                .address = {.host = "127.0.0.1", .port = live.server.port},
-                                .user = LIVE_USER,
-                                .database = LIVE_DATABASE};
+    probing.topology.store[1] = live_place();
     if (prober_new(live.base, &probing.topology, "load", probing.path, &probing.prober, &err) < 0)
         fail_msg("%s", err.message);
     live_turn(WHILE_US); /* to connect; a prober that has not polls a little later */
