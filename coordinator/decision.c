@@ -9,7 +9,8 @@
 #define CRC_OFFSET (SEGMENT_HEADER_SIZE - 4) /* of a segment's header: its last four bytes */
 
 /* The longest record is a COMMIT; a text takes its length's byte instead of its NUL. */
-_Static_assert(DECISION_HEAD_SIZE + GID_SIZE + REQUEST_ID_SIZE + 1 + STORES_MAX * STORE_NAME_SIZE <=
+_Static_assert(DECISION_HEAD_SIZE + GID_SIZE + REQUEST_ID_SIZE + 1 +
+                       STORES_MAX * (STORE_NAME_SIZE + STORE_MEMO_SIZE) <=
                    DECISION_SIZE_MAX,
                "every record fits");
 _Static_assert(DECISION_SIZE_MAX % DECISION_ALIGN == 0, "and does so when padded");
@@ -82,8 +83,10 @@ static uint8_t *put_commit(uint8_t *to, const struct decision *d)
     to = put_text(to, d->gid);
     to = put_text(to, d->request);
     *to++ = (uint8_t)d->n_participants;
-    for (unsigned i = 0; i < d->n_participants; i++)
+    for (unsigned i = 0; i < d->n_participants; i++) {
         to = put_text(to, d->participant[i]);
+        to = put_text(to, d->memo[i]);
+    }
     return to;
 }
 
@@ -126,8 +129,10 @@ static void take_commit(struct body *b, struct decision *d)
     d->n_participants = (unsigned)take(b, 1);
     if (d->n_participants < 1 || d->n_participants > STORES_MAX)
         b->bad = true;
-    for (unsigned i = 0; i < d->n_participants && !b->bad; i++)
+    for (unsigned i = 0; i < d->n_participants && !b->bad; i++) {
         take_text(b, d->participant[i], sizeof d->participant[i]);
+        take_text(b, d->memo[i], sizeof d->memo[i]);
+    }
 }
 
 static bool take_record(const uint8_t *data, size_t size, struct decision *d)

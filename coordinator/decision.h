@@ -16,8 +16,12 @@
  *   16  u64  durable: the last sequence that was durable when this record was written
  *   24  u8   kind
  *   25  …    EPOCH: u64 epoch
- *            COMMIT: gid, request, u8 n, n participants
+ *            COMMIT: gid, request, u8 n, n times (participant, memo)
  *            END: gid, u64 segment of its COMMIT          a text is u8 length + bytes
+ *
+ * A participant's memo is what its branch answered to prove its outcome by (store.h,
+ * store_outcome): whoever settles the decision later asks with it. Version 1 of the format had no
+ * memos.
  *
  * `durable` tells two things apart that look alike after a power cut: a batch of which some pages
  * were written and some were not (a torn tail), and damage to what had been safe (decision_scan.h).
@@ -34,9 +38,9 @@
 
 #define DECISION_ALIGN       8
 #define DECISION_HEAD_SIZE   25 /* of a record, up to and with its kind */
-#define DECISION_SIZE_MAX    256
+#define DECISION_SIZE_MAX    448
 #define DECISION_OWNER_SIZE  32
-#define DECISION_VERSION     1
+#define DECISION_VERSION     2
 #define SEGMENT_HEADER_SIZE  128
 #define SEGMENT_HEADER_MAGIC "sb1dlog\n" /* 8 bytes, without the NUL */
 
@@ -51,6 +55,7 @@ struct decision {
     uint64_t commit_segment;       /* END: where its COMMIT stands */
     unsigned n_participants;       /* COMMIT: those that were prepared, 1..STORES_MAX */
     char participant[STORES_MAX][STORE_NAME_SIZE];
+    char memo[STORES_MAX][STORE_MEMO_SIZE]; /* of participant i; "" where it gave none */
 };
 
 /* Encode into `to`; returns the record's length, a multiple of DECISION_ALIGN. */

@@ -34,6 +34,7 @@ struct branch {
     unsigned index;
     struct store *store;
     struct store_branch *handle; /* NULL: nothing was sent, or nothing is left there */
+    char memo[STORE_MEMO_SIZE];  /* what proves its outcome, once it has executed */
     bool told;                   /* the decision was sent there */
     bool commit_lost;            /* a COMMIT was sent, and its answer lost: it may have committed */
     bool complained;             /* of an answer to it that no waiting mends */

@@ -75,13 +75,18 @@ static void voted(struct branch *b, enum twopc_event_type type, const struct sto
     feed(t, (struct twopc_event){.type = type, .participant = b->index, .answer = answer});
 }
 
+static void take_found(struct branch *b, const struct store_reply *reply)
+{
+    if (reply->status != STORE_OK)
+        return;
+    transaction_take_reads(b->transaction, b->store, reply);
+    memcpy(b->memo, reply->memo, sizeof b->memo);
+}
+
 static void executed(void *arg, const struct store_reply *reply)
 {
-    struct branch *b = arg;
-
-    if (reply->status == STORE_OK)
-        transaction_take_reads(b->transaction, b->store, reply);
-    voted(b, TWOPC_EV_EXECUTED, reply);
+    take_found(arg, reply);
+    voted(arg, TWOPC_EV_EXECUTED, reply);
 }
 
 static void prepared(void *arg, const struct store_reply *reply)
@@ -91,11 +96,8 @@ static void prepared(void *arg, const struct store_reply *reply)
 
 static void executed_and_prepared(void *arg, const struct store_reply *reply)
 {
-    struct branch *b = arg;
-
-    if (reply->status == STORE_OK)
-        transaction_take_reads(b->transaction, b->store, reply);
-    voted(b, TWOPC_EV_PREPARED, reply);
+    take_found(arg, reply);
+    voted(arg, TWOPC_EV_PREPARED, reply);
 }
 
 static void released(void *arg, const struct store_reply *reply)
@@ -215,9 +217,14 @@ static void log_commit(struct transaction *t)
     memcpy(commit.gid, t->gid, sizeof commit.gid);
     memcpy(commit.request, t->txn.request, sizeof commit.request);
     for (unsigned i = 0; i < t->n_branches; i++) {
-        if (t->core.prepared >> i & 1U)
-            (void)snprintf(commit.participant[commit.n_participants++], STORE_NAME_SIZE, "%s",
-                           store_name(t->branch[i].store));
+        const struct branch *b = &t->branch[i];
+        unsigned n = commit.n_participants;
+
+        if (!(t->core.prepared >> i & 1U))
+            continue;
+        (void)snprintf(commit.participant[n], STORE_NAME_SIZE, "%s", store_name(b->store));
+        memcpy(commit.memo[n], b->memo, STORE_MEMO_SIZE);
+        commit.n_participants++;
     }
     t->ticket = (struct decision_ticket){.durable = decision_durable, .arg = t};
     decision_log_commit(t->co->log, &commit, &t->ticket);

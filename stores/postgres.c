@@ -145,6 +145,12 @@ static void take_value(struct read_result *read, const PGresult *res)
         (void)snprintf(read->value, sizeof read->value, "%s", PQgetvalue(res, 0, 0));
 }
 
+static void take_memo(struct store_reply *reply, const PGresult *res)
+{
+    if (PQntuples(res) > 0)
+        (void)snprintf(reply->memo, sizeof reply->memo, "%s", PQgetvalue(res, 0, 0));
+}
+
 /* Who we are, so that another session can end us and see us gone. */
 static void take_identity(struct session *s, const PGresult *res)
 {
@@ -160,6 +166,9 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
     case PG_PREPARE:
         if (strcmp(PQcmdStatus(res), "PREPARE TRANSACTION") != 0)
             reply_fail(&s->base.reply, STORE_FATAL, "PREPARE found no open transaction");
+        break;
+    case PG_CHANGE:
+        take_memo(&s->base.reply, res);
         break;
     case PG_VALUE:
         take_value(&s->base.reply.read[e->op], res);

@@ -48,6 +48,7 @@ enum pg_purpose {
     PG_COMMAND,  /* has to succeed */
     PG_PREPARE,  /* … and its tag has to be PREPARE TRANSACTION */
     PG_NEW,      /* … or else this request has been executed before, which is as good */
+    PG_CHANGE,   /* … and its row is the transaction's id: the memo */
     PG_VALUE,    /* a row of (val, n), or none: what operation `op` reads */
     PG_ROWS,     /* for the verb's `rows` */
     PG_SYNC,     /* end of a segment */

@@ -71,7 +71,7 @@ void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i)
     (void)snprintf(last, sizeof last, "%" PRId64, op->kind == OP_INCR ? op->min : op->version);
     if (op->kind == OP_INCR)
         params[1] = delta;
-    pg_send_prepared(s, PG_COMMAND, i, statement_of(op), params);
+    pg_send_prepared(s, PG_CHANGE, i, statement_of(op), params);
 }
 
 static void send_operations(struct pg_session *s, bool locked)

@@ -32,6 +32,7 @@
 #define STORE_RECONNECT_US    50000
 #define STORE_QUEUE_MAX       8192
 #define STORE_DETAIL_SIZE     160
+#define STORE_MEMO_SIZE       24
 
 enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for the same */
                     STORE_OK,         /* XA_OK */
@@ -65,6 +66,7 @@ struct store_reply {
     enum store_status status;
     char detail[STORE_DETAIL_SIZE];       /* "" when ok; else the store's own words, shortened */
     struct read_result read[TXN_OPS_MAX]; /* ok: read[i] of op i, where op i is a read here */
+    char memo[STORE_MEMO_SIZE]; /* ok, of a branch that writes: proves its outcome later, or "" */
     bool again; /* ok: this request had been executed before; nothing was done now, nor read */
 };
 

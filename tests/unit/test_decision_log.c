@@ -95,6 +95,7 @@ static struct decision commit_number(unsigned i)
     (void)snprintf(d.gid, sizeof d.gid, "sb1:serve1:1:%u:c1-%u", i, i);
     (void)snprintf(d.participant[0], sizeof d.participant[0], "pg1");
     (void)snprintf(d.participant[1], sizeof d.participant[1], "redis");
+    (void)snprintf(d.memo[0], sizeof d.memo[0], "%u", 1000 + i);
     return d;
 }
 
@@ -120,6 +121,8 @@ static void look(void *arg, const struct decision *d)
         assert_int_equal(sscanf(d->request, "c1-%u", &i), 1);
         assert_true(i < 8192);
         assert_string_equal(d->participant[1], "redis");
+        assert_int_equal(strtoul(d->memo[0], NULL, 10), 1000 + i);
+        assert_string_equal(d->memo[1], "");
         f->commit[i] = true;
         f->n_commits++;
         break;
@@ -275,7 +278,7 @@ static void a_newer_format_is_refused(void **state)
     segment_name(path, 1);
     write_file(path, bytes, sizeof bytes);
     assert_int_equal(decision_log_read(dir, look, &f, &err), -EBADMSG);
-    assert_non_null(strstr(err.message, "format version 2"));
+    assert_non_null(strstr(err.message, "format version 3"));
 }
 
 static void a_missing_segment_is_refused(void **state)

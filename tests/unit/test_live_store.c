@@ -149,6 +149,20 @@ static void commits_a_prepared_branch(void **state)
     store_branch_free(branch);
 }
 
+/* Its outcome can be proven later, where the store has a function for that. */
+static void a_branch_that_writes_has_a_memo_if_its_store_needs_one(void **state)
+{
+    struct txn txn = live_txn("c1-1", "incr n 5 0", "w a 1", NULL);
+    struct answer answer;
+    struct store_branch *branch =
+        live_begin(live.store, &txn, "sb1:serve1:1:1:c1-1", STORE_UNTIL_PREPARED, &answer);
+
+    (void)state;
+    assert_int_equal(strtoull(answer.reply.memo, NULL, 10) > 0, !live_is_redis());
+    assert_int_equal(live_branch(branch, store_branch_rollback), STORE_OK);
+    store_branch_free(branch);
+}
+
 static void rolls_a_prepared_branch_back(void **state)
 {
     struct txn txn = live_txn("r1", "w a v1", NULL);
@@ -484,6 +498,7 @@ int main(void)
         CASE(values_are_the_folds_of_their_journals),
         CASE(an_unsent_verb_is_unavailable_at_its_deadline),
         CASE(commits_a_prepared_branch),
+        CASE(a_branch_that_writes_has_a_memo_if_its_store_needs_one),
         CASE(rolls_a_prepared_branch_back),
         CASE(executes_first_and_prepares_later),
         CASE(reads_of_a_branch_are_locked_until_release),
