@@ -37,6 +37,9 @@ enum verb {
     VERB_RELEASE,
     VERB_LIST,
     VERB_FORGET,
+    VERB_VIEW,
+    VERB_SETTLE,
+    VERB_FORGET_SETTLED,
     VERB_END_SESSIONS,
     VERB_FENCE,
     VERB_SINK_OPEN,
@@ -74,6 +77,7 @@ struct job {
     const struct store_batch *batch;
     enum store_branch_until until;
     bool locking; /* EXECUTE: a read alone, too */
+    bool commit;  /* SETTLE */
     char gid[GID_SIZE];
     char text[STORE_TEXT_SIZE];  /* prefix, owner of an epoch, topic */
     char owner[STORE_TEXT_SIZE]; /* SINK_OPEN */
@@ -87,12 +91,16 @@ struct job {
     unsigned n_entries;
     size_t entries_capacity;
     unsigned waiters;
+    struct store_view *view; /* VIEW, owned */
+    unsigned n_views;
+    size_t views_capacity;
     struct position position; /* POSITION; SINK_OPEN, with epoch */
 
     /* Whom to tell, exactly once. */
     bool told;
     store_done done;
     store_listed listed;
+    store_viewed viewed;
     store_sink_opened opened;
     store_positioned positioned;
     void (*row)(void *arg, const struct store_scan_row *row);
@@ -176,6 +184,13 @@ void reply_fail(struct store_reply *reply, enum store_status status, const char 
  */
 unsigned ops_by_key(const struct txn *txn, const struct store *store,
                     unsigned ret_index[TXN_OPS_MAX]);
+
+/* One more view in the job, of this gid; valid until the next is added. */
+struct store_view *job_add_view(struct job *job, const char *gid);
+/* The view of this gid that was added before, or NULL. */
+struct store_view *job_find_view(const struct job *job, const char *gid);
+void view_add_key(struct store_view *view, const char *key);
+void view_add_waiter(struct store_view *view, const struct store_waiter *waiter);
 
 /* 1 to GID_SIZE - 1 of [A-Za-z0-9._:-], so that a gid can stand in a statement as it is. */
 bool gid_valid(const char *gid);

@@ -41,6 +41,8 @@ static void tell(struct job *job, const struct store_reply *reply)
     job->told = true;
     if (job->listed)
         job->listed(job->arg, reply->status, job->entry, ok ? job->n_entries : 0, job->waiters);
+    else if (job->viewed)
+        job->viewed(job->arg, reply, job->view, ok ? job->n_views : 0);
     else if (job->opened)
         job->opened(job->arg, reply, ok ? job->epoch : 0, ok ? &job->position : NULL);
     else if (job->positioned)
@@ -53,6 +55,7 @@ static void job_free(struct job *job)
 {
     (void)event_del(&job->timer); /* cannot fail: it was assigned */
     free(job->entry);
+    free(job->view);
     free(job);
 }
 

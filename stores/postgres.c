@@ -132,7 +132,9 @@ void pg_pause(struct pg_session *s, int64_t delay_us)
 
 static enum pg_phase phase_of(const struct job *job)
 {
-    return job->verb == VERB_COMMIT || job->verb == VERB_ROLLBACK ? PG_PHASE_END : PG_PHASE_WORK;
+    bool ends = job->verb == VERB_COMMIT || job->verb == VERB_ROLLBACK || job->verb == VERB_SETTLE;
+
+    return ends ? PG_PHASE_END : PG_PHASE_WORK;
 }
 
 static void take_value(struct read_result *read, const PGresult *res)

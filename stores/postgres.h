@@ -124,7 +124,7 @@ enum store_status pg_status_of(const char *severity, const char *sqlstate, enum 
 void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i);
 void pg_count_rows(struct pg_session *s, const PGresult *res);
 
-/* postgres_admin.c, postgres_sink.c: verbs in files of their own. */
+/* postgres_admin.c, postgres_view.c, postgres_sink.c: verbs in files of their own. */
 void pg_claim(struct pg_session *s);
 void pg_leave(struct pg_session *s);
 void pg_reset_start(struct pg_session *s);
@@ -136,6 +136,12 @@ void pg_scan_next(struct pg_session *s);
 void pg_scan_free(struct pg_scan *scan);
 void pg_list_start(struct pg_session *s);
 void pg_list_rows(struct pg_session *s, const PGresult *res);
+void pg_view_start(struct pg_session *s);
+void pg_view_rows(struct pg_session *s, const PGresult *res);
+void pg_view_next(struct pg_session *s);
+void pg_settle_start(struct pg_session *s);
+void pg_settle_next(struct pg_session *s);
+void pg_forget_settled(struct pg_session *s);
 void pg_end_sessions_start(struct pg_session *s);
 void pg_end_sessions_next(struct pg_session *s);
 void pg_sink_open_start(struct pg_session *s);

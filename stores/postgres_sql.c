@@ -30,6 +30,9 @@ const char *const pg_schema[] = {
     "  owner text NOT NULL, PRIMARY KEY (topic, part))",
     "CREATE TABLE IF NOT EXISTS executed (request text COLLATE \"C\" PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS coordinator_epoch (owner text PRIMARY KEY, epoch bigint NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS settled_by_hand ("
+    "  gid text COLLATE \"C\" PRIMARY KEY, commit boolean NOT NULL,"
+    "  at timestamptz NOT NULL DEFAULT clock_timestamp())",
 
     "CREATE OR REPLACE FUNCTION syncbed_at_least(num bigint, bound bigint) RETURNS boolean"
     " LANGUAGE plpgsql AS $$ BEGIN"
@@ -61,7 +64,7 @@ const char *const pg_schema[] = {
     "    RAISE EXCEPTION 'another epoch or position' USING ERRCODE = 'SB001';"
     "  END IF;"
     " END $$",
-    "TRUNCATE kv, journal, sink_position, executed, coordinator_epoch", NULL};
+    "TRUNCATE kv, journal, sink_position, executed, coordinator_epoch, settled_by_hand", NULL};
 
 /*
  * What is not there cannot be locked, so a read that keeps its lock puts a row of n = 0 in its

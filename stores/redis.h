@@ -62,6 +62,8 @@ int64_t redis_number_at(const redisReply *reply, size_t i);
 /* redis_admin.c */
 void redis_list_start(struct redis_session *s);
 void redis_list_reply(struct redis_session *s, const redisReply *reply);
+void redis_view_start(struct redis_session *s);
+void redis_view_reply(struct redis_session *s, const redisReply *reply);
 void redis_end_sessions_start(struct redis_session *s);
 void redis_end_sessions_reply(struct redis_session *s, const redisReply *reply);
 void redis_claim_start(struct redis_session *s);

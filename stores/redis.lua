@@ -13,6 +13,7 @@ before anything is written, so that a refusal leaves nothing behind.
   x:<gid>    hash    an intent: state, at, ...; it stays, committed or aborted, until forgotten
   r:<id>     string  this request was executed; for an hour, where executing is to be done once
   x          set     the gids of intents that are not decided
+  hand       hash    gid -> "committed|aborted at": settled by hand, until forgotten
   epoch      hash    owner -> epoch
   s:<topic>  hash    epoch, owner, p<partition> -> position
 
@@ -418,6 +419,75 @@ function verbs.list(prefix)
     end
     table.insert(found, 1, text_of(waiters))
     return ok(found)
+end
+
+-- --- verbs: the operator ---------------------------------------------------------------------
+
+local function by_age(a, b)
+    return a.age > b.age
+end
+
+local function put(found, what, text, number)
+    found[#found + 1] = what
+    found[#found + 1] = text
+    found[#found + 1] = text_of(number)
+end
+
+local function put_intent(found, intent, now)
+    local seen = {}
+    put(found, 'prepared', intent.gid, intent.age)
+    for _, key in ipairs(intent.keys) do
+        put(found, 'key', key, 0)
+        for _, waiter in ipairs(redis.call('ZRANGEBYSCORE', 'q:' .. key, '(' .. text_of(now), '+inf')) do
+            if not seen[waiter] then
+                put(found, 'waiter', waiter, 0)
+            end
+            seen[waiter] = true
+        end
+    end
+end
+
+-- view prefix -> triples: state gid age_us of each, followed by its keys and who waits for them
+function verbs.view(prefix)
+    local now = now_us()
+    local found, intents = {}, {}
+    for _, gid in ipairs(redis.call('SMEMBERS', 'x')) do
+        if gid:sub(1, #prefix) == prefix then
+            local intent = redis.call('HMGET', 'x:' .. gid, 'at', 'keys')
+            intents[#intents + 1] =
+                {gid = gid, age = now - tonumber(intent[1]), keys = cmsgpack.unpack(intent[2])}
+        end
+    end
+    table.sort(intents, by_age)
+    for _, intent in ipairs(intents) do
+        put_intent(found, intent, now)
+    end
+    local hand = redis.call('HGETALL', 'hand')
+    for i = 1, #hand, 2 do
+        if hand[i]:sub(1, #prefix) == prefix then
+            local state, at = hand[i + 1]:match('^(%a+) (%d+)$')
+            put(found, state, hand[i], now - tonumber(at))
+        end
+    end
+    return ok(found)
+end
+
+-- settle gid commit|rollback, by hand: remembered, so that it can be compared with the decision
+function verbs.settle(gid, how)
+    local state = state_of(gid)
+    if state ~= 'prepared' and state ~= 'executed' then
+        return {'nota', 'no such intent is in doubt'}
+    end
+    local reply = verbs[how](gid)
+    if reply[1] == 'ok' then
+        redis.call('HSET', 'hand', gid, state_of(gid) .. ' ' .. text_of(now_us()))
+    end
+    return reply
+end
+
+function verbs.forget_settled(gid)
+    redis.call('HDEL', 'hand', gid)
+    return ok()
 end
 
 -- --- verbs: epochs, sinks, scan ------------------------------------------------------------------

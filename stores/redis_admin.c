@@ -35,6 +35,47 @@ void redis_list_reply(struct redis_session *s, const redisReply *reply)
     session_finish(&s->base);
 }
 
+/* "waiter" gid, "key" key, or the head of the next branch: state gid age_us. */
+static void take_view_item(struct job *job, struct store_view **view, const char *what,
+                           const char *text, int64_t number)
+{
+    struct store_waiter waiter = {.for_us = -1};
+
+    if (strcmp(what, "key") == 0) {
+        view_add_key(*view, text);
+    } else if (strcmp(what, "waiter") == 0) {
+        (void)snprintf(waiter.who, sizeof waiter.who, "%s", text);
+        view_add_waiter(*view, &waiter);
+    } else {
+        *view = job_add_view(job, text);
+        (*view)->age_us = number;
+        if (strcmp(what, "committed") == 0)
+            (*view)->state = STORE_VIEW_COMMITTED_BY_HAND;
+        else if (strcmp(what, "aborted") == 0)
+            (*view)->state = STORE_VIEW_ROLLED_BACK_BY_HAND;
+    }
+}
+
+void redis_view_start(struct redis_session *s)
+{
+    redis_call(s, "view");
+    redis_arg(s, s->base.job->text);
+    redis_call_end(s);
+}
+
+/* Triples: what, of which gid or key, a number. */
+void redis_view_reply(struct redis_session *s, const redisReply *reply)
+{
+    struct store_view *view = NULL;
+
+    if (redis_take_status(s, reply)) {
+        for (size_t i = 2; i + 2 < reply->elements; i += 3)
+            take_view_item(s->base.job, &view, redis_text_at(reply, i), redis_text_at(reply, i + 1),
+                           redis_number_at(reply, i + 2));
+    }
+    session_finish(&s->base);
+}
+
 /* --- ending sessions ------------------------------------------------------------------------- */
 
 enum end_step { LISTING, KILLING };

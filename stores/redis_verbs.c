@@ -184,6 +184,19 @@ static void forget(struct redis_session *s)
     redis_call_end(s);
 }
 
+static void settle(struct redis_session *s)
+{
+    call_of_gid(s, "settle");
+    redis_arg(s, s->base.job->commit ? "commit" : "rollback");
+    redis_call_end(s);
+}
+
+static void forget_settled(struct redis_session *s)
+{
+    call_of_gid(s, "forget_settled");
+    redis_call_end(s);
+}
+
 static void fence(struct redis_session *s)
 {
     redis_call(s, "fence");
@@ -290,6 +303,9 @@ const struct redis_verb redis_verbs[VERBS] = {
     [VERB_RELEASE] = {.start = release},
     [VERB_LIST] = {.start = redis_list_start, .reply = redis_list_reply},
     [VERB_FORGET] = {.start = forget},
+    [VERB_VIEW] = {.start = redis_view_start, .reply = redis_view_reply},
+    [VERB_SETTLE] = {.start = settle},
+    [VERB_FORGET_SETTLED] = {.start = forget_settled},
     [VERB_END_SESSIONS] = {.start = redis_end_sessions_start, .reply = redis_end_sessions_reply},
     [VERB_FENCE] = {.start = fence},
     [VERB_SINK_OPEN] = {.start = sink_open, .reply = sink_open_reply},

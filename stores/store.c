@@ -204,13 +204,19 @@ void store_execute_locking(struct store *store, const struct txn *txn, int64_t d
     job_submit(job);
 }
 
+/* What is prepared at an attached store and not ours is none of our business. */
+static const char *prefix_of(const struct store *store, const char *prefix)
+{
+    return store->where.attached && !*prefix ? NAMES_PREFIX : prefix;
+}
+
 void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadline_us,
                          store_listed done, void *arg)
 {
     struct job *job = new_job(store, VERB_LIST, LANE_ADMIN, deadline_us, NULL, arg);
 
     job->listed = done;
-    set_text(job->text, store->where.attached && !*prefix ? NAMES_PREFIX : prefix);
+    set_text(job->text, prefix_of(store, prefix));
     job_submit(job);
 }
 
@@ -228,6 +234,31 @@ void store_forget(struct store *store, const char *gid, int64_t deadline_us, sto
                   void *arg)
 {
     submit_gid(new_job(store, VERB_FORGET, LANE_WORK, deadline_us, done, arg), gid);
+}
+
+void store_view(struct store *store, const char *prefix, int64_t deadline_us, store_viewed done,
+                void *arg)
+{
+    struct job *job = new_job(store, VERB_VIEW, LANE_ADMIN, deadline_us, NULL, arg);
+
+    job->viewed = done;
+    set_text(job->text, prefix_of(store, prefix));
+    job_submit(job);
+}
+
+void store_settle(struct store *store, const char *gid, bool commit, int64_t deadline_us,
+                  store_done done, void *arg)
+{
+    struct job *job = new_job(store, VERB_SETTLE, LANE_ADMIN, deadline_us, done, arg);
+
+    job->commit = commit;
+    submit_gid(job, gid);
+}
+
+void store_forget_settled(struct store *store, const char *gid, int64_t deadline_us,
+                          store_done done, void *arg)
+{
+    submit_gid(new_job(store, VERB_FORGET_SETTLED, LANE_ADMIN, deadline_us, done, arg), gid);
 }
 
 void store_end_sessions(struct store *store, const char *application_prefix, int64_t deadline_us,

@@ -216,6 +216,64 @@ void store_resolve(struct store *store, const char *gid, bool commit, int64_t de
 void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
                   void *arg);
 
+/* --- participant, for the operator ------------------------------------------------------------ */
+
+#define STORE_WAITERS_SHOWN 8
+
+enum store_view_state {
+    STORE_VIEW_PREPARED,
+    STORE_VIEW_COMMITTED_BY_HAND, /* by store_settle(), and not forgotten since */
+    STORE_VIEW_ROLLED_BACK_BY_HAND,
+    STORE_VIEW_STATES
+};
+
+struct store_waiter {
+    char who[GID_SIZE]; /* PostgreSQL: a session's application name; Redis: the gid that waits */
+    int64_t pid;        /* PostgreSQL: of its backend; else 0 */
+    int64_t for_us;     /* how long it has waited; -1: the store does not tell */
+};
+
+/* A branch as an operator looks at it. */
+struct store_view {
+    char gid[GID_SIZE];
+    enum store_view_state state;
+    int64_t age_us; /* since it was prepared, or settled by hand; by the store's clock */
+    /* PREPARED: transactions that began here since it got its id. What they leave behind cannot be
+     * vacuumed before it ends. -1: the store knows no such thing. */
+    int64_t horizon;
+    /* PREPARED: keys that it holds. PostgreSQL shows those that were there before; a key that the
+     * branch has made is invisible to everybody, and one that several readers hold is not seen. */
+    unsigned n_keys;
+    char key[TXN_OPS_MAX][KEY_SIZE];
+    unsigned n_waiters; /* sessions that wait for it, or behind one that does */
+    struct store_waiter waiter[STORE_WAITERS_SHOWN]; /* the first of them */
+};
+
+/* `view` is valid during the call; the oldest comes first. */
+typedef void (*store_viewed)(void *arg, const struct store_reply *reply,
+                             const struct store_view *view, unsigned n_views);
+
+/*
+ * What store_list_in_doubt() lists, with all that can be seen of it, and what was settled by hand:
+ * dearer, for who looks once. Goes over the administrative session.
+ */
+void store_view(struct store *store, const char *prefix, int64_t deadline_us, store_viewed done,
+                void *arg);
+
+/*
+ * Commit or roll back by hand what is prepared (XA's heuristic outcome), and remember that it was
+ * so until store_forget_settled(). OK; NOTA: nothing of this gid is prepared here, and nothing was
+ * done or remembered; UNKNOWN: it may have been done, look again.
+ */
+void store_settle(struct store *store, const char *gid, bool commit, int64_t deadline_us,
+                  store_done done, void *arg);
+
+/* Forget that this gid was settled by hand. OK, also where it was not. */
+void store_forget_settled(struct store *store, const char *gid, int64_t deadline_us,
+                          store_done done, void *arg);
+
+/* --- participant, by owner: recovery ---------------------------------------------------------- */
+
 /*
  * End every session whose application name begins with `application_prefix` (never those of exactly
  * this store's own name) and wait until they are seen to be gone: what they had sent has then taken
