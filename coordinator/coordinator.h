@@ -6,7 +6,8 @@
  *   twopc_driver.c  carries out what the core decides: stores, log, timers
  *   one_phase.c     a transaction at one store needs no protocol
  *   decision.h, decision_log.h, decision_scan.h    the durable log of decisions
- *   recovery.h      what earlier incarnations left behind
+ *   recovery_core.h   what earlier incarnations left behind, as a pure state machine
+ *   recovery.c      carries out what that decides
  *   backoff.h       how long each of them waits before it asks a store again
  *   key_queue.h, requests.h, ../model/names.h      order, no request twice, names
  *   coordinator.c   holds them together: admission, answers, the end

@@ -1,124 +1,65 @@
-/* Recovery: see the header. */
+/* Recovery's driver: carries out what recovery_core.h decides. It decides nothing itself. */
 #include "coordinator/recovery.h"
 
 #include "base/broken.h"
 #include "base/clock.h"
-#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "coordinator/backoff.h"
-#include "coordinator/open_decisions.h"
-#include "model/names.h"
+#include "coordinator/recovery_private.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
-#define VERB_DEADLINE_US INT64_C(2000000)
-#define FENCE_TRIES_MAX  ((1 << 20) - 1) /* 12 days of them; Redis compares up to 2^53 */
-
-enum step { ENDING, FENCING, LISTING, SETTLING, SETTLED };
-
-static const char *const step_words[] = {
-    [ENDING] = "ending the sessions of earlier incarnations",
-    [FENCING] = "raising the epoch of its coordinator",
-    [LISTING] = "listing what is in doubt",
-    [SETTLING] = "settling what is in doubt",
-    [SETTLED] = "recovered",
+static const char *const step_words[RECOVERY_STATES] = {
+    [RECOVERY_IDLE] = "not begun",
+    [RECOVERY_ENDING] = "ending the sessions of earlier incarnations",
+    [RECOVERY_FENCING] = "raising the epoch of its coordinator",
+    [RECOVERY_LISTING] = "listing what is in doubt",
+    [RECOVERY_SETTLING] = "settling what is in doubt",
+    [RECOVERY_SETTLED] = "recovered",
 };
 
-struct participant {
-    struct recovery *recovery;
-    struct store *store;
-    enum step step;
-    bool fenced;
-    bool busy;         /* a verb is outstanding */
-    unsigned n_fences; /* sent */
-    unsigned n_failed; /* tries of this step */
-    struct event *retry;
-    enum store_status status; /* of the last try of this step that failed; OK: none did */
-    char detail[STORE_DETAIL_SIZE];
-    bool complained;          /* of some step: the log is told when all is well again */
-    unsigned n_settling;      /* resolve verbs outstanding */
-    struct crash_stand stand; /* of its start */
-    bool unsettled;           /* one of them has to be tried again */
-};
+static void act(struct recovering *p, const struct recovery_action *a,
+                const struct recovery_scene *scene);
 
-struct recovery {
-    struct event_base *base;
-    char name[ROLE_NAME_SIZE];
-    char prefix[ROLE_PREFIX_SIZE];
-    enum twopc_break broken;
-    struct recovery_handlers handlers;
-    struct decision_log *log;
-    struct open_decisions open;
-    bool stopped;
-    struct settling *settlings; /* all that are not over */
-    unsigned n_participants;
-    struct participant participant[STORES_MAX];
-};
-
-static void go_on(struct participant *p);
-
-/* --- what the log says ------------------------------------------------------------------------ */
-
-static bool settled_at(const struct recovery *r, const char *store)
+static const struct recovery_participant *core_of(const struct recovering *p)
 {
-    for (unsigned i = 0; i < r->n_participants; i++) {
-        if (strcmp(store_name(r->participant[i].store), store) == 0)
-            return r->participant[i].step == SETTLED;
-    }
-    return false; /* not among our stores: the decision stays open */
+    return &p->recovery->core.participant[p->index];
 }
 
-static void forgotten(void *arg, const struct store_reply *reply)
+static void decide(struct recovering *p, const struct recovery_event *ev,
+                   struct recovery_actions *ret_todo)
 {
-    (void)arg;
-    (void)reply; /* what was not forgotten costs the store some space, nothing else */
+    int rc = recovery_step(&p->recovery->core, ev, ret_todo);
+
+    assert(rc == 0);
 }
 
-static void forget_everywhere(const struct recovery *r, const char *gid)
+static void carry_out(struct recovering *p, const struct recovery_actions *todo,
+                      const struct recovery_scene *scene)
 {
-    for (unsigned i = 0; i < r->n_participants; i++)
-        store_forget(r->participant[i].store, gid, clock_now_us() + VERB_DEADLINE_US, forgotten,
-                     NULL);
+    for (unsigned i = 0; i < todo->n; i++)
+        act(p, &todo->item[i], scene);
 }
 
-static bool may_end(const struct recovery *r, const struct open_decision *d)
+void recovery_feed(struct recovering *p, const struct recovery_event *ev,
+                   const struct recovery_scene *scene)
 {
-    unsigned n_settled = 0;
+    struct recovery_actions todo;
 
-    for (unsigned i = 0; i < d->n_participants; i++)
-        n_settled += settled_at(r, d->participant[i]);
-    if (n_settled > 0 && n_settled < d->n_participants)
-        return broken_here(r->broken, TWOPC_FORGET_EARLY);
-    return n_settled == d->n_participants && !d->contradicted;
+    decide(p, ev, &todo);
+    carry_out(p, &todo, scene);
 }
-
-/* END for every decision whose participants are all settled. */
-static void end_decisions(struct recovery *r)
-{
-    struct open_decision *d, *tmp;
-
-    HASH_ITER (hh, r->open.by_gid, d, tmp) {
-        if (!may_end(r, d))
-            continue;
-        decision_log_end(r->log, d->gid, d->segment);
-        forget_everywhere(r, d->gid);
-        open_decisions_remove(&r->open, d);
-    }
-}
-
-/* --- one participant -------------------------------------------------------------------------- */
 
 /*
  * The log hears of a step's first failure and of each other status after it, not of every try. What
  * is no passing condition is an error: only somebody's hand will mend it, and it is tried for ever.
  */
-static void note_failure(struct participant *p, enum store_status status, const char *detail)
+void recovery_failed(struct recovering *p, enum store_status status, const char *detail)
 {
     bool passing = status == STORE_UNAVAILABLE || status == STORE_UNKNOWN || status == STORE_RETRY;
     bool news = status != p->status;
@@ -130,280 +71,227 @@ static void note_failure(struct participant *p, enum store_status status, const 
         return;
     p->complained = true;
     log_line(passing ? LOG_WARN : LOG_ERROR, "%s: recovering at %s: %s: %s; tried again and again",
-             p->recovery->name, store_name(p->store), step_words[p->step], p->detail);
+             p->recovery->name, store_name(p->store), step_words[core_of(p)->state], p->detail);
 }
 
-static void try_later(struct participant *p)
-{
-    struct timeval delay = clock_timeval(backoff_delay_us(p->n_failed++));
+/* --- steps that answer once ------------------------------------------------------------------- */
 
-    if (!p->recovery->stopped)
-        (void)evtimer_add(p->retry, &delay);
+static void resume(void *arg)
+{
+    struct recovering *p = arg;
+
+    carry_out(p, &p->todo, NULL);
 }
 
-static void next_step(struct participant *p, enum step step)
+/* When it went well, the participant stands at `point` before it goes on. */
+static void answered(struct recovering *p, enum recovery_event_type type,
+                     const struct store_reply *reply, enum crash_point point)
 {
-    p->step = step;
-    p->n_failed = 0;
-    p->status = STORE_OK;
-    go_on(p);
-}
+    struct recovery_event ev = {.type = type, .participant = p->index};
 
-static void go_fence(void *arg)
-{
-    next_step(arg, FENCING);
-}
-
-static void go_list(void *arg)
-{
-    struct participant *p = arg;
-
-    next_step(p, LISTING);
-    p->recovery->handlers.progress(p->recovery->handlers.arg);
+    if (type == RECOVERY_EV_FENCED && reply->status == STORE_FENCED) {
+        ev.answer = RECOVERY_STALE;
+    } else if (reply->status != STORE_OK) {
+        recovery_failed(p, reply->status, reply->detail);
+        ev.answer = RECOVERY_AGAIN;
+    }
+    decide(p, &ev, &p->todo);
+    if (ev.answer != RECOVERY_OK || !crash_point_reach(&p->stand, point, resume, p))
+        resume(p);
 }
 
 static void sessions_ended(void *arg, const struct store_reply *reply)
 {
-    struct participant *p = arg;
-
-    p->busy = false;
-    if (reply->status == STORE_OK) {
-        if (!crash_point_reach(&p->stand, CRASH_XA_START_ENDED, go_fence, p))
-            go_fence(p);
-        return;
-    }
-    note_failure(p, reply->status, reply->detail);
-    try_later(p);
+    answered(arg, RECOVERY_EV_ENDED, reply, CRASH_XA_START_ENDED);
 }
 
 static void fence_answered(void *arg, const struct store_reply *reply)
 {
-    struct participant *p = arg;
-    struct recovery *r = p->recovery;
-    struct errctx err;
-
-    p->busy = false;
-    if (reply->status == STORE_FENCED) {
-        err_set(&err, ESTALE, ERR_FENCED,
-                "%s has seen a later incarnation of %s than epoch %" PRId64
-                " of this decision log: the log was lost or is an old copy, or another coordinator "
-                "runs under this name. Not started, since it would roll back what was decided",
-                store_name(p->store), r->name, decision_log_epoch(r->log));
-        r->handlers.failed(r->handlers.arg, &err);
-        return;
-    }
-    if (reply->status != STORE_OK) {
-        note_failure(p, reply->status, reply->detail);
-        try_later(p);
-        return;
-    }
-    p->fenced = true;
-    if (!crash_point_reach(&p->stand, CRASH_XA_START_FENCED, go_list, p))
-        go_list(p);
+    answered(arg, RECOVERY_EV_FENCED, reply, CRASH_XA_START_FENCED);
 }
 
-/*
- * Each try raises the fence a little more: when the answer to one was lost, an equal value would
- * look like somebody else's. After FENCE_TRIES_MAX tries it does, and the coordinator ends.
- */
-static void fence(struct participant *p)
+static void fail(const struct recovering *p)
 {
-    int64_t epoch = decision_log_epoch(p->recovery->log);
+    const struct recovery *r = p->recovery;
+    struct errctx err;
 
-    if (p->n_fences < FENCE_TRIES_MAX)
-        p->n_fences++;
-    store_fence(p->store, p->recovery->name, epoch * (FENCE_TRIES_MAX + 1) + p->n_fences,
-                clock_now_us() + VERB_DEADLINE_US, fence_answered, p);
+    err_set(&err, ESTALE, ERR_FENCED,
+            "%s has seen a later incarnation of %s than epoch %" PRId64
+            " of this decision log: the log was lost or is an old copy, or another coordinator "
+            "runs under this name. Not started, since it would roll back what was decided",
+            store_name(p->store), r->name, r->core.epoch);
+    r->handlers.failed(r->handlers.arg, &err);
 }
 
 /* --- what is in doubt there ------------------------------------------------------------------- */
 
-struct settling {
-    struct participant *participant;
-    char gid[GID_SIZE];
-    char request[REQUEST_ID_SIZE];
-    bool commit;
-    struct crash_stand stand;
-    bool answered; /* by the store: while it is held at a crash point */
-    enum store_status status;
-    char detail[STORE_DETAIL_SIZE];
-    struct settling *prev, *next; /* in recovery->settlings */
-};
-
-static void settling_free(struct settling *s)
+static void found(struct recovering *p, const char *gid)
 {
-    crash_point_leave(&s->stand);
-    DL_DELETE(s->participant->recovery->settlings, s);
-    free(s);
-}
+    struct recovery_event ev = {.type = RECOVERY_EV_FOUND,
+                                .participant = p->index,
+                                .gid = gid,
+                                .decision = open_decisions_find(&p->recovery->open, gid)};
 
-static void list_again(struct participant *p)
-{
-    if (!p->unsettled) {
-        next_step(p, LISTING);
-        return;
-    }
-    p->step = LISTING;
-    try_later(p);
-}
-
-/* Listed as in doubt, and ended by somebody else before our verb came. */
-static void contradicted(struct settling *s, const char *how)
-{
-    struct recovery *r = s->participant->recovery;
-    struct open_decision *d = open_decisions_find(&r->open, s->gid);
-
-    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so", s->gid,
-              store_name(s->participant->store), how);
-    if (d)
-        d->contradicted = true;
-    r->handlers.contradicted(r->handlers.arg);
-}
-
-static void settled(void *arg)
-{
-    struct settling *s = arg;
-    struct participant *p = s->participant;
-    const struct recovery_handlers *h = &p->recovery->handlers;
-
-    if (s->status == STORE_OK) {
-        h->settled(h->arg, s->request, s->commit);
-        if (!s->commit)
-            store_forget(p->store, s->gid, clock_now_us() + VERB_DEADLINE_US, forgotten, NULL);
-    } else if (s->status == STORE_HEURISTIC) {
-        contradicted(s, s->detail);
-    } else if (s->status != STORE_NOTA) { /* NOTA: gone since, by a try whose answer was lost */
-        p->unsettled = true;
-        note_failure(p, s->status, s->detail);
-    }
-    settling_free(s);
-    if (--p->n_settling == 0)
-        list_again(p);
-}
-
-static void take_answer(struct settling *s)
-{
-    s->answered = false;
-    if (s->status != STORE_OK || !crash_point_reach(&s->stand, CRASH_XA_START_RESOLVED, settled, s))
-        settled(s);
-}
-
-static void settle_answered(void *arg, const struct store_reply *reply)
-{
-    struct settling *s = arg;
-
-    s->answered = true;
-    s->status = reply->status;
-    (void)snprintf(s->detail, sizeof s->detail, "%s", reply->detail);
-    if (!s->stand.held) /* else released() takes it */
-        take_answer(s);
-}
-
-static void released(void *arg)
-{
-    struct settling *s = arg;
-
-    if (s->answered) /* else settle_answered() will find it free to go on */
-        take_answer(s);
-}
-
-static void resolve(void *arg)
-{
-    struct settling *s = arg;
-
-    store_resolve(s->participant->store, s->gid, s->commit, clock_now_us() + VERB_DEADLINE_US,
-                  settle_answered, s);
-    (void)crash_point_reach(&s->stand, CRASH_XA_START_RESOLVING, released, s);
-}
-
-static void settle(struct participant *p, const char *gid, const char *request)
-{
-    struct settling *s = mem_alloc(sizeof *s);
-
-    s->participant = p;
-    s->commit = open_decisions_find(&p->recovery->open, gid) != NULL;
-    if (!s->commit) /* abort is presumed */
-        s->commit = broken_here(p->recovery->broken, TWOPC_PRESUME_COMMIT);
-    (void)snprintf(s->gid, sizeof s->gid, "%s", gid);
-    (void)snprintf(s->request, sizeof s->request, "%s", request);
-    p->n_settling++;
-    DL_APPEND(p->recovery->settlings, s);
-    if (!crash_point_reach(&s->stand, CRASH_XA_START_LISTED, resolve, s))
-        resolve(s);
+    recovery_feed(p, &ev, &(struct recovery_scene){.gid = gid});
 }
 
 static void listed(void *arg, enum store_status status, const struct store_in_doubt *entries,
                    unsigned n_entries, unsigned waiters)
 {
-    struct participant *p = arg;
-    struct recovery *r = p->recovery;
+    struct recovering *p = arg;
+    struct recovery_event ev = {.type = RECOVERY_EV_LISTED, .participant = p->index};
 
     (void)waiters;
-    p->busy = false;
-    if (status != STORE_OK) {
-        note_failure(p, status, "");
-        try_later(p);
-        return;
+    if (status == STORE_OK) {
+        crash_point_leave(&p->stand);
+        for (unsigned i = 0; i < n_entries; i++)
+            found(p, entries[i].gid);
+    } else {
+        recovery_failed(p, status, "");
+        ev.answer = RECOVERY_AGAIN;
     }
-    crash_point_leave(&p->stand);
-    p->step = SETTLING;
-    p->unsettled = false;
-    for (unsigned i = 0; i < n_entries; i++) {
-        struct gid gid;
-
-        if (gid_parse(entries[i].gid, &gid) && strcmp(gid.coordinator, r->name) == 0 &&
-            gid.epoch < decision_log_epoch(r->log))
-            settle(p, entries[i].gid, gid.request);
-    }
-    if (p->n_settling > 0)
-        return;
-    p->step = SETTLED;
-    if (p->complained)
-        log_info("%s: %s is recovered", r->name, store_name(p->store));
-    end_decisions(r);
-    r->handlers.progress(r->handlers.arg);
+    recovery_feed(p, &ev, NULL);
+    if (core_of(p)->state == RECOVERY_SETTLED && p->complained)
+        log_info("%s: %s is recovered", p->recovery->name, store_name(p->store));
 }
 
-static void go_on(struct participant *p)
+static void contradicted(const struct recovering *p, const struct recovery_scene *scene)
 {
-    int64_t deadline_us = clock_now_us() + VERB_DEADLINE_US;
+    const struct recovery_handlers *h = &p->recovery->handlers;
 
-    if (p->busy || p->recovery->stopped)
+    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so",
+              scene->gid, store_name(p->store), scene->detail);
+    h->contradicted(h->arg);
+}
+
+/* --- decisions -------------------------------------------------------------------------------- */
+
+static void forgotten(void *arg, const struct store_reply *reply)
+{
+    (void)arg;
+    (void)reply; /* what was not forgotten costs the store some space, nothing else */
+}
+
+static void forget(const struct recovering *p, const char *gid)
+{
+    store_forget(p->store, gid, clock_now_us() + RECOVERY_VERB_DEADLINE_US, forgotten, NULL);
+}
+
+static void end_decision(struct recovery *r, struct open_decision *d)
+{
+    decision_log_end(r->log, d->gid, d->segment);
+    for (unsigned i = 0; i < r->n_participants; i++)
+        forget(&r->participant[i], d->gid);
+    open_decisions_remove(&r->open, d);
+}
+
+static void review_decisions(struct recovering *p)
+{
+    struct open_decision *d, *tmp;
+
+    HASH_ITER (hh, p->recovery->open.by_gid, d, tmp) {
+        struct recovery_event ev = {.type = RECOVERY_EV_REVIEW, .decision = d};
+
+        recovery_feed(p, &ev, &(struct recovery_scene){.decision = d});
+    }
+}
+
+/* --- actions ---------------------------------------------------------------------------------- */
+
+/* A step is begun, or tried again. */
+static void ask(struct recovering *p, const struct recovery_action *a)
+{
+    const struct recovery *r = p->recovery;
+    int64_t deadline_us = clock_now_us() + RECOVERY_VERB_DEADLINE_US;
+
+    if (core_of(p)->n_failed == 0)
+        p->status = STORE_OK;
+    if (a->type == RECOVERY_ACT_END_SESSIONS)
+        store_end_sessions(p->store, r->prefix, deadline_us, sessions_ended, p);
+    else if (a->type == RECOVERY_ACT_FENCE)
+        store_fence(p->store, r->name, a->epoch, deadline_us, fence_answered, p);
+    else
+        store_list_in_doubt(p->store, r->prefix, deadline_us, listed, p);
+}
+
+static void set_retry(struct recovering *p, int64_t delay_us)
+{
+    struct timeval delay = clock_timeval(delay_us);
+
+    (void)evtimer_add(p->retry, &delay);
+}
+
+static void act(struct recovering *p, const struct recovery_action *a,
+                const struct recovery_scene *scene)
+{
+    struct recovery *r = p->recovery;
+    const struct recovery_handlers *h = &r->handlers;
+
+    if (r->stopped)
         return;
-    p->busy = true;
-    switch (p->step) {
-    case ENDING:
-        store_end_sessions(p->store, p->recovery->prefix, deadline_us, sessions_ended, p);
+    switch (a->type) {
+    case RECOVERY_ACT_END_SESSIONS:
+    case RECOVERY_ACT_FENCE:
+    case RECOVERY_ACT_LIST:
+        ask(p, a);
         break;
-    case FENCING:
-        fence(p);
+    case RECOVERY_ACT_COMMIT:
+        recovery_settle(p, scene->gid, true);
         break;
-    case LISTING:
-        store_list_in_doubt(p->store, p->recovery->prefix, deadline_us, listed, p);
+    case RECOVERY_ACT_ROLLBACK:
+        recovery_settle(p, scene->gid, false);
         break;
-    case SETTLING: /* goes on when the last verb has answered */
-    case SETTLED:
-        p->busy = false;
+    case RECOVERY_ACT_SET_RETRY:
+        set_retry(p, a->delay_us);
+        break;
+    case RECOVERY_ACT_CANCEL_RETRY:
+        (void)evtimer_del(p->retry);
+        break;
+    case RECOVERY_ACT_TELL_SETTLED:
+        h->settled(h->arg, scene->request, scene->commit);
+        break;
+    case RECOVERY_ACT_TELL_CONTRADICTED:
+        contradicted(p, scene);
+        break;
+    case RECOVERY_ACT_FORGET:
+        forget(p, scene->gid);
+        break;
+    case RECOVERY_ACT_REVIEW_DECISIONS:
+        review_decisions(p);
+        break;
+    case RECOVERY_ACT_LOG_END:
+        end_decision(r, scene->decision);
+        break;
+    case RECOVERY_ACT_PROGRESS:
+        h->progress(h->arg);
+        break;
+    case RECOVERY_ACT_FAIL:
+        fail(p);
+        break;
+    case RECOVERY_ACT_TELL_BROKEN:
+        broken_made();
+        break;
+    case RECOVERY_ACTION_TYPES:
         break;
     }
+}
+
+static void go_on(struct recovering *p, enum recovery_event_type type)
+{
+    recovery_feed(p, &(struct recovery_event){.type = type, .participant = p->index}, NULL);
 }
 
 static void retry(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    go_on(arg);
+    go_on(arg, RECOVERY_EV_RETRY);
 }
 
-/* The store is back: do not sit out the back-off. */
 static void alive_changed(void *arg, bool alive)
 {
-    struct participant *p = arg;
-
-    if (alive && evtimer_pending(p->retry, NULL)) {
-        (void)evtimer_del(p->retry);
-        go_on(p);
-    }
+    if (alive)
+        go_on(arg, RECOVERY_EV_ALIVE);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -435,7 +323,7 @@ void recovery_free(struct recovery *r)
     if (!r)
         return;
     while (r->settlings) /* held at a crash point: their stores have answered, or were not asked */
-        settling_free(r->settlings);
+        recovery_settling_free(r->settlings);
     for (unsigned i = 0; i < r->n_participants; i++) {
         crash_point_leave(&r->participant[i].stand);
         event_free(r->participant[i].retry);
@@ -454,32 +342,34 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct store *
 {
     assert(n_stores <= STORES_MAX);
     r->log = log;
+    recovery_core_init(&r->core, r->name, decision_log_epoch(log), r->broken);
     r->n_participants = n_stores;
     for (unsigned i = 0; i < n_stores; i++) {
-        struct participant *p = &r->participant[i];
+        struct recovering *p = &r->participant[i];
 
-        *p = (struct participant){.recovery = r, .store = stores[i]};
+        *p = (struct recovering){.recovery = r, .index = i, .store = stores[i]};
         p->retry = evtimer_new(r->base, retry, p);
         assert(p->retry);
+        recovery_core_add(&r->core, store_name(stores[i]));
         store_on_alive(stores[i], alive_changed, p);
     }
     for (unsigned i = 0; i < n_stores; i++)
-        go_on(&r->participant[i]);
+        go_on(&r->participant[i], RECOVERY_EV_START);
 }
 
 bool recovery_fenced(const struct recovery *r, unsigned i)
 {
     assert(i < r->n_participants);
-    return r->participant[i].fenced;
+    return r->core.participant[i].fenced;
 }
 
 void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size_t size)
 {
-    const struct participant *p = &r->participant[i];
+    const struct recovering *p = &r->participant[i];
     bool failed = p->status != STORE_OK;
 
     assert(i < r->n_participants);
-    (void)snprintf(ret_text, size, "%s%s%s", step_words[p->step], failed ? ": " : "",
+    (void)snprintf(ret_text, size, "%s%s%s", step_words[core_of(p)->state], failed ? ": " : "",
                    failed ? p->detail : "");
 }
 
@@ -488,17 +378,13 @@ unsigned recovery_unfenced(const struct recovery *r)
     unsigned n = 0;
 
     for (unsigned i = 0; i < r->n_participants; i++)
-        n += !r->participant[i].fenced;
+        n += !r->core.participant[i].fenced;
     return n;
 }
 
 bool recovery_complete(const struct recovery *r)
 {
-    for (unsigned i = 0; i < r->n_participants; i++) {
-        if (r->participant[i].step != SETTLED)
-            return false;
-    }
-    return true;
+    return recovery_core_complete(&r->core);
 }
 
 unsigned recovery_open_decisions(const struct recovery *r)

@@ -1,16 +1,7 @@
 /*
  * recovery.h - what earlier incarnations of this coordinator left at the participants.
  *
- * For each participant, again and again until done, while new transactions already run elsewhere:
- *
- *   ENDING   end the earlier incarnation's sessions and see them gone: what they had sent has taken
- *            effect or never will, so no PREPARE can come late (Greenplum gpdb#10393)
- *   FENCING  raise our epoch there; a participant that has seen a higher one means that our log is
- *            not the latest (lost, or restored from a backup): the coordinator must not run
- *   LISTING  what is prepared under our exact name and an older epoch
- *   SETTLING each of these: commit if the log has its COMMIT record, else roll back (presumed
- *            abort). Never by age, never on a guess. Then list again, until nothing is left
- *   SETTLED  a decision whose participants are all settled gets its END record
+ * The driver of recovery_core.h, which says what is done at each participant, and in which order.
  *
  * A participant may be given new transactions once it is fenced: theirs carry the new epoch, so
  * neither side touches the other's. Each step may be repeated after a crash anywhere.
