@@ -14,7 +14,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cli_group { CLI_EXPERIMENTS, CLI_SERVERS, CLI_ROLES, CLI_GROUPS };
+enum cli_group { CLI_EXPERIMENTS, CLI_SERVERS, CLI_ROLES, CLI_LAUNCHER, CLI_GROUPS };
+
+/* What has to be on the machine before a verb runs; the launcher's list of packages follows it. */
+enum cli_needs {
+    CLI_NEEDS_UNSAID,
+    CLI_NEEDS_PROGRAM, /* itself */
+    CLI_NEEDS_DRAWING, /* and gnuplot */
+    CLI_NEEDS_SERVERS  /* and all that it may start */
+};
 
 enum cli_type {
     CLI_FLAG, /* there or not */
@@ -37,6 +45,7 @@ struct cli_args;
 struct cli_verb {
     const char *name;
     enum cli_group group;
+    enum cli_needs needs;
     const char *arguments; /* "EXPERIMENT.yaml"; "" for none */
     unsigned n_arguments_min, n_arguments_max;
     const char *summary; /* one line */

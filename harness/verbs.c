@@ -4,7 +4,7 @@
 #include "approaches/approach.h"
 #include "harness/versions.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #define OPTIONS(list) .option = (list), .n_options = sizeof(list) / sizeof *(list)
 
@@ -235,6 +235,14 @@ static void list_breaks(struct buf *out)
     }
 }
 
+/* It has done them before it gets here; so who gets here asked the program itself. */
+static int verb_of_launcher(const struct cli_args *args)
+{
+    (void)args;
+    (void)fputs("syncbed: that is done by ./syncbed at the root of the tree\n", stderr);
+    return CLI_EXIT_BAD_INPUT;
+}
+
 /* --- verbs ------------------------------------------------------------------------------------ */
 
 #define EXIT_STATUS                                                                                \
@@ -244,6 +252,7 @@ static void list_breaks(struct buf *out)
 static const struct cli_verb verbs[] = {
     {.name = "quickstart",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "",
      .summary = "dual writes, two-phase commit and a log, side by side",
      .detail = "Runs experiments/quickstart.yaml: three approaches, each without a fault, with a "
@@ -253,6 +262,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_quickstart},
     {.name = "run",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "EXPERIMENT.yaml",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
@@ -264,6 +274,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_run},
     {.name = "mutants",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "",
      .summary = "make known mistakes on purpose: do the verdicts notice?",
      .detail =
@@ -279,6 +290,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_mutants},
     {.name = "crash-points",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "list the steps at which a role can be made to die",
      .detail =
@@ -287,6 +299,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_crash_points},
     {.name = "check",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "DIR",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
@@ -298,6 +311,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_check},
     {.name = "report",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_DRAWING,
      .arguments = "DIR",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
@@ -305,6 +319,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_report},
     {.name = "history",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "FILE",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
@@ -316,6 +331,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_history},
     {.name = "bench",
      .group = CLI_EXPERIMENTS,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "NAME",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
@@ -327,6 +343,7 @@ static const struct cli_verb verbs[] = {
      .run = verb_bench},
     {.name = "up",
      .group = CLI_SERVERS,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "[SERVER...]",
      .n_arguments_max = 16,
      .summary = "start servers and leave them running for later runs",
@@ -335,17 +352,20 @@ static const struct cli_verb verbs[] = {
      .run = verb_up},
     {.name = "down",
      .group = CLI_SERVERS,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "stop what \"up\" started, and remove its data",
      .run = verb_down},
     {.name = "ps",
      .group = CLI_SERVERS,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "list what \"up\" started",
      OPTIONS(ps_options),
      .run = verb_ps},
     {.name = "serve",
      .group = CLI_ROLES,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "a front door: takes transactions, syncs the stores",
      OPTIONS(serve_options),
@@ -353,22 +373,38 @@ static const struct cli_verb verbs[] = {
      .run = verb_serve},
     {.name = "sink",
      .group = CLI_ROLES,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "applies the log to one store",
      OPTIONS(sink_options),
      .run = verb_sink},
     {.name = "load",
      .group = CLI_ROLES,
+     .needs = CLI_NEEDS_PROGRAM,
      .arguments = "",
      .summary = "the clients: an open-loop load and its history",
      OPTIONS(load_options),
      .run = verb_load},
     {.name = "keeper",
      .group = CLI_ROLES,
+     .needs = CLI_NEEDS_SERVERS,
      .arguments = "",
      .summary = "the parent of all servers and roles",
      OPTIONS(keeper_options),
      .run = verb_keeper},
+    {.name = "build",
+     .group = CLI_LAUNCHER,
+     .needs = CLI_NEEDS_PROGRAM,
+     .arguments = "",
+     .summary = "install what is missing and build build/release",
+     .run = verb_of_launcher},
+    {.name = "test",
+     .group = CLI_LAUNCHER,
+     .needs = CLI_NEEDS_PROGRAM,
+     .arguments = "[NAME...]",
+     .n_arguments_max = 16,
+     .summary = "build with sanitizers and run all tests, or those whose names match",
+     .run = verb_of_launcher},
 };
 
 const struct cli syncbed_cli = {
