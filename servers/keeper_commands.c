@@ -63,14 +63,34 @@ static struct process *add(struct keeper_daemon *k, struct process *p)
 }
 
 /* "pg1", "kafka.sink" */
+static void port_name(const char *name, const struct server_kind *kind, unsigned i,
+                      char ret_name[PORTS_NAME_SIZE])
+{
+    (void)snprintf(ret_name, PORTS_NAME_SIZE, "%s%s%s", name, kind->port_name[i][0] ? "." : "",
+                   kind->port_name[i]);
+}
+
 static int server_port(struct keeper_daemon *k, const char *name, const struct server_kind *kind,
                        unsigned i, uint16_t *ret_port, struct errctx *err)
 {
     char full[PORTS_NAME_SIZE];
 
-    (void)snprintf(full, sizeof full, "%s%s%s", name, kind->port_name[i][0] ? "." : "",
-                   kind->port_name[i]);
+    port_name(name, kind, i, full);
     return ports_get(k->ports, full, ret_port, err);
+}
+
+int keeper_free_ports(void *arg, const struct process *p, uint16_t *ret_port, struct errctx *err)
+{
+    struct keeper_daemon *k = arg;
+    const struct server_kind *kind = p->program.kind;
+    char full[PORTS_NAME_SIZE];
+    int r = 0;
+
+    for (unsigned i = 0; kind->port_name[i] && r == 0; i++) {
+        port_name(process_name(p), kind, i, full);
+        r = ports_get_free(k->ports, full, &ret_port[i], err);
+    }
+    return r;
 }
 
 /* The server of this name, made if it is new. */

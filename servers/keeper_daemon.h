@@ -25,6 +25,10 @@ struct keeper_daemon {
 /* rpc_handlers.request; `arg` is the daemon. */
 void keeper_command(void *arg, struct rpc_call *call, const char *cmd, json_t *request);
 
+/* process_env.free_ports; `arg` is the daemon. */
+int keeper_free_ports(void *arg, const struct process *process, uint16_t *ret_port,
+                      struct errctx *err);
+
 /* Take notice of all children that ended. */
 void keeper_reap(struct keeper_daemon *keeper);
 

@@ -169,9 +169,12 @@ static int open_all(struct keeper_daemon *k, bool until_down, struct errctx *err
     r = folder_make(until_down, &k->folder, err);
     if (r < 0)
         return r;
-    k->env = (struct process_env){
-        .base = k->base, .folder = k->folder.path, .event = on_process_event, .arg = k};
-    k->ports = ports_new(PORTS_PLACE);
+    k->env = (struct process_env){.base = k->base,
+                                  .folder = k->folder.path,
+                                  .event = on_process_event,
+                                  .free_ports = keeper_free_ports,
+                                  .arg = k};
+    k->ports = ports_new(PORTS_SPACE);
     if (until_down)
         log_to_folder(k);
     return listen_at(k, err);

@@ -1,31 +1,34 @@
-/* Ports: see the header. */
+/*
+ * Ports: see the header.
+ *
+ * A block is held by a Unix socket bound to a name in the abstract namespace. That namespace
+ * belongs to the network namespace, as ports do: keepers that could take each other's ports always
+ * see each other's names, where a lock file is hidden from one in another mount namespace (a
+ * container that shares the host's network). The kernel lets go of the name when its holder ends.
+ */
 #include "servers/ports.h"
 
 #include "base/mem.h"
 #include "model/address.h"
-#include "servers/file_lock.h"
 
 #include <assert.h>
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define FIRST_PORT  20000
-#define LAST_PORT   32767
-#define RANGE_FILE  "/proc/sys/net/ipv4/ip_local_port_range"
-#define LOCK_FOLDER "syncbed-ports"
+#define FIRST_PORT 24000
+#define LAST_PORT  32767
+#define RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
 
 struct block {
     uint16_t first;
-    int lock;
+    int holder;    /* a descriptor */
     unsigned used; /* ports of it given out or found taken */
 };
 
@@ -35,58 +38,27 @@ struct named_port {
 };
 
 struct ports {
-    char folder[PATH_MAX]; /* of the lock files */
-    struct block *block;   /* only the last one has ports left */
+    const char *space;
+    struct block *block; /* only the last one has ports left */
     size_t n_blocks, block_capacity;
     struct named_port *named;
     size_t n_named, named_capacity;
 };
 
-static void lock_path(const struct ports *ports, uint16_t first, char ret_path[PATH_MAX])
-{
-    int n = snprintf(ret_path, PATH_MAX, "%s/%u", ports->folder, (unsigned)first);
-
-    assert(n > 0 && n < PATH_MAX);
-}
-
-/* Remove the lock files of keepers that were killed. */
-static void sweep(const struct ports *ports)
-{
-    DIR *dir = opendir(ports->folder);
-    const struct dirent *entry;
-    char path[PATH_MAX];
-
-    while (dir && (entry = readdir(dir))) {
-        if (!isdigit((unsigned char)entry->d_name[0]))
-            continue;
-        lock_path(ports, (uint16_t)atoi(entry->d_name), path);
-        file_unlock(path, file_lock_existing(path));
-    }
-    if (dir)
-        (void)closedir(dir);
-}
-
-struct ports *ports_new(const char *place)
+struct ports *ports_new(const char *space)
 {
     struct ports *ports = mem_alloc(sizeof *ports);
 
-    assert(strlen(place) + sizeof LOCK_FOLDER + 16 < sizeof ports->folder);
-    (void)snprintf(ports->folder, sizeof ports->folder, "%s/" LOCK_FOLDER, place);
-    sweep(ports);
+    ports->space = space;
     return ports;
 }
 
 void ports_free(struct ports *ports)
 {
-    char path[PATH_MAX];
-
     if (!ports)
         return;
-    for (size_t i = 0; i < ports->n_blocks; i++) {
-        lock_path(ports, ports->block[i].first, path);
-        file_unlock(path, ports->block[i].lock);
-    }
-    (void)rmdir(ports->folder); /* stays while others hold blocks */
+    for (size_t i = 0; i < ports->n_blocks; i++)
+        (void)close(ports->block[i].holder);
     free(ports->block);
     free(ports->named);
     free(ports);
@@ -111,45 +83,41 @@ static bool is_ephemeral(uint16_t first)
     return first + PORTS_BLOCK > low && first <= high;
 }
 
-/* Sticky and open to all: keepers of all users share the ports of a machine. */
-static int make_folder(const struct ports *ports)
+/* A descriptor that holds the block; -EADDRINUSE: another does. */
+static int hold(const char *space, uint16_t first)
 {
-    if (mkdir(ports->folder, 0777) == 0)
-        return chmod(ports->folder, 01777) < 0 ? -errno : 0;
-    return errno == EEXIST ? 0 : -errno;
-}
+    struct sockaddr_un address = {.sun_family = AF_UNIX}; /* abstract: begins with a zero */
+    int n = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s/%u", space,
+                     (unsigned)first);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
 
-static int lock_block(struct ports *ports, uint16_t first)
-{
-    char path[PATH_MAX];
-    int fd;
-
-    lock_path(ports, first, path);
-    do {
-        int r = make_folder(ports);
-
-        if (r < 0)
-            return r;
-        fd = file_lock(path);
-    } while (fd == -ENOENT); /* the folder's last user removed it just now */
+    assert(n > 0 && n < (int)sizeof address.sun_path - 1);
     if (fd < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)&address,
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
         return fd;
-    ports->block =
-        mem_grow(ports->block, ports->n_blocks, &ports->block_capacity, sizeof *ports->block);
-    ports->block[ports->n_blocks++] = (struct block){.first = first, .lock = fd};
-    return 0;
+    r = -errno;
+    (void)close(fd);
+    return r;
 }
 
 static int take_block(struct ports *ports, struct errctx *err)
 {
     for (unsigned first = FIRST_PORT; first + PORTS_BLOCK - 1 <= LAST_PORT; first += PORTS_BLOCK) {
-        int r;
+        int fd;
 
         if (is_ephemeral((uint16_t)first))
             continue;
-        r = lock_block(ports, (uint16_t)first);
-        if (r != -EWOULDBLOCK && r != -EACCES) /* another's, by its umask ours not even to try */
-            return r < 0 ? err_set(err, -r, ERR_FATAL, "%s: %s", ports->folder, strerror(-r)) : 0;
+        fd = hold(ports->space, (uint16_t)first);
+        if (fd == -EADDRINUSE)
+            continue;
+        if (fd < 0)
+            return err_set(err, -fd, ERR_FATAL, "holding ports: %s", strerror(-fd));
+        ports->block =
+            mem_grow(ports->block, ports->n_blocks, &ports->block_capacity, sizeof *ports->block);
+        ports->block[ports->n_blocks++] = (struct block){.first = (uint16_t)first, .holder = fd};
+        return 0;
     }
     return err_set(err, EADDRINUSE, ERR_FATAL, "all ports of %d-%d are held by other keepers",
                    FIRST_PORT, LAST_PORT);
@@ -191,16 +159,24 @@ static int next_free(struct ports *ports, uint16_t *ret_port, struct errctx *err
     }
 }
 
+static struct named_port *find(const struct ports *ports, const char *name)
+{
+    for (size_t i = 0; i < ports->n_named; i++) {
+        if (strcmp(ports->named[i].name, name) == 0)
+            return &ports->named[i];
+    }
+    return NULL;
+}
+
 int ports_get(struct ports *ports, const char *name, uint16_t *ret_port, struct errctx *err)
 {
+    const struct named_port *known = find(ports, name);
     struct named_port new = {0};
     int r;
 
-    for (size_t i = 0; i < ports->n_named; i++) {
-        if (strcmp(ports->named[i].name, name) == 0) {
-            *ret_port = ports->named[i].port;
-            return 0;
-        }
+    if (known) {
+        *ret_port = known->port;
+        return 0;
     }
     if (snprintf(new.name, sizeof new.name, "%s", name) >= (int)sizeof new.name)
         return err_set(err, ENAMETOOLONG, ERR_ABORT, "a port's name has at most %d characters",
@@ -212,4 +188,19 @@ int ports_get(struct ports *ports, const char *name, uint16_t *ret_port, struct 
     ports->named[ports->n_named++] = new;
     *ret_port = new.port;
     return 0;
+}
+
+int ports_get_free(struct ports *ports, const char *name, uint16_t *ret_port, struct errctx *err)
+{
+    struct named_port *named;
+    int r = ports_get(ports, name, ret_port, err);
+
+    if (r < 0 || is_free(*ret_port))
+        return r;
+    named = find(ports, name);
+    assert(named);
+    r = next_free(ports, &named->port, err);
+    if (r == 0)
+        *ret_port = named->port;
+    return r;
 }

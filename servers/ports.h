@@ -1,9 +1,10 @@
 /*
  * ports.h - loopback ports that are ours while we live, each kept by the name it was given to.
  *
- * Ports come from blocks, each held by a lock on /var/tmp/syncbed-ports/<first>, below 32768 and
+ * Ports come from blocks, each held by one keeper of those that share the network, below 32768 and
  * outside the range from which the kernel takes ports for outgoing connections, so that neither
- * another keeper nor a client's own end can take one between a kill and a restart.
+ * another keeper nor a client's own end can take one between a kill and a restart. A block is free
+ * again when its keeper ends, however it ends.
  */
 #ifndef SYNCBED_SERVERS_PORTS_H
 #define SYNCBED_SERVERS_PORTS_H
@@ -15,17 +16,14 @@
 #define PORTS_BLOCK     32U
 #define PORTS_NAME_SIZE 64
 
-/* Ports are the machine's, so all its keepers have to meet here, wherever their folders are. */
-#define PORTS_PLACE "/var/tmp"
+/* All keepers have to meet under one name; tests have their own. */
+#define PORTS_SPACE "syncbed-ports"
 
 struct ports;
 
-/*
- * `place` is where the folder of locks lives: PORTS_PLACE, but in tests. Takes nothing yet; removes
- * what killed keepers left there.
- */
-struct ports *ports_new(const char *place);
-void ports_free(struct ports *ports); /* gives all back, removes the lock files */
+/* `space` is PORTS_SPACE, but in tests; borrowed. Takes nothing yet. */
+struct ports *ports_new(const char *space);
+void ports_free(struct ports *ports); /* gives all back */
 
 /*
  * The port of this name, the same one each time. A new one was free when it was given
@@ -33,5 +31,12 @@ void ports_free(struct ports *ports); /* gives all back, removes the lock files 
  */
 __attribute__((warn_unused_result)) int ports_get(struct ports *ports, const char *name,
                                                   uint16_t *ret_port, struct errctx *err);
+
+/*
+ * The same, but for a server that is about to start for the first time: when somebody else listens
+ * at the port by now, the name gets another one, for good.
+ */
+__attribute__((warn_unused_result)) int ports_get_free(struct ports *ports, const char *name,
+                                                       uint16_t *ret_port, struct errctx *err);
 
 #endif

@@ -70,6 +70,7 @@ static void set_state(struct process *p, enum process_state state)
     p->since_us = clock_now_us();
     switch (state) {
     case PROCESS_READY:
+        p->has_ports = true;
         if (before == PROCESS_STARTING)
             p->env->event(p->env->arg, "ready", p);
         waiters_answer(&p->waiters, GOAL_READY, NULL);
@@ -146,11 +147,32 @@ static void on_output_line(void *arg, const char *line)
     json_decref(said);
 }
 
+/*
+ * Data take seconds to make, and what was a free port before may be somebody else's since. Nobody
+ * knows the ports of a server that has never been ready: it may have others.
+ */
+static int settle_ports(struct process *p, struct errctx *err)
+{
+    struct server *server = &p->program.server;
+    uint16_t port[SERVER_PORTS_MAX] = {0};
+    int r;
+
+    if (!p->program.kind || p->has_ports)
+        return 0;
+    r = p->env->free_ports(p->env->arg, p, port, err);
+    if (r < 0 || memcmp(port, server->port, sizeof port) == 0)
+        return r;
+    log_info("%s: somebody else listens at its port by now, it gets another", process_name(p));
+    memcpy(server->port, port, sizeof port);
+    return p->program.kind->configure(server, err);
+}
+
 static int launch(struct process *p, struct errctx *err)
 {
-    int output;
-    int r = program_run(&p->program, &p->pid, &output, err);
+    int output, r = settle_ports(p, err);
 
+    if (r == 0)
+        r = program_run(&p->program, &p->pid, &output, err);
     if (r < 0)
         return r;
     if (output >= 0)

@@ -57,6 +57,9 @@ struct process_env {
     const char *folder; /* the keeper's: NAME/, NAME.log, and marks are below it */
     /* `what`: "ready" (after a start), "exited" (STOPPED or FAILED). */
     void (*event)(void *arg, const char *what, const struct process *process);
+    /* Its ports by the order of kind->port_name, each free now. */
+    int (*free_ports)(void *arg, const struct process *process, uint16_t *ret_port,
+                      struct errctx *err);
     void *arg;
 };
 
@@ -69,6 +72,7 @@ struct process {
     pid_t pid;           /* of the main process, or of a step of initialising; 0: none */
     pid_t probe;         /* of the tool that asks whether it is ready; 0: none */
     bool initialised;    /* its data were made */
+    bool has_ports;      /* it listened at its ports, so others may know them */
     unsigned init_step;  /* INITIALISING: from 0 */
     int64_t deadline_us; /* STARTING: to be ready by then */
     struct event *timer; /* STARTING: next probe; STOPPING: patience is over; KILLING: look again */

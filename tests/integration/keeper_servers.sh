@@ -43,6 +43,29 @@ expect_status 0 "$syncbed" up redis
 expect_status 0 "$syncbed" down
 expect_nothing_left "after a keeper was killed"
 
+# Two that share the network but not the files (a container, say) do not take each other's ports.
+# Both are made to choose before either listens: making the data takes a PostgreSQL a second.
+if unshare -m true 2>/dev/null; then
+    other=$work/other
+    mkdir -p "$other/var-tmp" && chmod 755 "$other" && chmod 1777 "$other/var-tmp"
+    inside() {
+        unshare -m bash -euc 'mount --bind "$0" /var/tmp; "$@"' "$other/var-tmp" \
+            env SYNCBED_DIR=/var/tmp "$@"
+    }
+    inside "$(cp "$syncbed" "$other/var-tmp/" && echo "/var/tmp/${syncbed##*/}")" up pg1 redis >"$work/inside" 2>&1 &
+    expect_status 0 "$syncbed" up pg1 redis
+    wait $! || die "in another mount namespace: $(cat "$work/inside")"
+    ports() {
+        awk '$2 == "postgres" || $2 == "redis" {print $5}' "$1"
+    }
+    [ "$(ports "$work/inside" | wc -l)" -eq 2 ] || die "what is up inside: $(cat "$work/inside")"
+    [ -z "$(comm -12 <(ports "$work/inside" | sort) <(ports "$work/said" | sort))" ] || die "one port, two servers"
+    expect_status 0 "$syncbed" down
+    inside "/var/tmp/${syncbed##*/}" down >"$work/inside" 2>&1 || die "$(cat "$work/inside")"
+else
+    echo "no mounts of our own here: two mount namespaces are not tried"
+fi
+
 # Nothing durable can be said of a folder in memory.
 if [ "$(stat -f -c %T /dev/shm)" = tmpfs ]; then
     SYNCBED_DIR=/dev/shm expect_status 2 "$syncbed" up pg1

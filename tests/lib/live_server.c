@@ -209,7 +209,7 @@ static uint16_t choose_port(const char *folder)
     uint16_t port = 0;
 
     if (!ports)
-        ports = ports_new(PORTS_PLACE);
+        ports = ports_new(PORTS_SPACE);
     if (ports_get(ports, folder, &port, &err) < 0)
         fail_msg("%s", err.message);
     n_servers++;

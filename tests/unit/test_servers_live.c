@@ -147,6 +147,39 @@ static void each_listener_of_kafka_advertises_itself(void **state)
     }
 }
 
+/* Somebody took the port between its being chosen and the server's start: another one is used. */
+static void a_server_whose_port_was_taken_listens_at_another(void **state)
+{
+    const char *const late[] = {"pg7", "redis7"};
+    int listener[2];
+    uint16_t taken[2];
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET,
+                                      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+        must(keeper_port(keeper, late[i], &taken[i], &err));
+        address.sin_port = htons(taken[i]);
+        listener[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(bind(listener[i], (struct sockaddr *)&address, sizeof address), 0);
+        assert_int_equal(listen(listener[i], 1), 0);
+    }
+    must(keeper_servers_up(keeper, late, 2, &err));
+    for (unsigned i = 0; i < 2; i++) {
+        uint16_t now;
+
+        must(keeper_port(keeper, late[i], &now, &err));
+        assert_int_not_equal(now, taken[i]);
+        assert_int_equal(atoi(fixture_field(keeper, late[i], "port")), now);
+        must(keeper_signal(keeper, late[i], KEEPER_KILL, &err));
+        (void)close(listener[i]);
+    }
+    must(keeper_restart(keeper, "pg7", &err)); /* others know its port by now */
+    assert_int_not_equal(atoi(fixture_field(keeper, "pg7", "port")), taken[0]);
+    must(keeper_signal(keeper, "pg7", KEEPER_TERM, &err));
+}
+
 static void a_killed_postgres_comes_back_with_its_data(void **state)
 {
     char port[16], mark[PATH_MAX];
@@ -341,6 +374,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_topology_names_all),
         cmocka_unit_test(each_is_set_as_durability_demands),
         cmocka_unit_test(each_listener_of_kafka_advertises_itself),
+        cmocka_unit_test(a_server_whose_port_was_taken_listens_at_another),
         cmocka_unit_test(a_killed_postgres_comes_back_with_its_data),
         cmocka_unit_test(a_postgres_asked_to_end_does_not_wait_for_its_clients),
         cmocka_unit_test(a_paused_postgres_answers_when_it_is_continued),

@@ -3,11 +3,9 @@
  *
  * Folder: servers
  */
-#include "base/file.h"
 #include "servers/ports.h"
 
 #include <arpa/inet.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -21,18 +19,13 @@
 
 #include <cmocka.h>
 
-static char place[] = "/var/tmp/syncbed-test-ports-XXXXXX";
+static char space[64];
 
-static int make_place(void **state)
+static int name_space(void **state)
 {
     (void)state;
-    return mkdtemp(place) ? 0 : -1;
-}
-
-static int remove_place(void **state)
-{
-    (void)state;
-    return file_remove_tree(place, NULL);
+    (void)snprintf(space, sizeof space, "syncbed-test-ports-%ld", (long)getpid());
+    return 0;
 }
 
 static uint16_t get(struct ports *ports, const char *name)
@@ -47,11 +40,11 @@ static uint16_t get(struct ports *ports, const char *name)
 
 static void a_name_keeps_its_port(void **state)
 {
-    struct ports *ports = ports_new(place);
+    struct ports *ports = ports_new(space);
     uint16_t first = get(ports, "pg1");
 
     (void)state;
-    assert_true(first >= 20000);
+    assert_true(first >= 24000);
     assert_true(first < 32768);
     assert_int_not_equal(get(ports, "pg2"), first);
     assert_int_equal(get(ports, "pg1") / PORTS_BLOCK, first / PORTS_BLOCK); /* the same block */
@@ -60,7 +53,7 @@ static void a_name_keeps_its_port(void **state)
 
 static void two_keepers_share_no_port(void **state)
 {
-    struct ports *a = ports_new(place), *b = ports_new(place);
+    struct ports *a = ports_new(space), *b = ports_new(space);
     uint16_t of_a[3 * PORTS_BLOCK / 2];
     char name[16];
 
@@ -93,7 +86,7 @@ static int listen_behind(uint16_t port, uint16_t *ret_port)
 
 static void a_port_that_somebody_listens_at_is_passed_over(void **state)
 {
-    struct ports *ports = ports_new(place);
+    struct ports *ports = ports_new(space);
     uint16_t taken;
     int fd = listen_behind(get(ports, "pg1"), &taken);
     char name[16];
@@ -107,16 +100,16 @@ static void a_port_that_somebody_listens_at_is_passed_over(void **state)
     ports_free(ports);
 }
 
-static void nothing_is_left_of_one_that_ended(void **state)
+static void the_ports_of_one_that_ended_are_free(void **state)
 {
-    struct ports *ports = ports_new(place);
-    char folder[PATH_MAX];
+    struct ports *ports = ports_new(space);
+    uint16_t first = get(ports, "pg1");
 
     (void)state;
-    (void)get(ports, "pg1");
     ports_free(ports);
-    (void)snprintf(folder, sizeof folder, "%s/syncbed-ports", place);
-    assert_int_not_equal(access(folder, F_OK), 0);
+    ports = ports_new(space);
+    assert_int_equal(get(ports, "pg1"), first);
+    ports_free(ports);
 }
 
 static void the_ports_of_a_killed_one_are_free(void **state)
@@ -130,14 +123,14 @@ static void the_ports_of_a_killed_one_are_free(void **state)
     assert_int_equal(pipe(pipes), 0);
     child = fork();
     if (child == 0) {
-        first = get(ports_new(place), "pg1");
+        first = get(ports_new(space), "pg1");
         if (write(pipes[1], &first, sizeof first) != sizeof first)
             _exit(1);
         (void)raise(SIGKILL);
     }
     assert_int_equal(read(pipes[0], &first, sizeof first), sizeof first);
     assert_int_equal(waitpid(child, NULL, 0), child);
-    ports = ports_new(place);
+    ports = ports_new(space);
     assert_int_equal(get(ports, "pg1"), first);
     ports_free(ports);
     (void)close(pipes[0]);
@@ -150,9 +143,9 @@ int main(void)
         cmocka_unit_test(a_name_keeps_its_port),
         cmocka_unit_test(two_keepers_share_no_port),
         cmocka_unit_test(a_port_that_somebody_listens_at_is_passed_over),
-        cmocka_unit_test(nothing_is_left_of_one_that_ended),
+        cmocka_unit_test(the_ports_of_one_that_ended_are_free),
         cmocka_unit_test(the_ports_of_a_killed_one_are_free),
     };
 
-    return cmocka_run_group_tests(tests, make_place, remove_place);
+    return cmocka_run_group_tests(tests, name_space, NULL);
 }
