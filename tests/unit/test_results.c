@@ -8,9 +8,11 @@
 #include "harness/results/judge.h"
 #include "harness/results/result.h"
 #include "harness/results/results.h"
+#include "harness/verbs.h"
 #include "run_builder.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -196,14 +198,11 @@ static bool matches(const json_t *schema, const json_t *value, char *where, size
 
 static json_t *load_schema(void)
 {
-    char path[512];
+    char path[PATH_MAX];
     json_error_t why;
     json_t *schema;
 
-    (void)snprintf(path, sizeof path, "%s", __FILE__);
-    *strrchr(path, '/') = '\0';
-    (void)snprintf(path + strlen(path), sizeof path - strlen(path),
-                   "/../../docs/results.schema.json");
+    assert_true(verb_find_file("docs/results.schema.json", path));
     schema = json_load_file(path, 0, &why);
     if (!schema)
         fail_msg("%s: %s", path, why.text);
