@@ -277,7 +277,8 @@ static int read_and_cut(struct decision_log *log, decision_visit visit, void *ar
 {
     struct opening opening = {.log = log, .visit = visit, .arg = arg};
     struct decision_scan scan;
-    int rc = decision_scan(log->dir, log->owner, visit_and_count, &opening, &scan, err);
+    int rc =
+        decision_scan(log->writer.io, log->dir, log->owner, visit_and_count, &opening, &scan, err);
 
     log->writer.epoch = scan.epoch + 1;
     if (rc == 0 && scan.n_segments > 0) {

@@ -4,15 +4,11 @@
 #include "base/mem.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 int segment_path(char ret_path[PATH_MAX], const char *dir, uint64_t number)
 {
@@ -39,24 +35,35 @@ static int compare_numbers(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int list_segments(const char *dir, struct decision_scan *scan, struct errctx *err)
+/* What list_segments() has found so far. */
+struct listing {
+    struct decision_scan *scan;
+    size_t capacity;
+};
+
+static void note_segment(void *arg, const char *name)
 {
-    DIR *d = opendir(dir);
-    size_t capacity = 0;
+    struct listing *l = arg;
+    struct decision_scan *scan = l->scan;
     uint64_t number;
 
-    if (!d)
-        return err_set(err, errno, ERR_FATAL, "%s: %s", dir, strerror(errno));
-    for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
-        if (!segment_number(e->d_name, &number))
-            continue;
-        scan->segment = mem_grow(scan->segment, scan->n_segments, &capacity, sizeof number);
-        scan->segment[scan->n_segments++] = number;
-    }
-    (void)closedir(d); /* only read */
+    if (!segment_number(name, &number))
+        return;
+    scan->segment = mem_grow(scan->segment, scan->n_segments, &l->capacity, sizeof number);
+    scan->segment[scan->n_segments++] = number;
+}
+
+static int list_segments(const struct decision_io *io, const char *dir, struct decision_scan *scan,
+                         struct errctx *err)
+{
+    struct listing listing = {.scan = scan};
+    int rc = io->list(io->arg, dir, note_segment, &listing);
+
+    if (rc < 0)
+        return err_set(err, -rc, ERR_FATAL, "%s: %s", dir, strerror(-rc));
     if (scan->n_segments == 0)
         return 0;
-    qsort(scan->segment, scan->n_segments, sizeof number, compare_numbers);
+    qsort(scan->segment, scan->n_segments, sizeof scan->segment[0], compare_numbers);
     for (size_t i = 1; i < scan->n_segments; i++) {
         if (scan->segment[i] != scan->segment[i - 1] + 1)
             return err_set(err, EBADMSG, ERR_FATAL,
@@ -75,26 +82,11 @@ struct image {
     struct segment_header header;
 };
 
-static int image_read(struct image *image, struct errctx *err)
+static int image_read(const struct decision_io *io, struct image *image, struct errctx *err)
 {
-    int fd = open(image->path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    ssize_t n = 0;
+    int rc = io->read(io->arg, image->path, &image->data, &image->size);
 
-    if (fd < 0)
-        return err_set(err, errno, ERR_FATAL, "%s: %s", image->path, strerror(errno));
-    if (fstat(fd, &st) == 0) {
-        image->data = mem_alloc((size_t)st.st_size);
-        while (image->size < (size_t)st.st_size &&
-               (n = read(fd, image->data + image->size, (size_t)st.st_size - image->size)) > 0)
-            image->size += (size_t)n;
-    } else {
-        n = -1;
-    }
-    if (n < 0)
-        err_set(err, errno, ERR_FATAL, "%s: %s", image->path, strerror(errno));
-    (void)close(fd); /* only read */
-    return n < 0 ? -EIO : 0;
+    return rc < 0 ? err_set(err, -rc, ERR_FATAL, "%s: %s", image->path, strerror(-rc)) : 0;
 }
 
 static int check_header(struct image *image, const char *owner, uint64_t number,
@@ -190,13 +182,14 @@ static int scan_segment(struct image *image, bool is_last, decision_visit visit,
 
 /* ---------------------------------------------------------------------------------------------- */
 
-int decision_scan(const char *dir, const char *owner, decision_visit visit, void *arg,
-                  struct decision_scan *ret_scan, struct errctx *err)
+int decision_scan(const struct decision_io *io, const char *dir, const char *owner,
+                  decision_visit visit, void *arg, struct decision_scan *ret_scan,
+                  struct errctx *err)
 {
     int rc;
 
     *ret_scan = (struct decision_scan){0};
-    rc = list_segments(dir, ret_scan, err);
+    rc = list_segments(io, dir, ret_scan, err);
     for (size_t i = 0; i < ret_scan->n_segments && rc == 0; i++) {
         struct image image = {.data = NULL};
 
@@ -205,7 +198,7 @@ int decision_scan(const char *dir, const char *owner, decision_visit visit, void
             err_set(err, ENAMETOOLONG, ERR_FATAL, "%s: the path is too long", dir);
             break;
         }
-        rc = image_read(&image, err);
+        rc = image_read(io, &image, err);
         if (rc == 0)
             rc = check_header(&image, owner, ret_scan->segment[i], ret_scan, err);
         if (rc == 0)
@@ -226,7 +219,7 @@ void decision_scan_done(struct decision_scan *scan)
 int decision_log_read(const char *dir, decision_visit visit, void *arg, struct errctx *err)
 {
     struct decision_scan scan;
-    int rc = decision_scan(dir, NULL, visit, arg, &scan, err);
+    int rc = decision_scan(&decision_io_system, dir, NULL, visit, arg, &scan, err);
 
     decision_scan_done(&scan);
     return rc;

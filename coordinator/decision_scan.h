@@ -34,9 +34,9 @@ struct decision_scan {
 
 /* As decision_log_read(). `owner` NULL: whoever's it is. decision_scan_done() also after an error.
  */
-__attribute__((warn_unused_result)) int decision_scan(const char *dir, const char *owner,
-                                                      decision_visit visit, void *arg,
-                                                      struct decision_scan *ret_scan,
+__attribute__((warn_unused_result)) int decision_scan(const struct decision_io *io, const char *dir,
+                                                      const char *owner, decision_visit visit,
+                                                      void *arg, struct decision_scan *ret_scan,
                                                       struct errctx *err);
 void decision_scan_done(struct decision_scan *scan);
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ZEROS_SIZE 65536
 
@@ -63,7 +62,7 @@ void segment_writer_init(struct segment_writer *w, const struct decision_io *io,
 void segment_writer_done(struct segment_writer *w)
 {
     if (w->fd >= 0)
-        (void)close(w->fd); /* everything in it has been synced */
+        w->io->close(w->io->arg, w->fd);
     w->fd = -1;
 }
 
@@ -73,8 +72,8 @@ static int rewrite_last_batch(const struct segment_writer *w, size_t from)
 {
     size_t size = w->end - from;
     uint8_t *bytes = mem_alloc(size);
-    ssize_t n = pread(w->fd, bytes, size, (off_t)from);
-    int rc = n < 0 ? -errno : (size_t)n != size ? -EIO : 0;
+    ssize_t n = w->io->pread(w->io->arg, w->fd, bytes, size, (off_t)from);
+    int rc = n < 0 ? (int)n : (size_t)n != size ? -EIO : 0;
 
     if (rc == 0)
         rc = write_all(w, w->fd, bytes, size, from);
@@ -153,7 +152,7 @@ int segment_next(struct segment_writer *w, struct errctx *err)
     if (rc == 0)
         rc = w->io->sync_dir(w->io->arg, w->dir);
     if (rc < 0) {
-        (void)close(fd);
+        w->io->close(w->io->arg, fd);
         return failed(w, rc, "making a segment", err);
     }
     segment_writer_done(w);

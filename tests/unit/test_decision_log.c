@@ -710,7 +710,11 @@ static void disk_done(struct disk *d)
 
 static struct decision_io disk_io(struct disk *d)
 {
-    return (struct decision_io){.open = disk_open,
+    return (struct decision_io){.list = decision_io_system.list,
+                                .read = decision_io_system.read,
+                                .open = disk_open,
+                                .close = decision_io_system.close,
+                                .pread = decision_io_system.pread,
                                 .pwrite = disk_pwrite,
                                 .fdatasync = disk_fdatasync,
                                 .ftruncate = disk_ftruncate,
