@@ -15,6 +15,7 @@
 static const char *const group_titles[CLI_GROUPS] = {
     [CLI_EXPERIMENTS] = "experiments",
     [CLI_SERVERS] = "servers that stay",
+    [CLI_OPERATOR] = "transactions in doubt (docs/operator.md)",
     [CLI_ROLES] = "roles (processes of a run, started by the harness)",
     [CLI_LAUNCHER] = "the tree (done by its launcher, ./syncbed)",
 };

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cli_group { CLI_EXPERIMENTS, CLI_SERVERS, CLI_ROLES, CLI_LAUNCHER, CLI_GROUPS };
+enum cli_group { CLI_EXPERIMENTS, CLI_SERVERS, CLI_OPERATOR, CLI_ROLES, CLI_LAUNCHER, CLI_GROUPS };
 
 /* What has to be on the machine before a verb runs; the launcher's list of packages follows it. */
 enum cli_needs {

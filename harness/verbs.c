@@ -133,6 +133,35 @@ static const struct cli_option mutants_options[] = {
     OPTION_JSON,
 };
 
+#define OPTION_WHERE                                                                               \
+    {                                                                                              \
+        .name = "topology", .value = "FILE", .type = CLI_TEXT,                                     \
+        .meaning = "the servers and front doors of this run (its topology.yaml), instead of the "  \
+                   "servers that \"syncbed up\" left"                                              \
+    }
+#define OPTION_LOG                                                                                 \
+    {                                                                                              \
+        .name = "log", .value = "NAME=DIR", .type = CLI_TEXTS,                                     \
+        .meaning = "a coordinator's decision log, which is only read; those of the topology's "    \
+                   "front doors are found"                                                         \
+    }
+
+static const struct cli_option in_doubt_options[] = {OPTION_WHERE, OPTION_LOG, OPTION_JSON};
+
+static const struct cli_option settle_options[] = {
+    OPTION_WHERE,
+    OPTION_LOG,
+    {.name = "store",
+     .value = "STORE",
+     .type = CLI_TEXT,
+     .meaning = "only there, instead of wherever it is prepared"},
+    {.name = "yes",
+     .type = CLI_FLAG,
+     .meaning = "also against the decision, or where none is known"},
+};
+
+static const struct cli_option forget_options[] = {OPTION_WHERE, OPTION_LOG};
+
 #define OPTION_TOPOLOGY                                                                            \
     {                                                                                              \
         .name = "topology", .value = "FILE", .type = CLI_TEXT, .required = true,                   \
@@ -363,6 +392,39 @@ static const struct cli_verb verbs[] = {
      .summary = "list what \"up\" started",
      OPTIONS(ps_options),
      .run = verb_ps},
+    {.name = "in-doubt",
+     .group = CLI_OPERATOR,
+     .arguments = "",
+     .summary = "what is prepared where, since when, and who waits for it",
+     .detail = "Joins what the stores list, the decision logs at hand, and what was settled by "
+               "hand. Exit status: 0 nothing is in doubt, 1 something is, or was settled against "
+               "its decision, 2 bad input or no servers, 3 a store does not answer.",
+     .needs = CLI_NEEDS_PROGRAM,
+     OPTIONS(in_doubt_options),
+     .run = verb_in_doubt},
+    {.name = "settle",
+     .group = CLI_OPERATOR,
+     .arguments = "GID|REQUEST commit|rollback",
+     .n_arguments_min = 2,
+     .n_arguments_max = 2,
+     .summary = "end by hand what is in doubt",
+     .detail = "What its coordinator has decided is done at once; anything else takes --yes, and "
+               "is remembered at the store until \"forget\". Exit status: 0 done, 1 not done, 2 "
+               "bad input or no servers, 3 a store's answer was lost.",
+     .needs = CLI_NEEDS_PROGRAM,
+     OPTIONS(settle_options),
+     .run = verb_settle},
+    {.name = "forget",
+     .group = CLI_OPERATOR,
+     .arguments = "GID|REQUEST",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "forget that it was settled by hand",
+     .detail = "Also ends its decision in the coordinator's log, when that is at hand and the "
+               "coordinator does not run. Exit status: as of \"settle\".",
+     .needs = CLI_NEEDS_PROGRAM,
+     OPTIONS(forget_options),
+     .run = verb_forget},
     {.name = "serve",
      .group = CLI_ROLES,
      .needs = CLI_NEEDS_PROGRAM,

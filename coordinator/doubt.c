@@ -1,0 +1,359 @@
+/* The operator's view, joined: see the header. */
+#include "coordinator/doubt.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const decision_words[DOUBT_DECISIONS] = {
+    [DOUBT_NOT_KNOWN] = "not known",
+    [DOUBT_COMMIT] = "commit",
+    [DOUBT_NONE_YET] = "none yet",
+    [DOUBT_ABORT] = "abort (presumed)",
+};
+
+static const char *const state_words[DOUBT_STATES] = {
+    [DOUBT_NOTHING] = "nothing",
+    [DOUBT_UNREACHABLE] = "unreachable",
+    [DOUBT_PREPARED] = "prepared",
+    [DOUBT_COMMITTED_BY_HAND] = "committed by hand",
+    [DOUBT_ROLLED_BACK_BY_HAND] = "rolled back by hand",
+};
+
+static const char *const heuristic_words[DOUBT_HEURISTICS] = {
+    [DOUBT_NO_HAND] = "none",
+    [DOUBT_AGREES] = "agrees",
+    [DOUBT_CONTRADICTS] = "contradicts",
+    [DOUBT_UNDECIDED] = "undecided",
+};
+
+const char *doubt_decision_word(enum doubt_decision decision)
+{
+    assert(decision < DOUBT_DECISIONS);
+    return decision_words[decision];
+}
+
+const char *doubt_state_word(enum doubt_state state)
+{
+    assert(state < DOUBT_STATES);
+    return state_words[state];
+}
+
+const char *doubt_heuristic_word(enum doubt_heuristic heuristic)
+{
+    assert(heuristic < DOUBT_HEURISTICS);
+    return heuristic_words[heuristic];
+}
+
+/* --- what the stores say ---------------------------------------------------------------------- */
+
+void doubt_init(struct doubt *d, const char *const *stores, unsigned n_stores)
+{
+    assert(n_stores <= STORES_MAX);
+    *d = (struct doubt){.n_stores = n_stores};
+    for (unsigned i = 0; i < n_stores; i++) {
+        (void)snprintf(d->store[i].name, sizeof d->store[i].name, "%s", stores[i]);
+        doubt_cannot_reach(d, i, "it was not asked");
+    }
+}
+
+void doubt_done(struct doubt *d)
+{
+    struct doubt_txn *txn, *tmp;
+
+    HASH_ITER (hh, d->by_gid, txn, tmp) {
+        HASH_DEL(d->by_gid, txn);
+        free(txn);
+    }
+    free(d->txn);
+    *d = (struct doubt){0};
+}
+
+static struct doubt_txn *find(const struct doubt *d, const char *gid)
+{
+    struct doubt_txn *txn;
+
+    HASH_FIND_STR(d->by_gid, gid, txn);
+    return txn;
+}
+
+static struct doubt_txn *find_or_add(struct doubt *d, const char *gid)
+{
+    struct doubt_txn *txn = find(d, gid);
+
+    if (txn)
+        return txn;
+    txn = mem_alloc(sizeof *txn);
+    (void)snprintf(txn->gid, sizeof txn->gid, "%s", gid);
+    if (!gid_parse(gid, &txn->name))
+        txn->name = (struct gid){.coordinator = ""};
+    HASH_ADD_STR(d->by_gid, gid, txn);
+    return txn;
+}
+
+static enum doubt_state state_of(const struct store_view *view)
+{
+    switch (view->state) {
+    case STORE_VIEW_COMMITTED_BY_HAND:
+        return DOUBT_COMMITTED_BY_HAND;
+    case STORE_VIEW_ROLLED_BACK_BY_HAND:
+        return DOUBT_ROLLED_BACK_BY_HAND;
+    case STORE_VIEW_PREPARED:
+    case STORE_VIEW_STATES:
+        break;
+    }
+    return DOUBT_PREPARED;
+}
+
+/* What holds up the whole store. */
+static void count(struct doubt_store *store, const struct store_view *view)
+{
+    store->n_prepared++;
+    store->n_waiters += view->n_waiters;
+    if (view->age_us > store->oldest_us)
+        store->oldest_us = view->age_us;
+    if (view->horizon > store->horizon)
+        store->horizon = view->horizon;
+}
+
+void doubt_take_views(struct doubt *d, unsigned store, const struct store_view *view,
+                      unsigned n_views)
+{
+    struct doubt_store *s = &d->store[store];
+
+    assert(store < d->n_stores);
+    s->reachable = true;
+    s->why[0] = '\0';
+    for (unsigned i = 0; i < n_views; i++) {
+        struct doubt_branch *branch = &find_or_add(d, view[i].gid)->branch[store];
+
+        branch->state = state_of(&view[i]);
+        branch->view = view[i];
+        if (branch->state == DOUBT_PREPARED)
+            count(s, &view[i]);
+    }
+}
+
+void doubt_cannot_reach(struct doubt *d, unsigned store, const char *why)
+{
+    struct doubt_store *s = &d->store[store];
+
+    assert(store < d->n_stores);
+    s->reachable = false;
+    s->horizon = -1;
+    (void)snprintf(s->why, sizeof s->why, "%s", why);
+}
+
+/* --- what the logs say ------------------------------------------------------------------------ */
+
+void doubt_take_log(struct doubt *d, const char *coordinator)
+{
+    struct doubt_log *log = &d->log[d->n_logs++];
+
+    assert(d->n_logs <= ROLES_MAX);
+    (void)snprintf(log->coordinator, sizeof log->coordinator, "%s", coordinator);
+}
+
+/* Stores that took part, as bits; ret_away: one of them cannot be asked, or is none of ours. */
+static uint32_t members_of(const struct doubt *d, const struct decision *commit, bool *ret_away)
+{
+    uint32_t members = 0;
+    unsigned n_known = 0;
+
+    *ret_away = false;
+    for (unsigned i = 0; i < d->n_stores; i++) {
+        for (unsigned p = 0; p < commit->n_participants; p++) {
+            if (strcmp(commit->participant[p], d->store[i].name) != 0)
+                continue;
+            members |= UINT32_C(1) << i;
+            n_known++;
+            *ret_away |= !d->store[i].reachable;
+        }
+    }
+    *ret_away |= n_known < commit->n_participants;
+    return members;
+}
+
+/* Of most decisions nothing is in doubt; of those at a store that is away nobody knows. */
+static void take_commit(struct doubt *d, const struct decision *commit)
+{
+    bool away;
+    uint32_t members = members_of(d, commit, &away);
+    struct doubt_txn *txn = away ? find_or_add(d, commit->gid) : find(d, commit->gid);
+
+    if (!txn)
+        return;
+    txn->decided = true;
+    txn->members = members;
+}
+
+void doubt_take_decision(struct doubt *d, const struct decision *decision)
+{
+    struct doubt_txn *txn;
+
+    assert(d->n_logs > 0);
+    switch (decision->kind) {
+    case DECISION_EPOCH:
+        d->log[d->n_logs - 1].epoch = decision->epoch;
+        break;
+    case DECISION_COMMIT:
+        take_commit(d, decision);
+        break;
+    case DECISION_END:
+        txn = find(d, decision->gid);
+        if (txn)
+            txn->ended = true;
+        break;
+    default: /* of what kind of record ever: it decides nothing */
+        break;
+    }
+}
+
+/* --- the join --------------------------------------------------------------------------------- */
+
+static enum doubt_decision decision_of(const struct doubt *d, const struct doubt_txn *txn)
+{
+    if (txn->decided)
+        return DOUBT_COMMIT;
+    for (unsigned i = 0; i < d->n_logs; i++) {
+        const struct doubt_log *log = &d->log[i];
+
+        if (strcmp(log->coordinator, txn->name.coordinator) != 0)
+            continue;
+        if (txn->name.epoch > log->epoch) /* the log is empty or an old copy: it was lost */
+            return DOUBT_NOT_KNOWN;
+        return txn->name.epoch < log->epoch ? DOUBT_ABORT : DOUBT_NONE_YET;
+    }
+    return DOUBT_NOT_KNOWN;
+}
+
+static bool any(const struct doubt *d, const struct doubt_txn *txn, enum doubt_state state)
+{
+    for (unsigned i = 0; i < d->n_stores; i++) {
+        if (txn->branch[i].state == state)
+            return true;
+    }
+    return false;
+}
+
+static enum doubt_heuristic heuristic_of(const struct doubt *d, const struct doubt_txn *txn)
+{
+    bool committed = any(d, txn, DOUBT_COMMITTED_BY_HAND);
+    bool rolled_back = any(d, txn, DOUBT_ROLLED_BACK_BY_HAND);
+
+    if (!committed && !rolled_back)
+        return DOUBT_NO_HAND;
+    if (committed && rolled_back)
+        return DOUBT_CONTRADICTS;
+    switch (txn->decision) {
+    case DOUBT_COMMIT:
+        return committed ? DOUBT_AGREES : DOUBT_CONTRADICTS;
+    case DOUBT_ABORT:
+        return committed ? DOUBT_CONTRADICTS : DOUBT_AGREES;
+    case DOUBT_NOT_KNOWN:
+    case DOUBT_NONE_YET:
+    case DOUBT_DECISIONS:
+        break;
+    }
+    return DOUBT_UNDECIDED;
+}
+
+static void conclude_branch(const struct doubt *d, struct doubt_txn *txn, unsigned i)
+{
+    struct doubt_branch *branch = &txn->branch[i];
+
+    if (!d->store[i].reachable)
+        branch->state = DOUBT_UNREACHABLE;
+    if (branch->state == DOUBT_NOTHING || branch->state == DOUBT_UNREACHABLE)
+        return;
+    if (branch->view.age_us > txn->age_us)
+        txn->age_us = branch->view.age_us;
+    txn->n_prepared += branch->state == DOUBT_PREPARED;
+    txn->n_waiters += branch->view.n_waiters;
+}
+
+static void conclude(const struct doubt *d, struct doubt_txn *txn)
+{
+    txn->age_us = -1;
+    txn->n_prepared = 0;
+    txn->n_waiters = 0;
+    for (unsigned i = 0; i < d->n_stores; i++) {
+        conclude_branch(d, txn, i);
+        if (txn->decided && !(txn->members >> i & 1U) && txn->branch[i].state == DOUBT_UNREACHABLE)
+            txn->branch[i].state = DOUBT_NOTHING; /* it took no part in it */
+    }
+    txn->decision = decision_of(d, txn);
+    txn->heuristic = heuristic_of(d, txn);
+}
+
+/* Oldest first; what has no age, since its stores are away, at the end. */
+static int by_age(const void *a, const void *b)
+{
+    const struct doubt_txn *const *x = a;
+    const struct doubt_txn *const *y = b;
+
+    if ((*x)->age_us != (*y)->age_us)
+        return (*x)->age_us > (*y)->age_us ? -1 : 1;
+    return strcmp((*x)->gid, (*y)->gid);
+}
+
+void doubt_conclude(struct doubt *d)
+{
+    struct doubt_txn *txn, *tmp;
+    size_t capacity = 0;
+
+    d->n_txns = 0;
+    HASH_ITER (hh, d->by_gid, txn, tmp) {
+        conclude(d, txn);
+        if (txn->age_us < 0 && (txn->ended || !any(d, txn, DOUBT_UNREACHABLE)))
+            continue; /* a decision of which nothing is left, or may be */
+        d->txn = mem_grow(d->txn, d->n_txns, &capacity, sizeof *d->txn);
+        d->txn[d->n_txns++] = txn;
+    }
+    if (d->n_txns > 0)
+        qsort(d->txn, d->n_txns, sizeof *d->txn, by_age);
+}
+
+/* --- one of them ------------------------------------------------------------------------------ */
+
+const struct doubt_txn *doubt_find(const struct doubt *d, const char *gid_or_request,
+                                   bool *ret_several)
+{
+    const struct doubt_txn *found = NULL;
+
+    *ret_several = false;
+    for (size_t i = 0; i < d->n_txns; i++) {
+        const struct doubt_txn *txn = d->txn[i];
+
+        if (strcmp(txn->gid, gid_or_request) == 0)
+            return txn;
+        if (strcmp(txn->name.request, gid_or_request) != 0)
+            continue;
+        *ret_several |= found != NULL;
+        found = txn;
+    }
+    return found;
+}
+
+bool doubt_may_settle(const struct doubt_txn *txn, bool commit, const char **ret_why)
+{
+    switch (txn->decision) {
+    case DOUBT_COMMIT:
+        *ret_why = "its coordinator has decided to commit";
+        return commit;
+    case DOUBT_ABORT:
+        *ret_why = "its coordinator's log has no decision, so abort is presumed";
+        return !commit;
+    case DOUBT_NONE_YET:
+        *ret_why = "nothing is decided, and its coordinator may still run and decide otherwise";
+        return false;
+    case DOUBT_NOT_KNOWN:
+    case DOUBT_DECISIONS:
+        break;
+    }
+    *ret_why = "no log of its coordinator is at hand, so nobody here knows what was decided";
+    return false;
+}

@@ -1,0 +1,127 @@
+#!/bin/bash
+# What an operator does about a coordinator that died at its worst moment: look, settle by hand with
+# the decision and against it, have that reported by who comes back, and forget it.
+. "$(dirname "$0")/lib.sh"
+
+trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; "$syncbed" down >/dev/null 2>&1; rm -rf "$work"' EXIT
+
+expect_status 2 "$syncbed" in-doubt
+grep -q 'nothing is up' "$work/said" || die "does not say that nothing is up"
+
+# Servers with our tables in them, and a topology that names them.
+"$syncbed" up pg1 pg2 redis >/dev/null
+expect_status 0 "$syncbed" in-doubt # of servers that nothing has been done at
+cat >"$work/make.yaml" <<'YAML'
+question: Are the tables there?
+stores: [pg1, pg2, redis]
+workload: {name: fanout, rate_per_s: 50, duration_s: 0.5, keys: 10, clients: 2}
+approaches: [xa]
+schedules: [{name: none}]
+warm_up_s: 0
+YAML
+expect_status 0 "$syncbed" run "$work/make.yaml" --out "$work/out"
+mkdir "$work/control" "$work/log"
+sed -e "s|^control:.*|control: $work/control|" -e "s|data: [^,}]*serve1[^,}]*|data: $work/log|" \
+    -e 's|serve1|door|' \
+    "$work"/out/runs/*/topology.yaml >"$work/topology.yaml"
+
+# door ARM TEXT…: a front door that writes each TEXT to all three stores, under the key before its '-', and dies with them at xa-decided
+# (ARM: how many), or stays (0): then its counters go to $work/counters.
+door() {
+    python3 - "$syncbed" "$work" "$@" <<'PYTHON'
+import json, os, socket, subprocess, sys, yaml
+
+program, work, gather, texts = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+topology = yaml.safe_load(open(work + "/topology.yaml"))
+port = int(topology["roles"]["door"]["address"].split(":")[1])
+door = subprocess.Popen([program, "serve", "--topology", work + "/topology.yaml", "--name", "door",
+                         "--approach", "xa"], stdout=subprocess.PIPE, stderr=open(work + "/said-by-door", "a"))
+if not door.stdout.readline():
+    sys.exit("no door: " + open(work + "/said-by-door").read())
+control = socket.socket(socket.AF_UNIX)
+control.connect(work + "/control/door.sock")
+answers = control.makefile("r")
+
+def command(**request):
+    control.sendall(json.dumps({"id": 1, **request}).encode() + b"\n")
+    return json.loads(answers.readline())
+
+try:
+    if gather:
+        assert command(cmd="arm", point="xa-decided", gather=gather)["ok"]
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    replies = client.makefile("r")
+    for i, text in enumerate(texts):
+        txn = [["w", store, text.split("-")[0], text] for store in ("pg1", "pg2", "redis")]
+        client.sendall(json.dumps({"id": i, "request": text, "txn": txn}).encode() + b"\n")
+        if not gather:
+            assert json.loads(replies.readline())["ok"]
+    if gather:
+        assert door.wait(20) == -9, door.returncode
+    else:
+        json.dump(command(cmd="counters"), open(work + "/counters", "w"))
+finally:
+    door.terminate()
+    door.wait(20)
+PYTHON
+}
+
+# in_doubt PYTHON: an expression over `t`, the transactions by request, `state`, by request and store,
+# and `s`, the stores by name; it must be true.
+in_doubt() {
+    "$syncbed" in-doubt --topology "$work/topology.yaml" --json >"$work/said" || true
+    tail -1 "$work/said" >"$work/in-doubt.json"
+    python3 - "$work/in-doubt.json" "$1" <<'PYTHON' || die "not so: $1: $(cat "$work/said")"
+import json, sys
+view = json.load(open(sys.argv[1]))
+t = {x["request"]: x for x in view["transactions"]}
+s = {x["store"]: x for x in view["stores"]}
+state = {r: {b["store"]: b["state"] for b in x["branches"]} for r, x in t.items()}
+sys.exit(0 if eval(sys.argv[2]) else 1)
+PYTHON
+}
+
+settle() {
+    "$syncbed" settle --topology "$work/topology.yaml" "$@"
+}
+
+door 0 one two three # the keys are there, so that it can be seen who holds them
+door 3 one-again two-again three-again 2>"$work/said" || die "$(cat "$work/said")"
+
+# Looking: three decided transactions, each prepared at all stores, with keys and age.
+expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
+in_doubt 'set(t) == {"one-again", "two-again", "three-again"}'
+in_doubt 'all(x["decision"] == "commit" and x["age_us"] > 0 for x in t.values())'
+in_doubt 'all(v == "prepared" for x in state.values() for v in x.values())'
+in_doubt 'all(s[x]["prepared"] == 3 and s[x]["oldest_us"] > 0 for x in ("pg1", "pg2", "redis"))'
+in_doubt 's["pg1"]["horizon"] >= 1 and s["redis"]["horizon"] is None'
+in_doubt '[b["keys"] for b in t["one-again"]["branches"]] == [["one"], ["one"], ["one"]]'
+expect_status 1 "$syncbed" in-doubt # without its log nobody knows what was decided
+grep -q 'not known' "$work/said" || die "a decision out of nowhere"
+
+# With the decision it is done at once, against it only with --yes, and at one store on demand.
+expect_status 0 settle one-again commit
+expect_status 1 settle two-again rollback
+grep -q 'has decided to commit' "$work/said" || die "does not say why not"
+in_doubt 'state["two-again"] == {"pg1": "prepared", "pg2": "prepared", "redis": "prepared"}'
+expect_status 0 settle two-again rollback --store pg1 --yes
+expect_status 2 settle two-again rollback --store pg9 --yes
+expect_status 2 settle nobody commit
+expect_status 2 settle two-again perhaps
+in_doubt 't["one-again"]["heuristic"] == "agrees"'
+in_doubt 't["two-again"]["heuristic"] == "contradicts"'
+in_doubt 'state["two-again"] == {"pg1": "rolled back by hand", "pg2": "prepared", "redis": "prepared"}'
+
+# Who comes back resolves what is left, and what was settled by hand stays as it was.
+door 0
+expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
+grep -q 'SETTLED BY HAND AGAINST THE DECISION' "$work/said" || die "does not complain"
+in_doubt 'set(t) == {"one-again", "two-again"} and all(x["prepared"] == 0 for x in s.values())'
+
+# Forgetting.
+expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" one-again
+expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" two-again
+expect_status 2 "$syncbed" forget --topology "$work/topology.yaml" two-again
+expect_status 0 "$syncbed" in-doubt --topology "$work/topology.yaml"
+"$syncbed" down >/dev/null
+expect_nothing_left "after down"
