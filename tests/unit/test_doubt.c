@@ -219,12 +219,12 @@ static void a_hand_is_compared_with_the_decision(void **state)
     epoch("serve1", 2);
     record(DECISION_COMMIT, "sb1:serve1:1:1:r1");
     record(DECISION_COMMIT, "sb1:serve1:1:2:r2");
-    assert_string_equal(view(),
-                        "r5 not known: pg1 committed by hand, pg2 nothing, hand undecided; "
-                        "r1 commit: pg1 committed by hand, pg2 nothing, hand agrees; "
-                        "r2 commit: pg1 rolled back by hand, pg2 nothing, hand contradicts; "
-                        "r3 abort (presumed): pg1 committed by hand, pg2 nothing, hand contradicts; "
-                        "r4 abort (presumed): pg1 rolled back by hand, pg2 nothing, hand agrees");
+    assert_string_equal(
+        view(), "r5 not known: pg1 committed by hand, pg2 nothing, hand undecided; "
+                "r1 commit: pg1 committed by hand, pg2 nothing, hand agrees; "
+                "r2 commit: pg1 rolled back by hand, pg2 nothing, hand contradicts; "
+                "r3 abort (presumed): pg1 committed by hand, pg2 nothing, hand contradicts; "
+                "r4 abort (presumed): pg1 rolled back by hand, pg2 nothing, hand agrees");
 }
 
 static void one_way_here_and_the_other_there_is_against_any_decision(void **state)
