@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/suggest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -28,6 +29,7 @@ struct role {
     struct event *sigint;
     int exposure_fd;
     int broken_fd;
+    struct rpc_call *gathering; /* an unanswered `gather`; NULL: none */
     bool stopped;
     int exit_status;
 };
@@ -44,7 +46,8 @@ static enum crash_point find_point(const char *name, const char **ret_near)
 }
 
 /* -EINVAL, with words for whoever asked, when `request` names no point, or none that exists. */
-static int arm(const json_t *request, struct errctx *err)
+static int read_point(const json_t *request, enum crash_point *ret_point, unsigned *ret_gather,
+                      struct errctx *err)
 {
     const char *name = json_string_value(json_object_get(request, "point"));
     const json_t *gather = json_object_get(request, "gather");
@@ -59,18 +62,81 @@ static int arm(const json_t *request, struct errctx *err)
         return err_set(err, EINVAL, ERR_ABORT, "no such point: %s; did you mean %s?", name, near);
     if (point == CRASH_NONE)
         return err_set(err, EINVAL, ERR_ABORT, "no such point: %s", name);
-    crash_point_arm(point, (unsigned)n);
+    *ret_point = point;
+    *ret_gather = (unsigned)n;
     return 0;
 }
 
-static void on_arm(struct rpc_call *call, const json_t *request)
+static int arm(const json_t *request, struct errctx *err)
+{
+    enum crash_point point;
+    unsigned gather;
+    int rc = read_point(request, &point, &gather, err);
+
+    if (rc == 0)
+        crash_point_arm(point, gather);
+    return rc;
+}
+
+/* Whoever waits for another point to be full waits in vain from now on. */
+static void stop_gathering(struct role *role)
+{
+    if (!role->gathering)
+        return;
+    rpc_reply_error(role->gathering, "disarmed");
+    role->gathering = NULL;
+    crash_point_disarm();
+}
+
+static void on_arm(struct role *role, struct rpc_call *call, const json_t *request)
 {
     struct errctx err;
 
+    stop_gathering(role);
     if (arm(request, &err) < 0)
         rpc_reply_error(call, "%s", err.message);
     else
         rpc_reply_ok(call, NULL);
+}
+
+static json_t *standing_now(void)
+{
+    json_t *standing = json_object();
+
+    for (int i = CRASH_NONE + 1; i < CRASH_POINTS; i++) {
+        unsigned n = crash_point_standing((enum crash_point)i);
+
+        if (n > 0)
+            json_object_set_new(standing, crash_point_info((enum crash_point)i)->name,
+                                json_integer(n));
+    }
+    return standing;
+}
+
+static void on_full(void *arg)
+{
+    struct role *role = arg;
+    json_t *fields = json_object();
+
+    assert(role->gathering); /* told once, and not after it was disarmed */
+    json_object_set_new(fields, "standing", standing_now());
+    rpc_reply_ok(role->gathering, fields);
+    role->gathering = NULL;
+}
+
+static void on_gather(struct role *role, struct rpc_call *call, const json_t *request)
+{
+    enum crash_point point;
+    unsigned gather;
+    struct errctx err;
+
+    stop_gathering(role);
+    if (read_point(request, &point, &gather, &err) < 0) {
+        rpc_reply_error(call, "%s", err.message);
+        return;
+    }
+    role->gathering = call;
+    crash_point_gather(point, gather, on_full, role);
 }
 
 /* What was left for this start, and for no later one. */
@@ -118,8 +184,11 @@ static void on_request(void *arg, struct rpc_call *call, const char *cmd, json_t
     struct role *role = arg;
 
     if (strcmp(cmd, "arm") == 0) {
-        on_arm(call, request);
+        on_arm(role, call, request);
+    } else if (strcmp(cmd, "gather") == 0) {
+        on_gather(role, call, request);
     } else if (strcmp(cmd, "disarm") == 0) {
+        stop_gathering(role);
         crash_point_disarm();
         rpc_reply_ok(call, NULL);
     } else if (strcmp(cmd, "counters") == 0) {

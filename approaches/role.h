@@ -7,7 +7,9 @@
  *
  *   arm {point, gather}   crash point (base/crash_point.h); its exposure goes to
  *                         <control>/<name>.exposure.ndjson before the SIGKILL
- *   disarm
+ *   gather {point, gather}   hold transactions there; answered {"standing":{…}} when so many stand
+ *                         there, and they stay until it is disarmed
+ *   disarm                … or another point is armed: an unanswered `gather` is an error then
  *   counters              {"standing":{…},"reached":{…}, and what the role adds: "in_flight":N, …}
  *   drain                 answered when nothing is in flight; new work is `refused` from now on
  *

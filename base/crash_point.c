@@ -100,6 +100,9 @@ static struct {
     uint64_t reached[CRASH_POINTS];
     enum crash_point armed; /* CRASH_NONE: none */
     unsigned gather;
+    void (*full)(void *arg); /* NULL: die when it is full */
+    void *full_arg;
+    bool told; /* full() was called */
     unsigned n_held;
     struct crash_stand *first_held; /* in the order in which they came */
     int report_fd;
@@ -175,6 +178,16 @@ _Noreturn static void die(void)
         (void)pause();
 }
 
+static void be_full(void)
+{
+    if (!points.full)
+        die();
+    if (!points.told) {
+        points.told = true;
+        points.full(points.full_arg);
+    }
+}
+
 static void move_to(struct crash_stand *stand, enum crash_point to)
 {
     assert(to < CRASH_POINTS);
@@ -202,7 +215,7 @@ bool crash_point_reach(struct crash_stand *stand, enum crash_point to, void (*re
     stand->arg = arg;
     hold(stand);
     if (points.n_held >= points.gather)
-        die();
+        be_full();
     return true;
 }
 
@@ -219,6 +232,16 @@ void crash_point_arm(enum crash_point point, unsigned gather)
     crash_point_disarm();
     points.armed = point;
     points.gather = gather;
+    points.full = NULL;
+    points.told = false;
+}
+
+void crash_point_gather(enum crash_point point, unsigned gather, void (*full)(void *arg), void *arg)
+{
+    assert(full);
+    crash_point_arm(point, gather);
+    points.full = full;
+    points.full_arg = arg;
 }
 
 void crash_point_disarm(void)

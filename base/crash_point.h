@@ -84,6 +84,11 @@ void crash_point_leave(struct crash_stand *stand);
 void crash_point_arm(enum crash_point point, unsigned gather);
 void crash_point_disarm(void);
 
+/* Hold transactions at `point` likewise, but call `full` once `gather` of them stand there, from
+ * inside the last one's crash_point_reach(). They and all that follow stay until it is disarmed. */
+void crash_point_gather(enum crash_point point, unsigned gather, void (*full)(void *arg),
+                        void *arg);
+
 /* How many stand at `point` now, and have reached it since start. */
 unsigned crash_point_standing(enum crash_point point);
 uint64_t crash_point_reached(enum crash_point point);

@@ -41,16 +41,16 @@ static int parse_name(const struct yaml_node *node, struct schedule *schedule, s
     return 0;
 }
 
-static int parse_target(const struct yaml_node *node, const char *const *targets,
-                        unsigned n_targets, struct fault *fault, struct errctx *err)
+static int parse_name_of(const struct yaml_node *node, const char *const *targets,
+                         unsigned n_targets, char ret_name[FAULT_TARGET_SIZE], struct errctx *err)
 {
     size_t i;
     int rc = yaml_to_choice(node, targets, n_targets, &i, err);
 
     if (rc)
         return rc;
-    assert(strlen(targets[i]) < sizeof fault->target);
-    (void)strcpy(fault->target, targets[i]);
+    assert(strlen(targets[i]) < FAULT_TARGET_SIZE);
+    (void)strcpy(ret_name, targets[i]);
     return 0;
 }
 
@@ -90,9 +90,9 @@ static int parse_seconds(const struct yaml_node *node, double max_s, int64_t *re
 static int check_fault_keys(const struct yaml_node *node, enum fault_action action,
                             struct errctx *err)
 {
-    static const char *const kill_keys[] = {"at_s",     "kill",   "at",
-                                            "within_s", "gather", "restart_after_s"};
-    static const char *const pause_keys[] = {"at_s", "pause", "for_s"};
+    static const char *const kill_keys[] = {"at_s", "kill",           "at", "within_s", "gather",
+                                            "of",   "restart_after_s"};
+    static const char *const pause_keys[] = {"at_s", "pause", "at", "gather", "of", "for_s"};
 
     return action == FAULT_KILL
                ? yaml_check_keys(node, kill_keys, sizeof kill_keys / sizeof *kill_keys, err)
@@ -139,6 +139,24 @@ static int parse_crash_point(const struct yaml_node *node, struct fault *fault, 
     return rc;
 }
 
+/* `of: serve1`: the target is hit while transactions of somebody else stand at a step of theirs. */
+static int parse_of(const struct yaml_node *node, const char *const *targets, unsigned n_targets,
+                    struct fault *fault, struct errctx *err)
+{
+    const struct yaml_node *of = yaml_find(node, "of");
+
+    if (!of && fault->action == FAULT_PAUSE && fault->point[0])
+        return yaml_complain(node, err, "a pause at a crash point needs `of`: who comes there");
+    if (!of)
+        return 0;
+    if (!fault->point[0])
+        return yaml_complain(of, err, "of needs a crash point: at: xa-voted");
+    if (fault_at_start(fault))
+        return yaml_complain(of, err, "%s is passed while a role starts, where nobody waits",
+                             fault->point);
+    return parse_name_of(of, targets, n_targets, fault->of, err);
+}
+
 static int parse_action(const struct yaml_node *node, struct fault *fault,
                         const struct yaml_node **ret_target, struct errctx *err)
 {
@@ -173,9 +191,11 @@ static int parse_fault(const struct yaml_node *node, const char *const *targets,
     if (!rc)
         rc = check_fault_keys(node, fault->action, err);
     if (!rc)
-        rc = parse_target(target, targets, n_targets, fault, err);
+        rc = parse_name_of(target, targets, n_targets, fault->target, err);
     if (!rc)
         rc = parse_crash_point(node, fault, err);
+    if (!rc)
+        rc = parse_of(node, targets, n_targets, fault, err);
     if (rc)
         return rc;
 
@@ -234,8 +254,8 @@ static int check_at_start(const struct yaml_node *faults, const struct schedule 
 {
     const struct fault *a = before(schedule, fault);
 
-    if (a && a->action == FAULT_KILL && a->lasts_us >= 0 && !fault_at_start(a) &&
-        fault->at_us <= a->at_us + a->lasts_us)
+    if (a && a->action == FAULT_KILL && a->lasts_us >= 0 &&
+        (fault_at_start(a) || fault->at_us <= a->at_us + a->lasts_us))
         return 0;
     return yaml_complain(
         faults, err,
@@ -336,6 +356,8 @@ static void print_fault(struct buf *out, const struct fault *fault)
     buf_printf(out, ", %s: %s", action_names[fault->action], fault->target);
     if (fault->point[0])
         buf_printf(out, ", at: %s, gather: %u", fault->point, fault->gather);
+    if (fault->of[0])
+        buf_printf(out, ", of: %s", fault->of);
     if (fault->within_us > 0) {
         buf_append_str(out, ", at: random, ");
         print_seconds(out, "within_s", fault->within_us);

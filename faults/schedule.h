@@ -13,6 +13,9 @@
  *       - {at_s: 3, kill: serve1, at: xa-decided, gather: 8, restart_after_s: 1}
  *       - {at_s: 3, kill: serve1, at: xa-start-listed, restart_after_s: 1}
  *
+ *   - name: store_killed_while_prepared      # serve1's transactions wait there until it is dead
+ *     faults: [{at_s: 3, kill: pg2, at: xa-voted, of: serve1, gather: 8, restart_after_s: 1}]
+ *
  * Pure data and its validation; the harness carries it out.
  */
 #ifndef SYNCBED_FAULTS_SCHEDULE_H
@@ -38,6 +41,8 @@ struct fault {
     char target[FAULT_TARGET_SIZE]; /* serve1, pg2, kafka, or "sink-pg1" */
     char point[FAULT_POINT_SIZE];   /* "" : a plain kill; "worst", "before-worst", or a crash
                                        point's name: arm it at at_us, die when `gather` stand there */
+    char of[FAULT_TARGET_SIZE];     /* whose transactions have to stand there; "": the target's own.
+                                       They are held until the target is hit, and go on */
     int64_t within_us;              /* at: random: the seed draws a moment of this time from at_us
                                        on, see fault_moment_us(); 0: at at_us */
     unsigned gather;                /* with a point; 1 by default */

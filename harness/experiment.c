@@ -214,23 +214,24 @@ static bool has_approach(const struct experiment *e, const char *name)
     return false;
 }
 
-/* A crash point must be a step of its target, in one approach of the experiment at least. */
+/* A crash point must be a step of who is to stand there, in one approach at least. */
 static int check_point(const struct yaml_node *node, const struct experiment *e,
                        const struct fault *fault, struct errctx *err)
 {
+    const char *who = fault->of[0] ? fault->of : fault->target;
     enum crash_point point = crash_point_find(fault->point);
-    bool is_sink = begins_with(fault->target, "sink-");
-    const char *of;
+    bool is_sink = begins_with(who, "sink-");
+    const char *approach;
 
-    if (!is_sink && !begins_with(fault->target, "serve"))
-        return yaml_complain(node, err, "line %u: %s is a server, it has no crash points",
-                             fault->line, fault->target);
+    if (!is_sink && !begins_with(who, "serve"))
+        return yaml_complain(node, err, "line %u: %s is a server, it has no crash points%s",
+                             fault->line, who, fault->of[0] ? "" : "; of: serve1 has");
     if (point == CRASH_NONE) /* worst, before-worst: everybody has one */
         return 0;
-    of = crash_point_info(point)->approach;
-    if (is_sink ? strcmp(of, "sink") != 0 : !has_approach(e, of))
-        return yaml_complain(node, err, "line %u: %s never stands at %s here", fault->line,
-                             fault->target, fault->point);
+    approach = crash_point_info(point)->approach;
+    if (is_sink ? strcmp(approach, "sink") != 0 : !has_approach(e, approach))
+        return yaml_complain(node, err, "line %u: %s never stands at %s here", fault->line, who,
+                             fault->point);
     return 0;
 }
 

@@ -44,6 +44,8 @@ static void name_action(const struct injected *f, json_t *what)
         return;
     json_object_set_new(what, "point", json_string(crash_point_info(f->point)->name));
     json_object_set_new(what, "gather", json_integer((json_int_t)f->fault->gather));
+    if (f->fault->of[0])
+        json_object_set_new(what, "of", json_string(f->fault->of));
 }
 
 void injected_tell_armed(const struct injected *f)
@@ -64,15 +66,20 @@ static json_t *gathered(const struct injected *f)
     return n ? json_incref(n) : json_integer(0);
 }
 
-static void note_killed_at(const struct injected *f, const json_t *n)
+static const char *done_to(const struct injected *f)
+{
+    return f->fault->action == FAULT_KILL ? "killed" : "paused";
+}
+
+static void note_hit_at(const struct injected *f, const json_t *n)
 {
     const char *point = crash_point_info(f->point)->name;
 
     if (json_is_integer(n))
-        injected_note(f, "%s killed, %lld of %u at %s", f->fault->target,
+        injected_note(f, "%s %s, %lld of %u at %s", f->fault->target, done_to(f),
                       (long long)json_integer_value(n), f->fault->gather, point);
     else
-        injected_note(f, "%s killed, nobody knows how many at %s", f->fault->target, point);
+        injected_note(f, "%s %s, nobody knows how many at %s", f->fault->target, done_to(f), point);
 }
 
 void injected_tell_begin(const struct injected *f)
@@ -83,11 +90,10 @@ void injected_tell_begin(const struct injected *f)
     if (f->point) {
         json_t *n = gathered(f);
 
-        note_killed_at(f, n);
+        note_hit_at(f, n);
         json_object_set_new(what, "gathered", n);
     } else {
-        injected_note(f, "%s %s", f->fault->target,
-                      f->fault->action == FAULT_KILL ? "killed" : "paused");
+        injected_note(f, "%s %s", f->fault->target, done_to(f));
     }
     if (f->standing)
         json_object_set(what, "exposure", f->standing);

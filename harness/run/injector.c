@@ -135,10 +135,23 @@ static void end(struct injected *f)
 
 static void last(struct injected *f)
 {
+    struct injected *next = next_at_start(f);
+
     set_state(f, INJECTED_LASTS);
     injected_tell_begin(f);
     if (f->fault->lasts_us >= 0)
         set_timer(f, f->hit_us + f->fault->lasts_us - clock_now_us());
+    if (next && next->state == INJECTED_WAITS && !evtimer_pending(next->timer, NULL))
+        set_timer(next, 0); /* it has let this one go first */
+}
+
+/* Whose transactions stood there while the target was hit: they go on. */
+static void let_go(const struct injected *f)
+{
+    struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->of);
+
+    if (control)
+        rpc_send(control, "disarm", NULL, NULL, NULL);
 }
 
 static void on_hit(void *arg, const char *error)
@@ -147,6 +160,8 @@ static void on_hit(void *arg, const char *error)
 
     if (f->injector->stopped)
         return;
+    if (f->fault->of[0])
+        let_go(f);
     if (!error) {
         last(f);
         return;
@@ -184,7 +199,7 @@ static void ask(struct injected *f)
     struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->target);
 
     set_state(f, INJECTED_ASKING);
-    if (!control || f->fault->action != FAULT_KILL) {
+    if (!control || f->fault->action != FAULT_KILL || f->fault->of[0]) {
         hit(f);
         return;
     }
@@ -203,6 +218,24 @@ static void on_armed(void *arg, json_t *reply)
         fail(f, "arming", json_string_value(json_object_get(reply, "error")));
 }
 
+/* Of another role: so many stand there, and wait for the target to be hit. */
+static void on_gathered(void *arg, json_t *reply)
+{
+    struct injected *f = arg;
+    json_t *standing = json_object_get(reply, "standing");
+
+    if (f->injector->stopped || f->state != INJECTED_ARMED || !reply)
+        return; /* … or it died, or they do not come: the target is hit all the same, in time */
+    if (!standing) {
+        fail(f, "gathering", json_string_value(json_object_get(reply, "error")));
+        return;
+    }
+    (void)evtimer_del(f->timer); /* fails for no event only */
+    f->standing = json_incref(standing);
+    set_state(f, INJECTED_ASKING);
+    hit(f);
+}
+
 static void set_armed(struct injected *f, int64_t reach_us)
 {
     set_state(f, INJECTED_ARMED);
@@ -217,42 +250,60 @@ static json_t *order(const struct injected *f)
                      (json_int_t)f->fault->gather);
 }
 
+/* Whose transactions have to stand at its point. */
+static const char *holder(const struct injected *f)
+{
+    return f->fault->of[0] ? f->fault->of : f->fault->target;
+}
+
 static void arm(struct injected *f)
 {
-    struct rpc_client *control = roles_control(f->injector->options.roles, f->fault->target);
+    struct rpc_client *control = roles_control(f->injector->options.roles, holder(f));
 
     if (!control) {
         skip(f, "it was not running");
         return;
     }
     set_armed(f, FAULT_REACH_US);
-    rpc_send(control, "arm", order(f), on_armed, f);
+    if (f->fault->of[0])
+        rpc_send(control, "gather", order(f), on_gathered, f);
+    else
+        rpc_send(control, "arm", order(f), on_armed, f);
 }
 
-/* The fault that was to bring its start about was skipped. */
-static bool starts_no_more(const struct injected *f)
+/* The fault that brings its start about, or NULL. */
+static const struct injected *one_before(const struct injected *f)
 {
     for (unsigned i = f->number; i-- > 0;) {
         const struct injected *earlier = &f->injector->fault[i];
 
         if (strcmp(earlier->fault->target, f->fault->target) == 0)
-            return earlier->state == INJECTED_OVER;
+            return earlier;
     }
-    return true;
+    return NULL;
+}
+
+/* That one is to hit at the start which comes next. */
+static bool waits_for_a_start(const struct injected *f)
+{
+    return fault_at_start(f->fault) && (f->state == INJECTED_WAITS || f->state == INJECTED_ARMED);
 }
 
 /* By a file that the target's next start reads. Who comes there later than that is killed anyway.
  */
 static void arm_for_start(struct injected *f)
 {
+    const struct injected *before = one_before(f);
     char path[PATH_MAX + ROLE_NAME_SIZE + 16];
     json_t *what;
     int rc;
 
-    if (starts_no_more(f)) {
+    if (!before || before->state == INJECTED_OVER) {
         skip(f, "the start did not come");
         return;
     }
+    if (waits_for_a_start(before))
+        return; /* its turn comes when that one has hit: last() */
     what = order(f);
     (void)snprintf(path, sizeof path, "%s/control/%s.arm", f->injector->options.roles->folder,
                    f->fault->target);
@@ -302,7 +353,7 @@ static bool died_at_point(struct injected *f, const struct keeper_end *end)
     const struct injector_options *o = &f->injector->options;
     json_t *standing;
 
-    if (!f->point || end->signal != SIGKILL ||
+    if (!f->point || f->fault->of[0] || end->signal != SIGKILL ||
         !exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &standing))
         return false;
     json_decref(f->standing);
@@ -361,6 +412,7 @@ static const char *resolve(struct injected *f, const struct approach *approach)
 {
     const struct fault *fault = f->fault;
     bool is_sink = strncmp(fault->target, "sink-", 5) == 0;
+    bool of_sink = strncmp(holder(f), "sink-", 5) == 0;
 
     if (!approach->uses_log && is_sink)
         return "no sinks in this approach";
@@ -369,14 +421,14 @@ static const char *resolve(struct injected *f, const struct approach *approach)
     if (!fault->point[0])
         return "";
     if (strcmp(fault->point, "worst") == 0)
-        f->point = is_sink ? CRASH_SINK_APPLIED : approach->worst;
+        f->point = of_sink ? CRASH_SINK_APPLIED : approach->worst;
     else if (strcmp(fault->point, "before-worst") == 0)
-        f->point = is_sink ? CRASH_SINK_SENT : approach->before_worst;
+        f->point = of_sink ? CRASH_SINK_SENT : approach->before_worst;
     else
         f->point = crash_point_find(fault->point);
     if (!f->point)
         return "this approach has no such moment";
-    if (strcmp(crash_point_info(f->point)->approach, is_sink ? "sink" : approach->name) != 0)
+    if (strcmp(crash_point_info(f->point)->approach, of_sink ? "sink" : approach->name) != 0)
         return "not a step of this approach";
     return "";
 }

@@ -9,6 +9,7 @@
  *     |                                                | 2 s      | dies by itself at the point
  *     +---at_us, with a crash point--> ARMED ----------+----------+
  *     |                                  +---crashes by itself------------------------------> OVER
+ *     |         (`of` another role: its transactions stand there, held until the target is hit)
  *     +---no such target under this approach------------------------------------------------> OVER
  */
 #ifndef SYNCBED_HARNESS_RUN_INJECTOR_H

@@ -85,6 +85,34 @@ static void disarming_lets_the_held_go_on_in_order(void **state)
 }
 
 /* In a child: n transactions reach the point that is armed with `gather`. Never returns. */
+static void on_full(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+/* Somebody else is hit while they stand there. */
+static void gathering_holds_and_tells_once_and_nobody_dies(void **state)
+{
+    struct crash_stand stands[3] = {{0}};
+    unsigned n_full = 0;
+    char name[] = "a";
+
+    (void)state;
+    resumed[0] = '\0';
+    crash_point_gather(CRASH_XA_VOTED, 2, on_full, &n_full);
+    assert_true(crash_point_reach(&stands[0], CRASH_XA_VOTED, on_resume, name));
+    assert_int_equal(n_full, 0);
+    assert_true(crash_point_reach(&stands[1], CRASH_XA_VOTED, on_resume, name));
+    assert_int_equal(n_full, 1);
+    assert_true(crash_point_reach(&stands[2], CRASH_XA_VOTED, on_resume, name));
+    assert_int_equal(n_full, 1);
+    assert_string_equal(resumed, "");
+    crash_point_disarm();
+    assert_string_equal(resumed, "aaa");
+    for (unsigned i = 0; i < 3; i++)
+        crash_point_leave(&stands[i]);
+}
+
 _Noreturn static void gather_in_child(unsigned gather, unsigned n, int report_fd)
 {
     static struct crash_stand stand[16], other;
@@ -155,6 +183,7 @@ int main(void)
         cmocka_unit_test(every_point_has_a_name_and_a_sentence),
         cmocka_unit_test(counts_who_stands_where),
         cmocka_unit_test(disarming_lets_the_held_go_on_in_order),
+        cmocka_unit_test(gathering_holds_and_tells_once_and_nobody_dies),
         cmocka_unit_test(dies_by_sigkill_at_the_kth_and_says_who_stood_where),
         cmocka_unit_test(a_report_that_cannot_be_written_does_not_save_it),
     };

@@ -187,6 +187,37 @@ static void a_step_of_starting_takes_a_kill_that_is_not_over(void **state)
                 "at_s: 5, kill: serve1");
 }
 
+/* The third start is killed, too: each waits for the one before it. */
+static void steps_of_starting_may_follow_each_other(void **state)
+{
+    (void)state;
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, at: xa-decided, restart_after_s: 1}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-fenced, restart_after_s: 1}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n",
+                "at: xa-start-listed, gather: 1");
+    expect_part("name: s\nfaults:\n"
+                "  - {at_s: 1, kill: serve1, at: xa-decided, restart_after_s: 1}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-fenced}\n"
+                "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n",
+                "is passed while serve1 starts");
+}
+
+static void a_store_is_hit_while_a_doors_transactions_stand_at_a_step(void **state)
+{
+    const char *text =
+        "{name: a, faults: [{at_s: 1, kill: pg1, at: xa-voted, gather: 8, of: serve1, "
+        "restart_after_s: 2}, {at_s: 5, pause: pg2, at: worst, gather: 1, of: serve1, for_s: 1}]}";
+
+    (void)state;
+    expect(text, text);
+    expect_part("name: a\nfaults: [{at_s: 1, kill: pg1, of: serve1}]\n", "of needs a crash point");
+    expect_part("name: a\nfaults: [{at_s: 1, kill: pg1, at: worst, of: serve7}]\n", "serve1");
+    expect_part("name: a\nfaults: [{at_s: 1, pause: pg1, at: worst}]\n", "needs `of`");
+    expect_part("name: a\nfaults: [{at_s: 1, kill: pg1, at: xa-start-listed, of: serve1}]\n",
+                "where nobody waits");
+}
+
 static void too_many_faults_are_refused(void **state)
 {
     struct buf text = {0};
@@ -210,6 +241,8 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(two_faults_of_one_target_must_not_overlap),
         cmocka_unit_test(a_step_of_starting_takes_a_kill_that_is_not_over),
+        cmocka_unit_test(steps_of_starting_may_follow_each_other),
+        cmocka_unit_test(a_store_is_hit_while_a_doors_transactions_stand_at_a_step),
         cmocka_unit_test(too_many_faults_are_refused),
     };
 
