@@ -27,6 +27,7 @@ struct approach_env {
         *role; /* this door: its name, and role->data for what must survive */
     const struct settings *settings;
     const char *broken;       /* the name of the break that it is to carry; NULL: none */
+    bool force_presume_abort; /* where there is a decision log: go on although it was lost */
     void (*ready)(void *arg); /* call once, when requests may come */
     void (*failed)(void *arg, const struct errctx *err); /* cannot go on: the door exits with it */
     void *arg;
@@ -73,7 +74,7 @@ struct approach {
     enum crash_point worst; /* its worst moment … */
     enum crash_point before_worst; /* … and the step before it */
     bool uses_log; /* a topic, and one sink a store; settled when sinks are past it */
-    bool in_doubt; /* may leave prepared transactions or intents */
+    bool in_doubt; /* may leave prepared transactions or intents; has a decision log */
     const struct setting_info *settings; /* what `approaches: [{name: …, KEY: VALUE}]` may say */
     unsigned n_settings;
     const struct approach_break *breaks;

@@ -371,6 +371,7 @@ int door_open(const struct door_options *options, struct door **ret_door, struct
         .role = options->role,
         .settings = options->settings,
         .broken = options->topology->broken[0] ? options->topology->broken : NULL,
+        .force_presume_abort = options->force_presume_abort,
         .ready = on_approach_ready,
         .failed = on_approach_failed,
         .arg = door,

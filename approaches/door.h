@@ -20,6 +20,7 @@
 
 #include <event2/event.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DOOR_IN_FLIGHT_MAX      8192
@@ -35,8 +36,9 @@ struct door_options {
     const struct topology_role *role; /* listens at role->address; port 0 takes a free one */
     const struct approach *approach;
     const struct settings *settings;
-    const char *token; /* what a client has to say first (model/token.h); NULL: nothing */
-    int64_t stall_us;  /* a client that reads nothing for so long is cut off; 0: DOOR_STALL_US */
+    const char *token;        /* what a client has to say first (model/token.h); NULL: nothing */
+    bool force_presume_abort; /* approach.h */
+    int64_t stall_us; /* a client that reads nothing for so long is cut off; 0: DOOR_STALL_US */
     /* Clients may come, at this port. May be called from inside door_open(). */
     void (*ready)(void *arg, uint16_t port);
     /* The approach cannot go on, or the port is not to be had. May come from inside, too. */

@@ -20,6 +20,7 @@ struct serve {
     struct settings settings;
     struct role *role;
     struct door *door;
+    bool force_presume_abort;
     char token[TOKEN_SIZE]; /* "": none */
 };
 
@@ -62,6 +63,10 @@ static int take_options(struct serve *serve, const struct serve_options *options
     settings_init(&serve->settings, serve->approach->settings, serve->approach->n_settings);
     for (unsigned i = 0; i < options->n_settings && r == 0; i++)
         r = take_setting(&serve->settings, options->setting[i], err);
+    if (r == 0 && options->force_presume_abort && !serve->approach->in_doubt)
+        r = err_set(err, EINVAL, ERR_ABORT, "--force-presume-abort: %s decides nothing",
+                    serve->approach->name);
+    serve->force_presume_abort = options->force_presume_abort;
     if (r == 0 && options->token_file)
         r = token_read(options->token_file, serve->token, err);
     return r;
@@ -92,7 +97,7 @@ static void on_failed(void *arg, const struct errctx *err)
     struct serve *serve = arg;
 
     log_error("%s: %s", serve->approach->name, err->message);
-    role_stop(serve->role, 1);
+    role_stop(serve->role, err->class == ERR_FENCED ? 2 : 1);
 }
 
 static void on_counters(void *arg, json_t *into)
@@ -140,6 +145,7 @@ static int open_and_run(struct serve *serve, struct errctx *err)
         .approach = serve->approach,
         .settings = &serve->settings,
         .token = serve->token[0] ? serve->token : NULL,
+        .force_presume_abort = serve->force_presume_abort,
         .ready = on_ready,
         .failed = on_failed,
         .arg = serve,

@@ -4,16 +4,20 @@
 
 #include "approaches/settings.h"
 
+#include <stdbool.h>
+
 struct serve_options {
     const char *topology; /* path */
     const char *name;     /* this role's name in it */
     const char *approach;
-    const char *token_file; /* path; NULL: none, and then only loopback will do */
+    const char *token_file;   /* path; NULL: none, and then only loopback will do */
+    bool force_presume_abort; /* door.h */
     unsigned n_settings;
     const char *setting[SETTINGS_MAX]; /* "KEY=VALUE" */
 };
 
-/* Serve until SIGTERM; the process' exit status: 0, 1 (cannot go on), 2 (bad options). */
+/* Serve until SIGTERM; the process' exit status: 0, 1 (cannot go on), 2 (bad options, or the stores
+ * say that somebody else is, or was, this role: ERR_FENCED). */
 int serve_main(const struct serve_options *options);
 
 #endif

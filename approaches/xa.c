@@ -79,6 +79,7 @@ static int xa_open(const struct approach_env *env, void **ret_self, struct errct
     int rc;
 
     xa->env = *env;
+    options.force_presume_abort = env->force_presume_abort;
     options.broken = (enum twopc_break)approach_break_number(&xa_approach, env->broken);
     if (strcmp(settings_get(env->settings, "lock_order"), "parallel") == 0)
         options.lock_order = TWOPC_PARALLEL;

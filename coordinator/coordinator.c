@@ -62,6 +62,15 @@ uint32_t coordinator_participants(const struct coordinator *co, const struct txn
     return participants;
 }
 
+/* What is being done at participant `i` before it may be given transactions. */
+static void why_not_yet(const struct coordinator *co, unsigned i, char *ret_text, size_t size)
+{
+    if (watermark_checked(co->watermark, i) && !recovery_fenced(co->recovery, i))
+        recovery_why_not(co->recovery, i, ret_text, size);
+    else
+        watermark_why_not(co->watermark, i, ret_text, size);
+}
+
 bool coordinator_can_reach(const struct coordinator *co, uint32_t participants,
                            char ret_why_not[PROTOCOL_DETAIL_SIZE])
 {
@@ -76,8 +85,8 @@ bool coordinator_can_reach(const struct coordinator *co, uint32_t participants,
             (void)snprintf(ret_why_not, PROTOCOL_DETAIL_SIZE, "%s has no live session", name);
             return false;
         }
-        if (!recovery_fenced(co->recovery, i)) {
-            recovery_why_not(co->recovery, i, doing, sizeof doing);
+        if (!watermark_marked(co->watermark, i)) {
+            why_not_yet(co, i, doing, sizeof doing);
             (void)snprintf(ret_why_not, PROTOCOL_DETAIL_SIZE, "%s is not recovered yet: %s", name,
                            doing);
             return false;
@@ -180,6 +189,7 @@ static void record_read(void *arg, const struct decision *decision)
 {
     struct coordinator *co = arg;
 
+    watermark_note(co->watermark, decision);
     recovery_note(co->recovery, decision);
     if (decision->kind == DECISION_COMMIT)
         requests_remember(&co->requests, decision->request, OUTCOME_COMMITTED);
@@ -205,8 +215,19 @@ static void recovery_progress(void *arg)
 {
     struct coordinator *co = arg;
 
-    if (recovery_complete(co->recovery))
+    for (unsigned i = 0; i < co->n_stores; i++) {
+        if (recovery_fenced(co->recovery, i))
+            watermark_fenced(co->watermark, i, recovery_fence(co->recovery, i));
+    }
+    if (recovery_complete(co->recovery) && watermark_unmarked(co->watermark) == 0)
         say_ready(co);
+}
+
+static void participant_checked(void *arg, unsigned i)
+{
+    const struct coordinator *co = arg;
+
+    recovery_begin(co->recovery, i);
 }
 
 static void branch_recovered(void *arg, const char *request, bool committed)
@@ -240,6 +261,8 @@ static struct coordinator *coordinator_new(struct event_base *base,
                                          .contradicted = branch_contradicted,
                                          .failed = fail,
                                          .arg = co};
+    struct watermark_handlers watermark = {
+        .checked = participant_checked, .progress = recovery_progress, .failed = fail, .arg = co};
 
     co->base = base;
     co->lock_order = options->lock_order;
@@ -249,6 +272,7 @@ static struct coordinator *coordinator_new(struct event_base *base,
     (void)snprintf(co->name, sizeof co->name, "%s", options->name);
     key_queue_init(&co->keys);
     requests_init(&co->requests);
+    co->watermark = watermark_new(base, co->name, options->force_presume_abort, &watermark);
     co->recovery = recovery_new(base, co->name, options->broken, &recovery);
     co->soon = soon_new(base);
     co->grace = evtimer_new(base, grace_over, co);
@@ -262,7 +286,7 @@ int coordinator_open(struct event_base *base, const struct coordinator_options *
 {
     struct coordinator *co = coordinator_new(base, options, handlers);
     struct decision_log_options log = {.dir = options->dir, .owner = options->name};
-    char epoch[24];
+    char part[24];
     int rc;
 
     rc = gid_check_name(options->name, 1, err);
@@ -276,8 +300,9 @@ int coordinator_open(struct event_base *base, const struct coordinator_options *
         event_new(base, decision_log_fd(co->log), EV_READ | EV_PERSIST, log_readable, co);
     assert(co->log_event);
     (void)event_add(co->log_event, NULL);
-    (void)snprintf(epoch, sizeof epoch, "%" PRId64, decision_log_epoch(co->log));
-    session_name(co->application, co->name, epoch);
+    (void)snprintf(part, sizeof part, "%" PRId64 "-%x", decision_log_epoch(co->log),
+                   (unsigned)decision_log_incarnation(co->log));
+    session_name(co->application, co->name, part);
     *ret_coordinator = co;
     return 0;
 fail:
@@ -301,6 +326,7 @@ void coordinator_start(struct coordinator *co, struct store *const *stores, unsi
     }
     (void)evtimer_add(co->grace, &grace);
     recovery_start(co->recovery, co->log, co->store, co->n_stores);
+    watermark_start(co->watermark, co->log, co->store, co->n_stores);
 }
 
 /* Closing a store answers what is outstanding there, so what is answered must still be there. */
@@ -308,6 +334,7 @@ static void close_stores(struct coordinator *co)
 {
     struct transaction *t;
 
+    watermark_stop(co->watermark);
     recovery_stop(co->recovery);
     DL_FOREACH (co->transactions, t) {
         transaction_drop_waiters(t);
@@ -335,6 +362,7 @@ void coordinator_free(struct coordinator *co)
         event_free(co->log_event);
     decision_log_close(co->log);
     recovery_free(co->recovery);
+    watermark_free(co->watermark);
     requests_done(&co->requests);
     event_free(co->grace);
     soon_free(co->soon);
@@ -349,7 +377,7 @@ unsigned coordinator_in_flight(const struct coordinator *co)
 void coordinator_counters(const struct coordinator *co, struct coordinator_counters *ret_counters)
 {
     *ret_counters = co->counters;
-    ret_counters->not_recovered = recovery_unfenced(co->recovery);
+    ret_counters->not_recovered = watermark_unmarked(co->watermark);
     ret_counters->open_decisions = recovery_open_decisions(co->recovery) + co->n_left_open;
     decision_log_stats(co->log, &ret_counters->log);
 }

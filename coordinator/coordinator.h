@@ -6,6 +6,7 @@
  *   twopc_driver.c  carries out what the core decides: stores, log, timers
  *   one_phase.c     a transaction at one store needs no protocol
  *   decision.h, decision_log.h, decision_scan.h    the durable log of decisions
+ *   watermark.h, log_past.h    a log that was lost or rolled back is noticed and refused
  *   recovery_core.h   what earlier incarnations left behind, as a pure state machine
  *   recovery.c      carries out what that decides
  *   backoff.h       how long each of them waits before it asks a store again
@@ -54,7 +55,8 @@ struct coordinator_options {
     const char *dir;  /* its decision log's folder; copied */
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
-    enum twopc_break broken; /* TWOPC_SOUND */
+    enum twopc_break broken;  /* TWOPC_SOUND */
+    bool force_presume_abort; /* go on although the log was lost or rolled back: watermark.h */
 };
 
 struct coordinator_handlers {
@@ -62,7 +64,8 @@ struct coordinator_handlers {
      * the door shut. Requests on a store that is not recovered yet are answered `unavailable`, with
      * the reason; the log has it, too. */
     void (*ready)(void *arg);
-    /* Cannot go on (the log failed, or a participant has seen a later incarnation): end. */
+    /* Cannot go on (the log failed, or, ERR_FENCED, a participant has seen more than the log holds
+     * or a later incarnation): end. */
     void (*failed)(void *arg, const struct errctx *err);
     void *arg;
 };
@@ -74,8 +77,8 @@ coordinator_open(struct event_base *base, const struct coordinator_options *opti
                  const struct coordinator_handlers *handlers, struct coordinator **ret_coordinator,
                  struct errctx *err);
 
-/* "sb1:<name>:<epoch>": what the stores' sessions have to be called, so that the next incarnation
- * can end them. Valid as long as the coordinator. */
+/* "sb1:<name>:<epoch>-<random>": what the stores' sessions have to be called, so that the next
+ * incarnation can end them. Valid as long as the coordinator. */
 const char *coordinator_application(const struct coordinator *co);
 
 /* Begin to recover. The stores, in the order of their names, are the coordinator's from now on. */

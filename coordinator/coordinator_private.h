@@ -8,6 +8,7 @@
 #include "coordinator/recovery.h"
 #include "coordinator/requests.h"
 #include "coordinator/transaction.h"
+#include "coordinator/watermark.h"
 #include "model/names.h"
 
 #include <stdbool.h>
@@ -41,6 +42,7 @@ struct coordinator {
 
     struct decision_log *log;
     struct event *log_event;
+    struct watermark *watermark;
     struct recovery *recovery;
     unsigned n_stores;
     struct store *store[STORES_MAX]; /* owned */

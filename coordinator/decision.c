@@ -100,7 +100,8 @@ size_t decision_encode(uint8_t to[DECISION_SIZE_MAX], const struct decision *dec
     switch (decision->kind) {
     case DECISION_EPOCH:
         put(at, (uint64_t)decision->epoch, 8);
-        at += 8;
+        put(at + 8, decision->incarnation, 8);
+        at += 16;
         break;
     case DECISION_COMMIT:
         at = put_commit(at, decision);
@@ -109,6 +110,12 @@ size_t decision_encode(uint8_t to[DECISION_SIZE_MAX], const struct decision *dec
         at = put_text(at, decision->gid);
         put(at, decision->commit_segment, 8);
         at += 8;
+        break;
+    case DECISION_MARK:
+        at = put_text(at, decision->participant[0]);
+        put(at, (uint64_t)decision->epoch, 8);
+        put(at + 8, decision->marked, 8);
+        at += 16;
         break;
     }
     size = (size_t)(at - to);
@@ -122,7 +129,7 @@ size_t decision_encode(uint8_t to[DECISION_SIZE_MAX], const struct decision *dec
     return size;
 }
 
-static void take_commit(struct body *b, struct decision *d)
+static void take_commit(struct body *b, uint32_t version, struct decision *d)
 {
     take_text(b, d->gid, sizeof d->gid);
     take_text(b, d->request, sizeof d->request);
@@ -131,11 +138,20 @@ static void take_commit(struct body *b, struct decision *d)
         b->bad = true;
     for (unsigned i = 0; i < d->n_participants && !b->bad; i++) {
         take_text(b, d->participant[i], sizeof d->participant[i]);
-        take_text(b, d->memo[i], sizeof d->memo[i]);
+        if (version > 1)
+            take_text(b, d->memo[i], sizeof d->memo[i]);
     }
 }
 
-static bool take_record(const uint8_t *data, size_t size, struct decision *d)
+static void take_mark(struct body *b, struct decision *d)
+{
+    take_text(b, d->participant[0], sizeof d->participant[0]);
+    d->n_participants = 1;
+    d->epoch = (int64_t)take(b, 8);
+    d->marked = take(b, 8);
+}
+
+static bool take_record(const uint8_t *data, size_t size, uint32_t version, struct decision *d)
 {
     struct body b = {.at = data + DECISION_HEAD_SIZE, .end = data + size};
 
@@ -143,20 +159,25 @@ static bool take_record(const uint8_t *data, size_t size, struct decision *d)
     switch (d->kind) {
     case DECISION_EPOCH:
         d->epoch = (int64_t)take(&b, 8);
+        if (version > 1)
+            d->incarnation = take(&b, 8);
         return !b.bad && d->epoch > 0;
     case DECISION_COMMIT:
-        take_commit(&b, d);
+        take_commit(&b, version, d);
         return !b.bad;
     case DECISION_END:
         take_text(&b, d->gid, sizeof d->gid);
         d->commit_segment = take(&b, 8);
         return !b.bad;
+    case DECISION_MARK:
+        take_mark(&b, d);
+        return !b.bad;
     }
     return false;
 }
 
-size_t decision_decode(const uint8_t *data, size_t size, struct decision *ret_decision,
-                       uint64_t *ret_sequence, uint64_t *ret_durable)
+size_t decision_decode(const uint8_t *data, size_t size, uint32_t version,
+                       struct decision *ret_decision, uint64_t *ret_durable)
 {
     struct decision d;
     size_t length;
@@ -167,10 +188,10 @@ size_t decision_decode(const uint8_t *data, size_t size, struct decision *ret_de
     if (length <= DECISION_HEAD_SIZE || length > DECISION_SIZE_MAX || length > size ||
         length % DECISION_ALIGN != 0)
         return 0;
-    if (get(data, 4) != crc32c(data + 4, length - 4) || !take_record(data, length, &d))
+    if (get(data, 4) != crc32c(data + 4, length - 4) || !take_record(data, length, version, &d))
         return 0;
+    d.sequence = get(data + 8, 8);
     *ret_decision = d;
-    *ret_sequence = get(data + 8, 8);
     *ret_durable = get(data + 16, 8);
     return length;
 }

@@ -4,9 +4,12 @@
  * Presumed abort (Mohan, Lindsay, Obermarck, TODS 11(4) 1986): the only decision that is written is
  * "commit". A transaction without a COMMIT record has been or will be rolled back.
  *
- *   EPOCH    the coordinator starts: its transactions carry this number in their gid
+ *   EPOCH    the coordinator starts: its transactions carry this number in their gid; with a random
+ *            number, so that two logs which both count from 1 are told apart. Repeated as the first
+ *            record of each segment
  *   COMMIT   decided; forced to disk before any participant hears of it
  *   END      every participant has committed: the decision is not needed any more; not forced
+ *   MARK     a participant has been told how far this log had got (watermark.h); not forced
  *
  * Layout, little-endian; a record begins on a multiple of 8 and is padded with zeros to one:
  *
@@ -15,13 +18,14 @@
  *    8  u64  sequence: 1, 2, 3 … through all segments
  *   16  u64  durable: the last sequence that was durable when this record was written
  *   24  u8   kind
- *   25  …    EPOCH: u64 epoch
+ *   25  …    EPOCH: u64 epoch, u64 incarnation
  *            COMMIT: gid, request, u8 n, n times (participant, memo)
  *            END: gid, u64 segment of its COMMIT          a text is u8 length + bytes
+ *            MARK: participant, u64 epoch, u64 sequence
  *
  * A participant's memo is what its branch answered to prove its outcome by (store.h,
- * store_outcome): whoever settles the decision later asks with it. Version 1 of the format had no
- * memos.
+ * store_outcome): whoever settles the decision later asks with it. Version 1 of the format, which
+ * is read still, had no memos, no incarnations and no MARK.
  *
  * `durable` tells two things apart that look alike after a power cut: a batch of which some pages
  * were written and some were not (a torn tail), and damage to what had been safe (decision_scan.h).
@@ -44,16 +48,24 @@
 #define SEGMENT_HEADER_SIZE  128
 #define SEGMENT_HEADER_MAGIC "sb1dlog\n" /* 8 bytes, without the NUL */
 
-enum decision_kind { DECISION_EPOCH = 1, DECISION_COMMIT = 2, DECISION_END = 3 };
+enum decision_kind {
+    DECISION_EPOCH = 1,
+    DECISION_COMMIT = 2,
+    DECISION_END = 3,
+    DECISION_MARK = 4,
+};
 
 struct decision {
     enum decision_kind kind;
-    uint64_t segment;              /* where it stands; filled by reading */
-    int64_t epoch;                 /* EPOCH */
+    uint64_t segment; /* where it stands, and its number; filled by reading */
+    uint64_t sequence;
+    int64_t epoch;                 /* EPOCH, MARK */
+    uint64_t incarnation;          /* EPOCH; 0: of version 1 */
+    uint64_t marked;               /* MARK: the sequence that participant[0] was told */
     char gid[GID_SIZE];            /* COMMIT, END */
     char request[REQUEST_ID_SIZE]; /* COMMIT */
     uint64_t commit_segment;       /* END: where its COMMIT stands */
-    unsigned n_participants;       /* COMMIT: those that were prepared, 1..STORES_MAX */
+    unsigned n_participants;       /* COMMIT: those that were prepared, 1..STORES_MAX; MARK: 1 */
     char participant[STORES_MAX][STORE_NAME_SIZE];
     char memo[STORES_MAX][STORE_MEMO_SIZE]; /* of participant i; "" where it gave none */
 };
@@ -63,11 +75,11 @@ size_t decision_encode(uint8_t to[DECISION_SIZE_MAX], const struct decision *dec
                        uint64_t sequence, uint64_t durable);
 
 /*
- * Decode the record at the beginning of `data`. Returns its length, or 0 when the bytes are no
- * valid record (zeros, torn, damaged).
+ * Decode the record at the beginning of `data`, of a segment of `version`. Returns its length, or 0
+ * when the bytes are no valid record (zeros, torn, damaged).
  */
-size_t decision_decode(const uint8_t *data, size_t size, struct decision *ret_decision,
-                       uint64_t *ret_sequence, uint64_t *ret_durable);
+size_t decision_decode(const uint8_t *data, size_t size, uint32_t version,
+                       struct decision *ret_decision, uint64_t *ret_durable);
 
 /* The first bytes of a segment. */
 struct segment_header {

@@ -13,10 +13,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-_Static_assert(SEGMENT_HEADER_SIZE + (size_t)DECISION_QUEUE_MAX * DECISION_SIZE_MAX <=
+_Static_assert(SEGMENT_HEADER_SIZE + (DECISION_QUEUE_MAX + (size_t)1) * DECISION_SIZE_MAX <=
                    DECISION_SEGMENT_SIZE,
                "a batch fits into a segment, so it is never split");
 
@@ -38,6 +39,7 @@ struct decision_log {
     char *dir;
     char *owner;
     size_t queue_max; /* records in `waiting` */
+    int64_t incarnation;
     int lock_fd;
     int event_fd;
     pthread_t thread;
@@ -54,6 +56,7 @@ struct decision_log {
     size_t n_segments, segments_capacity;
     struct segment_open *segment; /* ascending; owned */
     struct decision_log_stats stats;
+    uint64_t durable_sequence;
     bool stopping;
     int failed; /* 0, or the writer's negative errno and its words */
     struct errctx failure;
@@ -80,18 +83,41 @@ static void batch_done(struct batch *b)
     *b = (struct batch){0};
 }
 
-static size_t encode(struct decision_log *log, const struct batch *b)
-{
-    size_t size = 0;
+/* The records as they will lie on disk; `first`, if not NULL, goes before the batch's. */
+struct encoded {
+    size_t n;
+    size_t size;
+};
 
-    if (log->bytes_capacity < b->n * DECISION_SIZE_MAX) {
-        log->bytes_capacity = b->n * DECISION_SIZE_MAX;
+static void encode_one(struct decision_log *log, const struct decision *record, struct encoded *e)
+{
+    uint64_t durable = log->writer.sequence;
+
+    e->size += decision_encode(log->bytes + e->size, record, durable + 1 + e->n, durable);
+    e->n++;
+}
+
+static struct encoded encode(struct decision_log *log, const struct decision *first,
+                             const struct batch *b)
+{
+    struct encoded e = {0};
+
+    if (log->bytes_capacity < (b->n + 1) * DECISION_SIZE_MAX) {
+        log->bytes_capacity = (b->n + 1) * DECISION_SIZE_MAX;
         log->bytes = mem_realloc(log->bytes, log->bytes_capacity);
     }
+    if (first)
+        encode_one(log, first, &e);
     for (size_t i = 0; i < b->n; i++)
-        size += decision_encode(log->bytes + size, &b->record[i], log->writer.sequence + 1 + i,
-                                log->writer.sequence);
-    return size;
+        encode_one(log, &b->record[i], &e);
+    return e;
+}
+
+static struct decision epoch_record(const struct decision_log *log)
+{
+    return (struct decision){.kind = DECISION_EPOCH,
+                             .epoch = log->writer.epoch,
+                             .incarnation = (uint64_t)log->incarnation};
 }
 
 /* --- segments --------------------------------------------------------------------------------- */
@@ -143,22 +169,33 @@ static void drop_ended(struct decision_log *log)
 
 /* --- the writer ------------------------------------------------------------------------------- */
 
+static int begin_segment(struct decision_log *log, struct errctx *err)
+{
+    int rc = segment_next(&log->writer, err);
+
+    if (rc < 0)
+        return rc;
+    (void)pthread_mutex_lock(&log->mutex);
+    segments_reach(log, log->writer.number);
+    log->stats.segments_made++;
+    drop_ended(log);
+    (void)pthread_mutex_unlock(&log->mutex);
+    return 0;
+}
+
 static int write_batch(struct decision_log *log, const struct batch *b, struct errctx *err)
 {
-    size_t size = encode(log, b);
-    int rc;
+    struct encoded e = encode(log, NULL, b);
 
-    if (log->writer.fd < 0 || !segment_has_room(&log->writer, size)) {
-        rc = segment_next(&log->writer, err);
+    if (log->writer.fd < 0 || !segment_has_room(&log->writer, e.size)) {
+        struct decision epoch = epoch_record(log);
+        int rc = begin_segment(log, err);
+
         if (rc < 0)
             return rc;
-        (void)pthread_mutex_lock(&log->mutex);
-        segments_reach(log, log->writer.number);
-        log->stats.segments_made++;
-        drop_ended(log);
-        (void)pthread_mutex_unlock(&log->mutex);
+        e = encode(log, b->record[0].kind == DECISION_EPOCH ? NULL : &epoch, b);
     }
-    return segment_append(&log->writer, log->bytes, size, b->n, err);
+    return segment_append(&log->writer, log->bytes, e.size, e.n, err);
 }
 
 static void publish(struct decision_log *log, const struct batch *b)
@@ -174,6 +211,7 @@ static void publish(struct decision_log *log, const struct batch *b)
         log->durable_last = &ticket->next;
         segment_kept(log, log->writer.number)->n_open++;
     }
+    log->durable_sequence = log->writer.sequence;
     log->stats.records += b->n;
     log->stats.fsyncs++;
     if (b->n > log->stats.batch_max)
@@ -285,26 +323,41 @@ static int read_and_cut(struct decision_log *log, decision_visit visit, void *ar
         segments_reach(log, scan.segment[scan.n_segments - 1]);
         rc = segment_resume(&log->writer, &scan, err);
     }
+    if (rc == 0 && scan.n_segments > 0 && scan.version < DECISION_VERSION)
+        rc = begin_segment(log, err); /* what is read by version is written by version */
     decision_scan_done(&scan);
     return rc;
 }
 
+/* While the thread does not run. */
 static int begin_epoch(struct decision_log *log, struct errctx *err)
 {
-    struct decision epoch = {.kind = DECISION_EPOCH, .epoch = log->writer.epoch};
+    struct decision epoch = epoch_record(log);
     struct batch batch = {0};
     int rc;
 
     batch_add(&batch, &epoch, NULL);
     rc = write_batch(log, &batch, err);
+    if (rc == 0)
+        log->durable_sequence = log->writer.sequence;
     batch_done(&batch);
     return rc;
+}
+
+static int draw_incarnation(int64_t *ret_incarnation, struct errctx *err)
+{
+    uint64_t drawn;
+
+    if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+        return err_set(err, errno, ERR_FATAL, "getrandom: %s", strerror(errno));
+    *ret_incarnation = (int64_t)(drawn >> 1 | 1);
+    return 0;
 }
 
 static struct decision_log *log_new(const struct decision_log_options *options, size_t size)
 {
     struct decision_log *log = mem_alloc(sizeof *log);
-    size_t fit = (size - SEGMENT_HEADER_SIZE) / DECISION_SIZE_MAX;
+    size_t fit = (size - SEGMENT_HEADER_SIZE) / DECISION_SIZE_MAX - 1; /* behind its EPOCH */
 
     log->queue_max = fit < DECISION_QUEUE_MAX ? fit : DECISION_QUEUE_MAX;
     log->dir = mem_strdup(options->dir);
@@ -316,6 +369,29 @@ static struct decision_log *log_new(const struct decision_log_options *options, 
     (void)pthread_mutex_init(&log->mutex, NULL); /* cannot fail on Linux, nor can the next */
     (void)pthread_cond_init(&log->wake, NULL);
     return log;
+}
+
+static int start_writer(struct decision_log *log, struct errctx *err)
+{
+    int rc = pthread_create(&log->thread, NULL, writer_main, log);
+
+    if (rc != 0)
+        return err_set(err, rc, ERR_FATAL, "thread of the decision log: %s", strerror(rc));
+    log->thread_runs = true;
+    return 0;
+}
+
+/* It writes what is queued first. */
+static void stop_writer(struct decision_log *log)
+{
+    if (!log->thread_runs)
+        return;
+    (void)pthread_mutex_lock(&log->mutex);
+    log->stopping = true;
+    (void)pthread_cond_signal(&log->wake);
+    (void)pthread_mutex_unlock(&log->mutex);
+    (void)pthread_join(log->thread, NULL);
+    log->stopping = log->thread_runs = false;
 }
 
 int decision_log_open(const struct decision_log_options *options, decision_visit visit, void *arg,
@@ -330,6 +406,8 @@ int decision_log_open(const struct decision_log_options *options, decision_visit
     log = log_new(options, size);
     rc = lock_folder(log, err);
     if (rc == 0)
+        rc = draw_incarnation(&log->incarnation, err);
+    if (rc == 0)
         rc = read_and_cut(log, visit, arg, err);
     if (rc == 0)
         rc = begin_epoch(log, err);
@@ -340,12 +418,9 @@ int decision_log_open(const struct decision_log_options *options, decision_visit
         rc = err_set(err, errno, ERR_FATAL, "eventfd: %s", strerror(errno));
         goto fail;
     }
-    rc = pthread_create(&log->thread, NULL, writer_main, log);
-    if (rc != 0) {
-        rc = err_set(err, rc, ERR_FATAL, "thread of the decision log: %s", strerror(rc));
+    rc = start_writer(log, err);
+    if (rc < 0)
         goto fail;
-    }
-    log->thread_runs = true;
     *ret_log = log;
     return 0;
 fail:
@@ -357,13 +432,7 @@ void decision_log_close(struct decision_log *log)
 {
     if (!log)
         return;
-    if (log->thread_runs) {
-        (void)pthread_mutex_lock(&log->mutex);
-        log->stopping = true;
-        (void)pthread_cond_signal(&log->wake);
-        (void)pthread_mutex_unlock(&log->mutex);
-        (void)pthread_join(log->thread, NULL);
-    }
+    stop_writer(log);
     segment_writer_done(&log->writer);
     if (log->event_fd >= 0)
         (void)close(log->event_fd);
@@ -386,6 +455,32 @@ int64_t decision_log_epoch(const struct decision_log *log)
     return log->writer.epoch;
 }
 
+int64_t decision_log_incarnation(const struct decision_log *log)
+{
+    return log->incarnation;
+}
+
+int decision_log_raise(struct decision_log *log, int64_t epoch, struct errctx *err)
+{
+    int rc;
+
+    assert(epoch > log->writer.epoch);
+    stop_writer(log);
+    log->writer.epoch = epoch;
+    rc = begin_epoch(log, err);
+    return rc < 0 ? rc : start_writer(log, err);
+}
+
+uint64_t decision_log_durable(struct decision_log *log)
+{
+    uint64_t sequence;
+
+    (void)pthread_mutex_lock(&log->mutex);
+    sequence = log->durable_sequence;
+    (void)pthread_mutex_unlock(&log->mutex);
+    return sequence;
+}
+
 int decision_log_fd(const struct decision_log *log)
 {
     return log->event_fd;
@@ -402,6 +497,15 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
     (void)pthread_mutex_unlock(&log->mutex);
 }
 
+/* Goes out with the next commit; dropped when it would take a commit's place. */
+static void add_lazy(struct decision_log *log, const struct decision *record)
+{
+    if (log->waiting.n < log->queue_max / 2)
+        batch_add(&log->waiting, record, NULL);
+    else
+        log->stats.ends_dropped++;
+}
+
 void decision_log_end(struct decision_log *log, const char *gid, uint64_t segment)
 {
     struct decision end = {.kind = DECISION_END, .commit_segment = segment};
@@ -412,10 +516,18 @@ void decision_log_end(struct decision_log *log, const char *gid, uint64_t segmen
     s = segment_find(log, segment);
     if (s && s->n_open > 0)
         s->n_open--;
-    if (log->waiting.n < log->queue_max / 2)
-        batch_add(&log->waiting, &end, NULL);
-    else
-        log->stats.ends_dropped++;
+    add_lazy(log, &end);
+    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+void decision_log_mark(struct decision_log *log, const char *participant, uint64_t sequence)
+{
+    struct decision mark = {
+        .kind = DECISION_MARK, .epoch = log->writer.epoch, .marked = sequence, .n_participants = 1};
+
+    (void)snprintf(mark.participant[0], sizeof mark.participant[0], "%s", participant);
+    (void)pthread_mutex_lock(&log->mutex);
+    add_lazy(log, &mark);
     (void)pthread_mutex_unlock(&log->mutex);
 }
 

@@ -74,6 +74,19 @@ void decision_log_close(struct decision_log *log);
 /* The number of this incarnation: 1 in a new log, then one more for each opening. */
 int64_t decision_log_epoch(const struct decision_log *log);
 
+/* Drawn at random, above 0: no other opening of whatever log has it. */
+int64_t decision_log_incarnation(const struct decision_log *log);
+
+/* Go on as number `epoch`, above the present one. Before the first decision. Synced. */
+__attribute__((warn_unused_result)) int decision_log_raise(struct decision_log *log, int64_t epoch,
+                                                           struct errctx *err);
+
+/* The last record's sequence that is durable. */
+uint64_t decision_log_durable(struct decision_log *log);
+
+/* `participant` has been told that this incarnation had got to `sequence`. Lazy, like an END. */
+void decision_log_mark(struct decision_log *log, const char *participant, uint64_t sequence);
+
 /* Lives in the caller's transaction, from decision_log_commit() until `durable` was called. */
 struct decision_ticket {
     void (*durable)(void *arg); /* from decision_log_collect() */

@@ -97,10 +97,11 @@ static int check_header(struct image *image, const char *owner, uint64_t number,
     if (image->size < SEGMENT_HEADER_SIZE || !segment_header_decode(image->data, h))
         return err_set(err, EBADMSG, ERR_FATAL,
                        "%s: damaged at byte 0: no header of a decision log", image->path);
-    if (h->version != DECISION_VERSION)
+    if (h->version < 1 || h->version > DECISION_VERSION)
         return err_set(err, EBADMSG, ERR_FATAL,
-                       "%s: format version %u; this program reads version %d", image->path,
-                       h->version, DECISION_VERSION);
+                       "%s: format version %u, and this program reads 1 to %d: written by a later "
+                       "syncbed, which has to read it",
+                       image->path, h->version, DECISION_VERSION);
     if (owner && strcmp(h->owner, owner) != 0)
         return err_set(err, EBADMSG, ERR_FATAL, "%s: the decision log of %s, not of %s",
                        image->path, h->owner, owner);
@@ -124,11 +125,12 @@ static bool all_zero(const uint8_t *data, size_t size)
 static size_t find_written_after(const struct image *image, size_t bad, uint64_t sequence)
 {
     struct decision d;
-    uint64_t found, durable;
+    uint64_t durable;
 
     for (size_t at = bad; at < image->size; at += DECISION_ALIGN) {
-        if (decision_decode(image->data + at, image->size - at, &d, &found, &durable) > 0 &&
-            found > sequence && durable >= sequence)
+        if (decision_decode(image->data + at, image->size - at, image->header.version, &d,
+                            &durable) > 0 &&
+            d.sequence > sequence && durable >= sequence)
             return at;
     }
     return 0;
@@ -158,23 +160,24 @@ static int scan_segment(struct image *image, bool is_last, decision_visit visit,
                         struct decision_scan *scan, struct errctx *err)
 {
     struct decision d;
-    uint64_t sequence, durable;
+    uint64_t durable;
     size_t length;
 
     if (image->header.epoch > scan->epoch)
         scan->epoch = image->header.epoch;
+    scan->version = image->header.version;
     scan->sequence = image->header.sequence_before;
     scan->end = scan->last_batch = SEGMENT_HEADER_SIZE;
-    while ((length = decision_decode(image->data + scan->end, image->size - scan->end, &d,
-                                     &sequence, &durable)) > 0 &&
-           sequence == scan->sequence + 1) {
+    while ((length = decision_decode(image->data + scan->end, image->size - scan->end,
+                                     scan->version, &d, &durable)) > 0 &&
+           d.sequence == scan->sequence + 1) {
         if (d.kind == DECISION_EPOCH && d.epoch > scan->epoch)
             scan->epoch = d.epoch;
-        if (durable == sequence - 1)
+        if (durable == d.sequence - 1)
             scan->last_batch = scan->end;
         d.segment = image->header.number;
         visit(arg, &d);
-        scan->sequence = sequence;
+        scan->sequence = d.sequence;
         scan->end += length;
     }
     return judge_end(image, is_last, scan, err);

@@ -30,6 +30,7 @@ struct decision_scan {
     size_t last_batch; /* offset in it of the last batch, whose fdatasync nobody knows about */
     size_t file_size;  /* of the last segment */
     bool torn;         /* other things than zeros stand behind `end` */
+    uint32_t version;  /* of the last segment */
 };
 
 /* As decision_log_read(). `owner` NULL: whoever's it is. decision_scan_done() also after an error.

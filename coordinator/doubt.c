@@ -207,7 +207,7 @@ void doubt_take_decision(struct doubt *d, const struct decision *decision)
         if (txn)
             txn->ended = true;
         break;
-    default: /* of what kind of record ever: it decides nothing */
+    case DECISION_MARK: /* decides nothing */
         break;
     }
 }

@@ -351,10 +351,22 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct store *
         p->retry = evtimer_new(r->base, retry, p);
         assert(p->retry);
         recovery_core_add(&r->core, store_name(stores[i]));
-        store_on_alive(stores[i], alive_changed, p);
     }
-    for (unsigned i = 0; i < n_stores; i++)
-        go_on(&r->participant[i], RECOVERY_EV_START);
+}
+
+void recovery_begin(struct recovery *r, unsigned i)
+{
+    struct recovering *p = &r->participant[i];
+
+    assert(i < r->n_participants);
+    recovery_core_raise(&r->core, decision_log_epoch(r->log));
+    store_on_alive(p->store, alive_changed, p);
+    go_on(p, RECOVERY_EV_START);
+}
+
+int64_t recovery_fence(const struct recovery *r, unsigned i)
+{
+    return recovery_core_fence(&r->core, i);
 }
 
 bool recovery_fenced(const struct recovery *r, unsigned i)
@@ -371,15 +383,6 @@ void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size
     assert(i < r->n_participants);
     (void)snprintf(ret_text, size, "%s%s%s", step_words[core_of(p)->state], failed ? ": " : "",
                    failed ? p->detail : "");
-}
-
-unsigned recovery_unfenced(const struct recovery *r)
-{
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < r->n_participants; i++)
-        n += !r->core.participant[i].fenced;
-    return n;
 }
 
 bool recovery_complete(const struct recovery *r)

@@ -46,18 +46,21 @@ void recovery_free(struct recovery *r); /* NULL is fine */
 /* Every record of the log, in order, before recovery_start(). */
 void recovery_note(struct recovery *r, const struct decision *decision);
 
-/* Begin. The log (for END records) and the stores are borrowed; listens to store_on_alive(). */
+/* The log (for END records) and the stores are borrowed. */
 void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
                     unsigned n_stores);
 
-/* May participant `i` (an index into the stores) be given new transactions? */
+/* Begin at participant `i`, an index into the stores. Listens to its store_on_alive(). */
+void recovery_begin(struct recovery *r, unsigned i);
+
+/* Is participant `i` fenced? New transactions then do not meet what is recovered. */
 bool recovery_fenced(const struct recovery *r, unsigned i);
+
+/* The value that it is fenced by, once it is. */
+int64_t recovery_fence(const struct recovery *r, unsigned i);
 
 /* What is being done at participant `i`, and why the last try of it failed. */
 void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size_t size);
-
-/* Participants that cannot be given new transactions yet. */
-unsigned recovery_unfenced(const struct recovery *r);
 
 /* Nothing of earlier incarnations is left at any participant. */
 bool recovery_complete(const struct recovery *r);

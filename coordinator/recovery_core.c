@@ -35,6 +35,11 @@ static void set_state(struct recovery_participant *p, enum recovery_state state)
 
 /* --- steps ------------------------------------------------------------------------------------ */
 
+static int64_t fence_of(int64_t epoch, unsigned n_fences)
+{
+    return epoch * (RECOVERY_FENCE_TRIES_MAX + 1) + n_fences;
+}
+
 /*
  * Each try raises the fence a little more: when the answer to one was lost, an equal value would
  * look like somebody else's. After RECOVERY_FENCE_TRIES_MAX tries it does, and the coordinator
@@ -46,8 +51,7 @@ static void fence(const struct recovery_core *core, struct recovery_participant 
     if (p->n_fences < RECOVERY_FENCE_TRIES_MAX)
         p->n_fences++;
     emit(out, (struct recovery_action){.type = RECOVERY_ACT_FENCE,
-                                       .epoch = core->epoch * (RECOVERY_FENCE_TRIES_MAX + 1) +
-                                                p->n_fences});
+                                       .epoch = fence_of(core->epoch, p->n_fences)});
 }
 
 static void try_step(const struct recovery_core *core, struct recovery_participant *p,
@@ -224,6 +228,23 @@ void recovery_core_init(struct recovery_core *core, const char *coordinator, int
     *core = (struct recovery_core){.epoch = epoch, .broken = broken};
     assert(strlen(coordinator) < sizeof core->coordinator);
     (void)snprintf(core->coordinator, sizeof core->coordinator, "%s", coordinator);
+}
+
+void recovery_core_raise(struct recovery_core *core, int64_t epoch)
+{
+    assert(epoch >= core->epoch);
+    core->epoch = epoch;
+}
+
+int64_t recovery_core_fence(const struct recovery_core *core, unsigned i)
+{
+    assert(i < core->n_participants);
+    return fence_of(core->epoch, core->participant[i].n_fences);
+}
+
+int64_t recovery_fence_epoch(int64_t fence)
+{
+    return fence / (RECOVERY_FENCE_TRIES_MAX + 1);
 }
 
 void recovery_core_add(struct recovery_core *core, const char *store)

@@ -131,6 +131,14 @@ struct recovery_core {
 void recovery_core_init(struct recovery_core *core, const char *coordinator, int64_t epoch,
                         enum twopc_break broken);
 
+/* The epoch was raised (decision_log_raise()), before the first START. */
+void recovery_core_raise(struct recovery_core *core, int64_t epoch);
+
+/* What participant `i` is fenced by: the epoch, and which try to raise it there this was; and the
+ * epoch of such a value. */
+int64_t recovery_core_fence(const struct recovery_core *core, unsigned i);
+int64_t recovery_fence_epoch(int64_t fence);
+
 /* One more, before its START. */
 void recovery_core_add(struct recovery_core *core, const char *store);
 

@@ -12,6 +12,7 @@ int verb_serve(const struct cli_args *args)
         .name = cli_text(args, "name", NULL),
         .approach = cli_text(args, "approach", NULL),
         .token_file = cli_text(args, "token-file", NULL),
+        .force_presume_abort = cli_given(args, "force-presume-abort"),
     };
     const char *setting;
 

@@ -192,6 +192,10 @@ static const struct cli_option serve_options[] = {
      .meaning = "a setting of the approach, see below"},
     OPTION_TOKEN("what clients have to say first, one line; must be given where the topology has "
                  "this door listen elsewhere than on loopback"),
+    {.name = "force-presume-abort",
+     .type = CLI_FLAG,
+     .meaning = "xa: start although the decision log was lost or is an old copy, and roll back "
+                "what it has no decision for"},
 };
 
 static const struct cli_option sink_options[] = {OPTION_TOPOLOGY, OPTION_NAME};

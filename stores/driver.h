@@ -42,6 +42,7 @@ enum verb {
     VERB_FORGET_SETTLED,
     VERB_END_SESSIONS,
     VERB_FENCE,
+    VERB_MARK,
     VERB_SINK_OPEN,
     VERB_SINK_APPLY,
     VERB_POSITION,
@@ -84,6 +85,7 @@ struct job {
     enum store_sink_mode mode;
     unsigned n_partitions;
     int64_t epoch;
+    struct store_mark mark;
     struct session_identity lost; /* ROLLBACK: end this session first */
 
     /* What was found, beside the session's reply. */
@@ -95,6 +97,8 @@ struct job {
     unsigned n_views;
     size_t views_capacity;
     struct position position; /* POSITION; SINK_OPEN, with epoch */
+    int64_t fence;            /* MARK */
+    struct store_mark before; /* MARK */
 
     /* Whom to tell, exactly once. */
     bool told;
@@ -103,6 +107,7 @@ struct job {
     store_viewed viewed;
     store_sink_opened opened;
     store_positioned positioned;
+    store_marked marked;
     void (*row)(void *arg, const struct store_scan_row *row);
     void *arg;
 

@@ -47,6 +47,8 @@ static void tell(struct job *job, const struct store_reply *reply)
         job->opened(job->arg, reply, ok ? job->epoch : 0, ok ? &job->position : NULL);
     else if (job->positioned)
         job->positioned(job->arg, reply->status, ok ? &job->position : NULL);
+    else if (job->marked)
+        job->marked(job->arg, reply, ok ? job->fence : 0, &job->before);
     else if (job->done)
         job->done(job->arg, reply);
 }

@@ -30,6 +30,10 @@ const char *const pg_schema[] = {
     "  owner text NOT NULL, PRIMARY KEY (topic, part))",
     "CREATE TABLE IF NOT EXISTS executed (request text COLLATE \"C\" PRIMARY KEY)",
     "CREATE TABLE IF NOT EXISTS coordinator_epoch (owner text PRIMARY KEY, epoch bigint NOT NULL)",
+    "ALTER TABLE coordinator_epoch"
+    "  ADD COLUMN IF NOT EXISTS mark_epoch bigint NOT NULL DEFAULT 0,"
+    "  ADD COLUMN IF NOT EXISTS mark_incarnation bigint NOT NULL DEFAULT 0,"
+    "  ADD COLUMN IF NOT EXISTS mark_sequence bigint NOT NULL DEFAULT 0",
     "CREATE TABLE IF NOT EXISTS settled_by_hand ("
     "  gid text COLLATE \"C\" PRIMARY KEY, commit boolean NOT NULL,"
     "  at timestamptz NOT NULL DEFAULT clock_timestamp())",

@@ -14,6 +14,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define POLL_US        (5 * US_PER_MS)
@@ -301,6 +302,37 @@ static void fence_rows(struct pg_session *s, const PGresult *res)
         reply_fail(&s->base.reply, STORE_FENCED, "the store has seen a higher or equal epoch");
 }
 
+static void mark(struct pg_session *s)
+{
+    const struct job *job = s->base.job;
+    char number[4][24];
+    const char *params[] = {job->text, number[0], number[1], number[2], number[3]};
+    const int64_t numbers[] = {job->epoch, job->mark.epoch, job->mark.incarnation,
+                               job->mark.sequence};
+
+    for (unsigned i = 0; i < 4; i++)
+        (void)snprintf(number[i], sizeof number[i], "%" PRId64, numbers[i]);
+    pg_send(s, PG_ROWS,
+            "WITH raised AS (UPDATE coordinator_epoch SET mark_epoch = $3::bigint,"
+            "  mark_incarnation = $4::bigint, mark_sequence = $5::bigint"
+            "  WHERE owner = $1 AND epoch = $2::bigint)"
+            " SELECT epoch, mark_epoch, mark_incarnation, mark_sequence"
+            " FROM coordinator_epoch WHERE owner = $1",
+            5, params);
+    pg_end_segment(s);
+}
+
+/* The row as it was before the statement; none: never seen. */
+static void mark_rows(struct pg_session *s, const PGresult *res)
+{
+    struct job *job = s->base.job;
+    int64_t *found[] = {&job->fence, &job->before.epoch, &job->before.incarnation,
+                        &job->before.sequence};
+
+    for (int i = 0; i < 4 && PQntuples(res) > 0; i++)
+        *found[i] = strtoll(PQgetvalue(res, 0, i), NULL, 10);
+}
+
 const struct pg_verb pg_verbs[VERBS] = {
     [VERB_EXECUTE] = {.start = execute},
     [VERB_BEGIN] = {.start = begin},
@@ -317,6 +349,7 @@ const struct pg_verb pg_verbs[VERBS] = {
                            .rows = pg_count_rows,
                            .next = pg_end_sessions_next},
     [VERB_FENCE] = {.start = fence, .rows = fence_rows},
+    [VERB_MARK] = {.start = mark, .rows = mark_rows},
     [VERB_SINK_OPEN] = {.start = pg_sink_open_start, .rows = pg_sink_open_rows},
     [VERB_SINK_APPLY] = {.start = pg_sink_apply_start},
     [VERB_POSITION] = {.start = pg_position_start, .rows = pg_position_rows},

@@ -15,6 +15,7 @@ before anything is written, so that a refusal leaves nothing behind.
   x          set     the gids of intents that are not decided
   hand       hash    gid -> "committed|aborted at": settled by hand, until forgotten
   epoch      hash    owner -> epoch
+  mark       hash    owner -> "epoch incarnation sequence": how far its decision log had got
   s:<topic>  hash    epoch, owner, p<partition> -> position
 
 An intent is Redis' stand-in for a prepared transaction: its operations are kept in x:<gid>, its
@@ -499,6 +500,17 @@ function verbs.fence(owner, epoch)
     end
     redis.call('HSET', 'epoch', owner, epoch)
     return ok()
+end
+
+-- mark owner fence epoch incarnation sequence -> its epoch, and the three as they were before
+function verbs.mark(owner, fence, epoch, incarnation)
+    local seen = redis.call('HGET', 'epoch', owner) or '0'
+    local before = redis.call('HGET', 'mark', owner) or '0 0 0'
+    local e, i, s = before:match('^(%d+) (%d+) (%d+)$')
+    if seen == fence then
+        redis.call('HSET', 'mark', owner, epoch .. ' ' .. incarnation .. ' ' .. ARGV[6])
+    end
+    return ok({seen, e, i, s})
 end
 
 local function append_positions(found, topic, n_partitions)

@@ -205,6 +205,32 @@ static void fence(struct redis_session *s)
     redis_call_end(s);
 }
 
+static void mark(struct redis_session *s)
+{
+    const struct job *job = s->base.job;
+
+    redis_call(s, "mark");
+    redis_arg(s, job->text);
+    redis_arg_number(s, job->epoch);
+    redis_arg_number(s, job->mark.epoch);
+    redis_arg_number(s, job->mark.incarnation);
+    redis_arg_number(s, job->mark.sequence);
+    redis_call_end(s);
+}
+
+static void mark_reply(struct redis_session *s, const redisReply *reply)
+{
+    struct job *job = s->base.job;
+
+    if (redis_take_status(s, reply)) {
+        job->fence = redis_number_at(reply, 2);
+        job->before = (struct store_mark){.epoch = redis_number_at(reply, 3),
+                                          .incarnation = redis_number_at(reply, 4),
+                                          .sequence = redis_number_at(reply, 5)};
+    }
+    session_finish(&s->base);
+}
+
 /* --- sinks ----------------------------------------------------------------------------------- */
 
 static void sink_open(struct redis_session *s)
@@ -308,6 +334,7 @@ const struct redis_verb redis_verbs[VERBS] = {
     [VERB_FORGET_SETTLED] = {.start = forget_settled},
     [VERB_END_SESSIONS] = {.start = redis_end_sessions_start, .reply = redis_end_sessions_reply},
     [VERB_FENCE] = {.start = fence},
+    [VERB_MARK] = {.start = mark, .reply = mark_reply},
     [VERB_SINK_OPEN] = {.start = sink_open, .reply = sink_open_reply},
     [VERB_SINK_APPLY] = {.start = sink_apply},
     [VERB_POSITION] = {.start = position, .reply = position_reply},

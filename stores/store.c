@@ -280,6 +280,19 @@ void store_fence(struct store *store, const char *owner, int64_t epoch, int64_t 
     job_submit(job);
 }
 
+void store_mark(struct store *store, const char *owner, int64_t fence,
+                const struct store_mark *mark, int64_t deadline_us, store_marked done, void *arg)
+{
+    struct job *job = new_job(store, VERB_MARK, LANE_ADMIN, deadline_us, NULL, arg);
+
+    job->marked = done;
+    set_text(job->text, owner);
+    job->epoch = mark ? fence : -1; /* which is nobody's */
+    if (mark)
+        job->mark = *mark;
+    job_submit(job);
+}
+
 void store_sink_open(struct store *store, const char *topic, unsigned n_partitions,
                      const char *owner, enum store_sink_mode mode, int64_t deadline_us,
                      store_sink_opened done, void *arg)

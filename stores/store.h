@@ -286,6 +286,26 @@ void store_end_sessions(struct store *store, const char *application_prefix, int
 void store_fence(struct store *store, const char *owner, int64_t epoch, int64_t deadline_us,
                  store_done done, void *arg);
 
+/* How far `owner`'s decision log had got, as the store was told: record `sequence` of the log's
+ * `incarnation`, which is number `epoch`, was durable. All 0: it was never told. */
+struct store_mark {
+    int64_t epoch;
+    int64_t incarnation;
+    int64_t sequence;
+};
+
+/* `fence`: `owner`'s epoch as the last store_fence() has raised it, 0 for none; `before`: what the
+ * mark was. Both of status OK only; `before` is valid during the call. */
+typedef void (*store_marked)(void *arg, const struct store_reply *reply, int64_t fence,
+                             const struct store_mark *before);
+
+/*
+ * Tell the store how far the log has got, and hear what it had been told. Nothing is changed where
+ * `owner`'s epoch is not exactly `fence`. `mark` is copied; NULL: only look.
+ */
+void store_mark(struct store *store, const char *owner, int64_t fence,
+                const struct store_mark *mark, int64_t deadline_us, store_marked done, void *arg);
+
 /* --- sink ----------------------------------------------------------------------------------- */
 
 /* `position`: the next offset to apply for each partition; valid during the call. */

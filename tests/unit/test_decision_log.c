@@ -103,9 +103,14 @@ struct found {
     unsigned n_commits;
     unsigned n_ends;
     unsigned n_epochs;
+    unsigned n_marks;
+    uint64_t marked;
     int64_t epoch;
+    int64_t incarnation;
     bool commit[8192]; /* by number */
 };
+
+static bool of_version_1; /* the decisions looked at: without memos */
 
 static void look(void *arg, const struct decision *d)
 {
@@ -116,18 +121,25 @@ static void look(void *arg, const struct decision *d)
     case DECISION_EPOCH:
         f->n_epochs++;
         f->epoch = d->epoch;
+        f->incarnation = (int64_t)d->incarnation;
         break;
     case DECISION_COMMIT:
         assert_int_equal(sscanf(d->request, "c1-%u", &i), 1);
         assert_true(i < 8192);
         assert_string_equal(d->participant[1], "redis");
-        assert_int_equal(strtoul(d->memo[0], NULL, 10), 1000 + i);
+        if (!of_version_1)
+            assert_int_equal(strtoul(d->memo[0], NULL, 10), 1000 + i);
         assert_string_equal(d->memo[1], "");
         f->commit[i] = true;
         f->n_commits++;
         break;
     case DECISION_END:
         f->n_ends++;
+        break;
+    case DECISION_MARK:
+        f->n_marks++;
+        f->marked = d->marked;
+        assert_string_equal(d->participant[0], "pg1");
         break;
     }
 }
@@ -278,7 +290,107 @@ static void a_newer_format_is_refused(void **state)
     segment_name(path, 1);
     write_file(path, bytes, sizeof bytes);
     assert_int_equal(decision_log_read(dir, look, &f, &err), -EBADMSG);
-    assert_non_null(strstr(err.message, "format version 3"));
+    assert_non_null(strstr(err.message, "format version 3, and this program reads 1 to 2"));
+}
+
+/* tests/data/decisions-v1: two incarnations, decisions 0 to 23, of which every fourth did not end.
+ */
+static void a_log_of_version_1_is_read_and_gone_on_with(void **state)
+{
+    static const char data[] = TEST_DATA "/decisions-v1";
+    uint8_t bytes[SMALL_SEGMENT];
+    struct found f;
+    struct decision_log *log;
+    char path[PATH_MAX];
+
+    (void)state;
+    for (uint64_t number = 1; number <= 2; number++) {
+        assert_int_equal(segment_path(path, data, number), 0);
+        assert_int_equal(read_file(path, bytes, sizeof bytes), sizeof bytes);
+        segment_name(path, number);
+        write_file(path, bytes, sizeof bytes);
+    }
+    of_version_1 = true;
+    for (unsigned opened = 0; opened < 2; opened++) {
+        log = must_open(SMALL_SEGMENT, &f);
+        assert_int_equal(f.n_commits, 24 + opened);
+        assert_int_equal(decision_log_epoch(log), 3 + opened);
+        must_commit(log, 24 + opened, false);
+        decision_log_close(log);
+    }
+    assert_int_equal(read_log().n_commits, 26);
+    of_version_1 = false;
+}
+
+static void each_opening_has_a_number_of_its_own(void **state)
+{
+    struct found f;
+    struct decision_log *log = must_open(SMALL_SEGMENT, &f);
+    int64_t first = decision_log_incarnation(log);
+
+    (void)state;
+    assert_true(first > 0);
+    decision_log_close(log);
+    log = must_open(SMALL_SEGMENT, &f);
+    assert_int_equal(f.incarnation, first);
+    assert_true(decision_log_incarnation(log) != first);
+    decision_log_close(log);
+}
+
+static void an_epoch_can_be_raised_before_the_first_decision(void **state)
+{
+    struct found f;
+    struct decision_log *log = must_open(SMALL_SEGMENT, &f);
+
+    (void)state;
+    assert_int_equal(decision_log_raise(log, 9, NULL), 0);
+    assert_int_equal(decision_log_epoch(log), 9);
+    must_commit(log, 0, false);
+    decision_log_close(log);
+    f = read_log();
+    assert_int_equal(f.epoch, 9);
+    assert_true(f.commit[0]);
+    log = must_open(SMALL_SEGMENT, &f);
+    assert_int_equal(decision_log_epoch(log), 10);
+    decision_log_close(log);
+}
+
+static void a_mark_goes_out_with_the_next_commit(void **state)
+{
+    struct found f;
+    struct decision_log *log = must_open(SMALL_SEGMENT, &f);
+    uint64_t durable;
+
+    (void)state;
+    must_commit(log, 0, false);
+    durable = decision_log_durable(log);
+    assert_int_equal(durable, 2); /* behind the EPOCH */
+    decision_log_mark(log, "pg1", durable);
+    must_commit(log, 1, false);
+    decision_log_close(log);
+    f = read_log();
+    assert_int_equal(f.n_marks, 1);
+    assert_int_equal(f.marked, durable);
+}
+
+/* … so that a log whose first segments are gone still says whose it is. */
+static void each_segment_begins_with_its_epoch(void **state)
+{
+    struct found f;
+    struct decision_log *log = must_open(SMALL_SEGMENT, &f);
+    struct decision_log_stats stats;
+    int64_t incarnation = decision_log_incarnation(log);
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++)
+        must_commit(log, i, true);
+    decision_log_stats(log, &stats);
+    decision_log_close(log);
+    f = read_log();
+    assert_int_equal(f.n_epochs, DECISION_SEGMENTS_KEPT);
+    assert_true(stats.segments_dropped > 0);
+    assert_int_equal(f.epoch, 1);
+    assert_int_equal(f.incarnation, incarnation);
 }
 
 static void a_missing_segment_is_refused(void **state)
@@ -454,11 +566,11 @@ static void a_log_cut_in_its_header_is_refused(void **state)
 static size_t record_offset(const uint8_t *image, unsigned n)
 {
     struct decision d;
-    uint64_t sequence, durable;
+    uint64_t durable;
     size_t at = SEGMENT_HEADER_SIZE;
 
     for (unsigned i = 1; i < n; i++)
-        at += decision_decode(image + at, SMALL_SEGMENT - at, &d, &sequence, &durable);
+        at += decision_decode(image + at, SMALL_SEGMENT - at, DECISION_VERSION, &d, &durable);
     return at;
 }
 
@@ -523,7 +635,7 @@ static void a_record_that_vanished_before_the_next_segment_is_refused(void **sta
     size_t last = at;
     size_t length;
     struct decision d;
-    uint64_t sequence, durable;
+    uint64_t durable;
 
     (void)state;
     for (unsigned i = 0; i < 30; i++)
@@ -531,7 +643,8 @@ static void a_record_that_vanished_before_the_next_segment_is_refused(void **sta
     decision_log_close(log);
     segment_name(path, 1);
     assert_int_equal(read_file(path, image, sizeof image), sizeof image);
-    while ((length = decision_decode(image + at, sizeof image - at, &d, &sequence, &durable)) > 0) {
+    while ((length = decision_decode(image + at, sizeof image - at, DECISION_VERSION, &d,
+                                     &durable)) > 0) {
         last = at;
         at += length;
     }
@@ -822,6 +935,11 @@ int main(void)
         IN_A_FOLDER(a_segment_without_room_for_two_records_is_refused),
         IN_A_FOLDER(the_log_of_another_is_refused),
         IN_A_FOLDER(a_newer_format_is_refused),
+        IN_A_FOLDER(a_log_of_version_1_is_read_and_gone_on_with),
+        IN_A_FOLDER(each_opening_has_a_number_of_its_own),
+        IN_A_FOLDER(an_epoch_can_be_raised_before_the_first_decision),
+        IN_A_FOLDER(a_mark_goes_out_with_the_next_commit),
+        IN_A_FOLDER(each_segment_begins_with_its_epoch),
         IN_A_FOLDER(a_missing_segment_is_refused),
         IN_A_FOLDER(one_fdatasync_serves_all_that_wait),
         IN_A_FOLDER(segments_whose_decisions_have_ended_are_dropped),

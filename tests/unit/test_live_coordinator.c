@@ -895,7 +895,7 @@ static void by_hand(unsigned i, const char *sql)
 }
 
 /* As servers are before anybody has made the tables. */
-static void a_store_that_cannot_be_fenced_is_named_with_the_reason(void **state)
+static void a_store_that_cannot_be_asked_is_named_with_the_reason(void **state)
 {
     static struct door d;
     struct txn txn = fan_out(OP_WRITE, "r1", "a");
@@ -905,7 +905,7 @@ static void a_store_that_cannot_be_fenced_is_named_with_the_reason(void **state)
     by_hand(0, "DROP TABLE coordinator_epoch");
     open_door(&d, "serve1", TWOPC_SORTED);
     execute_until(&d, &txn,
-                  "unavailable pg1 is not recovered yet: raising the epoch of its coordinator: "
+                  "unavailable pg1 is not recovered yet: asking what it knows of the decision log: "
                   "fatal, relation \"coordinator_epoch\" does not exist");
     coordinator_counters(d.co, &c);
     assert_int_equal(c.not_recovered, 1);
@@ -1162,7 +1162,7 @@ int main(void)
         CASE(an_abort_that_was_committed_by_hand_is_counted_and_over),
         CASE(a_store_that_is_away_is_unavailable_at_once),
         CASE(recovers_while_a_participant_is_down),
-        CASE(a_store_that_cannot_be_fenced_is_named_with_the_reason),
+        CASE(a_store_that_cannot_be_asked_is_named_with_the_reason),
         CASE(a_store_that_dies_after_the_decision_commits_when_it_is_back),
         CASE(a_store_paused_before_it_voted_leaves_no_orphan),
     };
