@@ -6,9 +6,13 @@
 #include "approaches/log.h"
 #include "approaches/null.h"
 #include "approaches/xa.h"
+#include "base/suggest.h"
 
+#include <assert.h>
 #include <stddef.h>
 #include <string.h>
+
+#define BREAKS_MAX 64 /* of all approaches */
 
 static const struct approach *const table[] = {
     &null_approach,
@@ -43,6 +47,20 @@ const struct approach_break *approach_break(const struct approach *approach, con
             return &approach->breaks[i];
     }
     return NULL;
+}
+
+const char *approach_break_near(const char *name)
+{
+    const char *names[BREAKS_MAX];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < approach_count(); i++) {
+        for (unsigned b = 0; b < table[i]->n_breaks; b++) {
+            assert(n < BREAKS_MAX);
+            names[n++] = table[i]->breaks[b].name;
+        }
+    }
+    return suggest_nearest(name, names, n);
 }
 
 unsigned approach_break_number(const struct approach *approach, const char *name)

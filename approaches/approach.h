@@ -104,6 +104,9 @@ const struct approach *approach_find(const char *name);
 /* The break of this name, or NULL. */
 const struct approach_break *approach_break(const struct approach *approach, const char *name);
 
+/* Of all approaches' breaks the nearest to a word that is none; NULL when none is near. */
+const char *approach_break_near(const char *name);
+
 /* … and its number; 0: none. */
 unsigned approach_break_number(const struct approach *approach, const char *name);
 

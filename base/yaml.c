@@ -23,6 +23,7 @@
 #define FILE_SIZE_MAX (1024 * 1024)
 #define DEPTH_MAX     32
 #define PLACE_SIZE    128
+#define LIST_SIZE     200 /* of a message that has room for 480 bytes */
 
 struct yaml_node {
     const struct yaml_file *file;
@@ -83,6 +84,18 @@ int yaml_complain(const struct yaml_node *node, struct errctx *err, const char *
 
     va_start(ap, fmt);
     r = complain_at(node->file, node->line, err, fmt, ap);
+    va_end(ap);
+    return r;
+}
+
+int yaml_complain_line(const struct yaml_node *node, unsigned line, struct errctx *err,
+                       const char *fmt, ...)
+{
+    va_list ap;
+    int r;
+
+    va_start(ap, fmt);
+    r = complain_at(node->file, line, err, fmt, ap);
     va_end(ap);
     return r;
 }
@@ -474,12 +487,39 @@ int yaml_to_int(const struct yaml_node *scalar, int64_t min, int64_t max, int64_
     return 0;
 }
 
+/* "a, b, c"; as many as a message has room for. */
+static void list_words(const char *const *words, size_t n, struct buf *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (out->size + strlen(words[i]) > LIST_SIZE) {
+            buf_append_str(out, " …");
+            return;
+        }
+        buf_printf(out, "%s%s", i == 0 ? "" : ", ", words[i]);
+    }
+}
+
+/* The nearest right one comes first: a list may be long. `near` may be NULL. */
+static int wrong_word(const struct yaml_node *scalar, struct errctx *err, const char *list,
+                      const char *near)
+{
+    char where[PLACE_SIZE];
+
+    place_of(scalar, where);
+    if (scalar->kind != YAML_SCALAR)
+        return yaml_complain(scalar, err, "%s: one of %s was expected here", where, list);
+    if (near)
+        return yaml_complain(scalar, err,
+                             "%s: \"%s\" is not known; did you mean \"%s\"? There are %s", where,
+                             scalar->text, near, list);
+    return yaml_complain(scalar, err, "%s: \"%s\" is not one of %s", where, scalar->text, list);
+}
+
 int yaml_to_choice(const struct yaml_node *scalar, const char *const *valid, size_t n_valid,
                    size_t *ret_index, struct errctx *err)
 {
     const char *text = yaml_text(scalar);
     struct buf list = {0};
-    const char *near;
     int r;
 
     for (size_t i = 0; i < n_valid; i++) {
@@ -488,12 +528,8 @@ int yaml_to_choice(const struct yaml_node *scalar, const char *const *valid, siz
             return 0;
         }
     }
-    for (size_t i = 0; i < n_valid; i++)
-        buf_printf(&list, "%s%s", i == 0 ? "one of " : ", ", valid[i]);
-    near = suggest_nearest(text, valid, n_valid);
-    if (near)
-        buf_printf(&list, "; did you mean \"%s\"?", near);
-    r = wrong(scalar, err, buf_str(&list));
+    list_words(valid, n_valid, &list);
+    r = wrong_word(scalar, err, buf_str(&list), suggest_nearest(text, valid, n_valid));
     buf_done(&list);
     return r;
 }

@@ -27,6 +27,11 @@ void yaml_close(struct yaml_file *file);
 __attribute__((format(printf, 3, 4))) int yaml_complain(const struct yaml_node *node,
                                                         struct errctx *err, const char *fmt, ...);
 
+/* The same, of another line of the node's file. */
+__attribute__((format(printf, 4, 5))) int yaml_complain_line(const struct yaml_node *node,
+                                                             unsigned line, struct errctx *err,
+                                                             const char *fmt, ...);
+
 enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
 enum yaml_kind yaml_kind(const struct yaml_node *node);
 unsigned yaml_line(const struct yaml_node *node); /* from 1 */

@@ -257,11 +257,10 @@ static int check_at_start(const struct yaml_node *faults, const struct schedule 
     if (a && a->action == FAULT_KILL && a->lasts_us >= 0 &&
         (fault_at_start(a) || fault->at_us <= a->at_us + a->lasts_us))
         return 0;
-    return yaml_complain(
-        faults, err,
-        "line %u: %s is passed while %s starts, so an earlier fault has to kill it, "
-        "with a restart_after_s that is not over at %g s",
-        fault->line, fault->point, fault->target, (double)fault->at_us / (double)US_PER_S);
+    return yaml_complain_line(faults, fault->line, err,
+                              "%s is passed while %s starts, so an earlier fault has to kill it, "
+                              "with a restart_after_s that is not over at %g s",
+                              fault->point, fault->target, (double)fault->at_us / (double)US_PER_S);
 }
 
 /* What is dead can't be killed: two faults of one target must not overlap. */
@@ -279,10 +278,10 @@ static int check_overlap(const struct yaml_node *faults, const struct schedule *
 
             if (strcmp(a->target, b->target) == 0 && !fault_at_start(b) &&
                 b->at_us < over_us(schedule, a))
-                return yaml_complain(faults, err,
-                                     "the fault of %s in line %u begins before the one in line %u "
-                                     "is surely over",
-                                     a->target, b->line, a->line);
+                return yaml_complain_line(faults, b->line, err,
+                                          "this fault of %s begins before its earlier one (at %g "
+                                          "s) is surely over",
+                                          a->target, (double)a->at_us / (double)US_PER_S);
         }
     }
     return 0;

@@ -224,14 +224,15 @@ static int check_point(const struct yaml_node *node, const struct experiment *e,
     const char *approach;
 
     if (!is_sink && !begins_with(who, "serve"))
-        return yaml_complain(node, err, "line %u: %s is a server, it has no crash points%s",
-                             fault->line, who, fault->of[0] ? "" : "; of: serve1 has");
+        return yaml_complain_line(node, fault->line, err,
+                                  "%s is a server, it has no crash points%s", who,
+                                  fault->of[0] ? "" : "; of: serve1 has");
     if (point == CRASH_NONE) /* worst, before-worst: everybody has one */
         return 0;
     approach = crash_point_info(point)->approach;
     if (is_sink ? strcmp(approach, "sink") != 0 : !has_approach(e, approach))
-        return yaml_complain(node, err, "line %u: %s never stands at %s here", fault->line, who,
-                             fault->point);
+        return yaml_complain_line(node, fault->line, err, "%s never stands at %s here", who,
+                                  fault->point);
     return 0;
 }
 
@@ -247,8 +248,9 @@ static int check_faults(const struct yaml_node *node, const struct experiment *e
         if (rc)
             return rc;
         if (fault->at_us + fault->within_us >= load_us)
-            return yaml_complain(node, err, "line %u: the fault comes after the load's end (%g s)",
-                                 fault->line, e->workload.duration_s);
+            return yaml_complain_line(node, fault->line, err,
+                                      "the fault comes after the load's end (%g s)",
+                                      e->workload.duration_s);
     }
     return 0;
 }

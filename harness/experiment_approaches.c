@@ -106,9 +106,15 @@ static int parse_promises(const struct yaml_node *node, struct experiment_approa
 static int parse_break(const struct yaml_node *node, struct experiment_approach *a,
                        struct errctx *err)
 {
+    const char *near = approach_break_near(yaml_text(node));
+
     a->broken = approach_break(a->approach, yaml_text(node));
-    return a->broken ? 0
-                     : yaml_complain(node, err, "%s has no break \"%s\"", a->name, yaml_text(node));
+    if (a->broken)
+        return 0;
+    if (near)
+        return yaml_complain(node, err, "%s has no break \"%s\"; did you mean \"%s\"?", a->name,
+                             yaml_text(node), near);
+    return yaml_complain(node, err, "%s has no break \"%s\"", a->name, yaml_text(node));
 }
 
 static int parse_key(const char *key, const struct yaml_node *value, struct experiment_approach *a,
@@ -209,6 +215,19 @@ int experiment_parse_approach(const struct yaml_node *node, struct experiment *e
 
 /* --- broken variants -------------------------------------------------------------------------- */
 
+static int no_break(const struct experiment *e, const char *name, struct errctx *err)
+{
+    const char *near = approach_break_near(name);
+
+    if (near && strcmp(near, name) != 0)
+        return err_set(err, ENOENT, ERR_ABORT,
+                       "no approach of %s has a break \"%s\"; did you mean \"%s\"?", e->name, name,
+                       near);
+    return err_set(err, ENOENT, ERR_ABORT,
+                   "no approach of %s has a break \"%s\"; \"syncbed mutants --help\" lists them",
+                   e->name, name);
+}
+
 int experiment_break(struct experiment *e, const char *name, struct errctx *err)
 {
     bool found = false;
@@ -225,8 +244,6 @@ int experiment_break(struct experiment *e, const char *name, struct errctx *err)
         rc = name_variant(a, err);
     }
     if (!rc && !found)
-        rc = err_set(err, ENOENT, ERR_ABORT,
-                     "no approach of %s has a break \"%s\"; \"syncbed mutants --help\" lists them",
-                     e->name, name);
+        rc = no_break(e, name, err);
     return rc;
 }

@@ -30,7 +30,11 @@ int verb_check(const struct cli_args *args)
 
 int verb_report(const struct cli_args *args)
 {
+    const char *out_dir = cli_argument(args, 0);
     struct errctx err;
 
-    return report_write(cli_argument(args, 0), &err) ? cli_fail(&err) : 0;
+    if (report_write(out_dir, &err))
+        return cli_fail(&err);
+    (void)printf("report: %s/report.html\n", out_dir);
+    return 0;
 }

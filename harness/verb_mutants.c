@@ -67,6 +67,19 @@ static int read_mutant(struct mutant *m, struct errctx *err)
     return 0;
 }
 
+static int unknown_mutant(const char *only, struct errctx *err)
+{
+    const char *near = approach_break_near(only);
+
+    if (near)
+        return err_set(err, ENOENT, ERR_ABORT, "--only %s: no break is called so; did you mean %s?",
+                       only, near);
+    return err_set(err, ENOENT, ERR_ABORT,
+                   "--only %s: no break and no approach is called so; \"syncbed mutants --help\" "
+                   "lists them",
+                   only);
+}
+
 /* All of them are known to be sound files before the first server starts. */
 static int read_all(struct mutating *all, const char *only, struct errctx *err)
 {
@@ -88,8 +101,7 @@ static int read_all(struct mutating *all, const char *only, struct errctx *err)
         }
     }
     if (!rc && all->n == 0)
-        rc = err_set(err, ENOENT, ERR_ABORT, "--only %s: no break and no approach is called so",
-                     only);
+        rc = unknown_mutant(only, err);
     return rc;
 }
 

@@ -7,6 +7,7 @@
 #include "harness/report/report.h"
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
+#include "harness/results/result.h"
 #include "harness/results/results.h"
 #include "harness/run/attach.h"
 #include "harness/run/files.h"
@@ -90,27 +91,47 @@ static int look_what_is_done(struct running *r, struct errctx *err)
 
 /* --- the runs --------------------------------------------------------------------------------- */
 
+/* What stays wrong in the stores, and nobody had promised away: " (convergence, atomicity)". */
+static void list_anomalies(const json_t *run, struct buf *out)
+{
+    for (unsigned i = 0, n = 0; i < CHECKERS; i++) {
+        const struct checker *checker = &checker_table[i];
+
+        if (checker->passes || !result_verdict_is(run, checker->name, VERDICT_INVALID))
+            continue;
+        buf_printf(out, "%s%s", n++ == 0 ? " (" : ", ", checker->name);
+    }
+    buf_append_char(out, ')');
+}
+
 /* The line that a finished run leaves: what was promised, and whether it held. */
 static int summarise(const char *folder, char *ret_text, size_t size, struct errctx *err)
 {
     static const char *const words[] = {[MARK_AGREE] = "kept its promises",
                                         [MARK_NOT_EXERCISED] = "kept its promises, not exercised",
                                         [MARK_PASSING] = "kept its promises",
-                                        [MARK_ANOMALIES] = "kept its promises",
+                                        [MARK_ANOMALIES] =
+                                            "left anomalies, of which it promises nothing",
                                         [MARK_UNKNOWN] = "a promise could not be judged",
                                         [MARK_BROKEN] = "BROKE A PROMISE"};
+    struct buf anomalies = {0};
+    enum cell_mark mark;
     json_t *run;
     json_t *ops;
     int rc = judge_run(folder, &run, err);
 
     if (rc)
         return rc;
+    mark = cell_mark_of(run);
+    if (mark == MARK_ANOMALIES)
+        list_anomalies(run, &anomalies);
     ops = json_object_get(run, "ops");
-    (void)snprintf(ret_text, size, "%lld ok, %lld failed, %lld unknown: %s",
+    (void)snprintf(ret_text, size, "%lld ok, %lld failed, %lld unknown: %s%s",
                    (long long)json_integer_value(json_object_get(ops, "ok")),
                    (long long)json_integer_value(json_object_get(ops, "fail")),
-                   (long long)json_integer_value(json_object_get(ops, "info")),
-                   words[cell_mark_of(run)]);
+                   (long long)json_integer_value(json_object_get(ops, "info")), words[mark],
+                   buf_str(&anomalies));
+    buf_done(&anomalies);
     json_decref(run);
     return 0;
 }
@@ -118,7 +139,7 @@ static int summarise(const char *folder, char *ret_text, size_t size, struct err
 static int run_one(struct running *r, size_t i, struct errctx *err)
 {
     struct session *session = &r->session;
-    char folder[PATH_MAX], result[160];
+    char folder[PATH_MAX], result[256];
     int64_t began_us;
     int rc;
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 #define SERVERS_MAX 16
 
@@ -100,16 +101,36 @@ int verb_up(const struct cli_args *args)
     return rc ? cli_fail(&err) : 0;
 }
 
+/* "stopped pg1, redis; their data are removed" */
+static void tell_down(const json_t *list)
+{
+    size_t i, n = 0;
+    const json_t *p;
+
+    json_array_foreach (list, i, p) {
+        if (strcmp(json_string_value(json_object_get(p, "kind")), "role") != 0)
+            (void)printf("%s%s", n++ == 0 ? "stopped " : ", ",
+                         json_string_value(json_object_get(p, "name")));
+    }
+    (void)puts(n > 0 ? "; their data are removed" : "stopped: no server was up");
+}
+
 int verb_down(const struct cli_args *args)
 {
     struct event_base *base = loop_new();
     struct keeper *keeper = NULL;
     struct errctx err;
+    json_t *list = NULL;
     int rc = keeper_attach(base, NULL, NULL, &keeper, &err);
 
     (void)args;
     if (!rc)
+        rc = keeper_list(keeper, &list, &err);
+    if (!rc)
         rc = keeper_down(keeper, &err);
+    if (!rc)
+        tell_down(list);
+    json_decref(list);
     keeper_free(keeper);
     event_base_free(base);
     if (rc == -ENOENT) {

@@ -24,6 +24,7 @@ expect_status 0 "$syncbed" up pg1 pg2 redis
 [ "$(redis-cli -p "$(port_of redis)" ping)" = PONG ] || die "redis does not answer"
 
 expect_status 0 "$syncbed" down
+grep -qx 'stopped pg1, redis, pg2; their data are removed' "$work/said" || die "down says: $(cat "$work/said")"
 expect_nothing_left "after down"
 expect_status 0 "$syncbed" down
 grep -q "nothing is up" "$work/said"

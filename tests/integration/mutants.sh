@@ -19,7 +19,9 @@ tail -1 "$work/said" | grep -q '"mutants":1,"caught":1' || die "not caught: $(ta
 expect_nothing_left "after mutants of log"
 
 expect_status 2 "$syncbed" mutants --only magic --out "$work/none"
+expect_status 2 "$syncbed" mutants --only no-is-yess --out "$work/none"
+grep -q 'did you mean no-is-yes?' "$work/said" || die "another word: $(cat "$work/said")"
 expect_status 2 "$syncbed" serve --topology x --name serve1 --approach xa --break no-is-yes
 grep -q 'break' "$work/said" || die "no word about the option"
 expect_status 2 "$syncbed" run "$(dirname "$0")/../../experiments/mutants/no-is-yes.yaml" --break any-partition --out "$work/none"
-grep -q 'no approach of no-is-yes has a break' "$work/said" || die "another word: $(cat "$work/said")"
+grep -q 'no approach of no-is-yes has a break "any-partition"; "syncbed mutants' "$work/said" || die "another word: $(cat "$work/said")"

@@ -26,6 +26,8 @@ expect_result "$results" 'run["log/store_killed"]["sink_lag_max"] > 0'
 
 tail -1 "$work/said" | python3 -m json.tool >/dev/null || die "--json: the last line is no JSON"
 grep -q '^phases$' "$work/said" || die "no phases"
+grep -q -- '-dual-fanout-none-s1 .*: left anomalies, of which it promises nothing (.*convergence' "$work/said" ||
+    die "dual's anomalies are not told when its run ends"
 [ -s "$work/out/report.html" ] || die "no report"
 grep -qiE '(src|href)="https?:' "$work/out/report.html" && die "the report loads something"
 
@@ -34,6 +36,7 @@ cp "$results" "$work/before.json"
 expect_status 0 "$syncbed" check "$work/out"
 cmp "$results" "$work/before.json"
 expect_status 0 "$syncbed" report "$work/out"
+grep -qx "report: $work/out/report.html" "$work/said" || die "report says: $(cat "$work/said")"
 expect_page "$work/out/report.html" 18 # a latency panel a run; of each schedule a frame for each level, and one of the probes
 
 # A folder that is not ours is left alone.

@@ -147,8 +147,8 @@ static void each_wrong_topology_is_refused_with_its_line(void **state)
         {"run: r\ncontrol: /c\nstores:\n  pg1: {address: \"h:1\"}\n", ":4: \"kind\" is missing"},
         {"run: r\ncontrol: /c\nstores:\n  pg1: {kind: postgres}\n", ":4: \"address\" is missing"},
         {"run: r\ncontrol: /c\nstores:\n  pg1: {kind: postgre, address: \"h:1\"}\n",
-         ":4: stores.pg1.kind: \"postgre\" is not one of postgres, mariadb, redis, opensearch, "
-         "sqlite; did you mean \"postgres\"?"},
+         ":4: stores.pg1.kind: \"postgre\" is not known; did you mean \"postgres\"? There are "
+         "postgres, mariadb, redis, opensearch, sqlite"},
         {"run: r\ncontrol: /c\nstores:\n  pg1: {kind: postgres, address: h}\n",
          ":4: \"h\" is not an address like 127.0.0.1:20101"},
         {"run: r\ncontrol: /c\nstores:\n  Pg1: {kind: postgres, address: \"h:1\"}\n",

@@ -149,7 +149,7 @@ static void two_faults_of_one_target_must_not_overlap(void **state)
     (void)state;
     expect_part("name: a\nfaults:\n  - {at_s: 1, kill: pg1, restart_after_s: 2}\n"
                 "  - {at_s: 2, pause: pg1, for_s: 1}\n",
-                "the fault of pg1 in line 4 begins before the one in line 3 is surely over");
+                ":4: this fault of pg1 begins before its earlier one (at 1 s) is surely over");
     expect_part("name: a\nfaults:\n  - {at_s: 1, kill: pg1}\n  - {at_s: 60, kill: pg1}\n",
                 "surely over");
     /* A crash point may take two seconds to be reached: the near miss leaves room for that. */
@@ -179,7 +179,7 @@ static void a_step_of_starting_takes_a_kill_that_is_not_over(void **state)
                 "  - {at_s: 1, kill: serve1, restart_after_s: 1}\n"
                 "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n"
                 "  - {at_s: 4.9, kill: serve1}\n",
-                "begins before the one in line 4 is surely over");
+                ":5: this fault of serve1 begins before its earlier one (at 1 s) is surely over");
     expect_part("name: s\nfaults:\n"
                 "  - {at_s: 1, kill: serve1, restart_after_s: 1}\n"
                 "  - {at_s: 1, kill: serve1, at: xa-start-listed, restart_after_s: 1}\n"
