@@ -44,6 +44,7 @@ struct prober {
     struct store_set stores;
     struct probe *probes; /* those that are not over, oldest first */
     unsigned n_probes;
+    struct prober_counts counts; /* but for `alive` */
     struct lines lines;
 };
 
@@ -104,11 +105,15 @@ static void poll_later(struct watch *watch)
 
 static void take_answer(struct watch *watch, bool found)
 {
+    struct prober *prober = watch->probe->prober;
+
     if (!found) {
+        prober->counts.missed++;
         watch->unseen_us = watch->polled_us;
         poll_later(watch);
         return;
     }
+    prober->counts.found++;
     watch->seen_us = clock_now_us();
     if (--watch->probe->n_unseen == 0)
         end_probe(watch->probe);
@@ -121,12 +126,16 @@ static void on_polled(void *arg, const struct store_reply *reply)
 
     watch->polling = false;
     probe->n_polling--;
-    if (!probe->over && reply->status == STORE_OK)
+    probe->prober->counts.polling--;
+    if (probe->over) {
+        if (probe->n_polling == 0)
+            probe_free(probe);
+    } else if (reply->status == STORE_OK) {
         take_answer(watch, reply->read[watch->index].found);
-    else if (!probe->over)
+    } else {
+        probe->prober->counts.failed++;
         poll_later(watch);
-    else if (probe->n_polling == 0)
-        probe_free(probe);
+    }
 }
 
 static void poll_now(struct watch *watch)
@@ -139,6 +148,7 @@ static void poll_now(struct watch *watch)
     }
     watch->polling = true;
     watch->probe->n_polling++;
+    watch->probe->prober->counts.polling++;
     store_execute(watch->store, &watch->probe->reads, watch->polled_us + POLL_DEADLINE_US,
                   on_polled, watch);
 }
@@ -233,6 +243,13 @@ int prober_new(struct event_base *base, const struct topology *topology, const c
 bool prober_connected(const struct prober *prober)
 {
     return store_set_alive(&prober->stores);
+}
+
+void prober_count(const struct prober *prober, struct prober_counts *ret_counts)
+{
+    *ret_counts = prober->counts;
+    for (unsigned i = 0; i < prober->stores.n; i++)
+        ret_counts->alive += store_alive(prober->stores.store[i]);
 }
 
 int prober_stop(struct prober *prober, struct errctx *err)

@@ -43,6 +43,14 @@ __attribute__((warn_unused_result)) int prober_new(struct event_base *base,
 
 bool prober_connected(const struct prober *prober);
 
+/* What came of the polls so far. */
+struct prober_counts {
+    unsigned alive;                 /* stores that can be asked now */
+    unsigned polling;               /* polls that are not answered yet */
+    uint64_t missed, found, failed; /* polls of what is looked for, by their answer */
+};
+void prober_count(const struct prober *prober, struct prober_counts *ret_counts);
+
 /* Operation `op`, which writes `txn` (not kept), was sent; once an operation. */
 void prober_watch(struct prober *prober, int64_t op, const struct txn *txn);
 

@@ -7,6 +7,7 @@
 #include "live_store.h"
 
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/mem.h"
 #include "harness/workload/prober.h"
 
@@ -22,10 +23,9 @@
 
 #include <cmocka.h>
 
-#define GID      "sb1:t:1:1:r1"
-#define ROUNDS   20
-#define WHILE_US (50 * US_PER_MS) /* some polls fit in */
-#define LINES    256
+#define GID    "sb1:t:1:1:r1"
+#define ROUNDS 20
+#define LINES  256
 
 struct line {
     int64_t op;
@@ -40,6 +40,67 @@ static struct {
     unsigned n_lines;
     struct line line[LINES];
 } probing;
+
+/* --- waiting ------------------------------------------------------------------------------- */
+
+static struct prober_counts counts(void)
+{
+    struct prober_counts now;
+
+    prober_count(probing.prober, &now);
+    return now;
+}
+
+/* As many polls, or more, that missed, found or failed; in all. */
+struct goal {
+    uint64_t missed, found, failed;
+};
+
+static bool is_reached(void *arg)
+{
+    const struct goal *goal = arg;
+    struct prober_counts now = counts();
+
+    return now.missed >= goal->missed && now.found >= goal->found && now.failed >= goal->failed;
+}
+
+static void await(struct goal goal)
+{
+    assert_int_equal(loop_until(live.base, is_reached, &goal, LIVE_DEADLINE_US), 0);
+}
+
+/* Two more: the second of them was sent after this was called. */
+static void await_misses(void)
+{
+    await((struct goal){.missed = counts().missed + 2});
+}
+
+static bool is_alive(void *arg)
+{
+    (void)arg;
+    return counts().alive == 1;
+}
+
+static bool is_polling(void *arg)
+{
+    const bool *wanted = arg;
+
+    return (counts().polling > 0) == *wanted;
+}
+
+static void await_polling(bool wanted)
+{
+    assert_int_equal(loop_until(live.base, is_polling, &wanted, LIVE_DEADLINE_US), 0);
+}
+
+/* Read what has arrived and write what can be written, without waiting. */
+static void serve_what_is_ready(void)
+{
+    for (int i = 0; i < 3; i++)
+        assert_true(event_base_loop(live.base, EVLOOP_NONBLOCK) >= 0);
+}
+
+/* --- a prober ------------------------------------------------------------------------------ */
 
 /* The server of the test as store "s", and one that never answers. */
 static void begin_probing(void)
@@ -57,7 +118,7 @@ static void begin_probing(void)
     probing.topology.store[1] = live_place();
     if (prober_new(live.base, &probing.topology, "load", probing.path, &probing.prober, &err) < 0)
         fail_msg("%s", err.message);
-    live_turn(WHILE_US); /* to connect; a prober that has not polls a little later */
+    assert_int_equal(loop_until(live.base, is_alive, NULL, LIVE_DEADLINE_US), 0);
     assert_false(prober_connected(probing.prober));
 }
 
@@ -122,14 +183,14 @@ static void the_interval_holds_the_moment_of_the_commit(void **state)
         struct txn txn = live_txn("r1", word, NULL);
 
         prober_watch(probing.prober, i, &txn);
-        live_turn(2 * US_PER_MS);
+        await_misses();
         assert_string_equal(live_peek(txn.op[0].key), "none");
         from_us[i] = clock_now_us();
         assert_int_equal(live_execute(live.store, &txn), STORE_OK);
         to_us[i] = clock_now_us();
         assert_string_not_equal(live_peek(txn.op[0].key), "none");
     }
-    live_turn(WHILE_US);
+    await((struct goal){.found = ROUNDS});
     end_probing();
     assert_int_equal(probing.n_lines, ROUNDS);
     for (int i = 0; i < ROUNDS; i++) {
@@ -154,10 +215,10 @@ static void what_is_prepared_is_not_visible(void **state)
     prober_watch(probing.prober, 1, &txn);
     branch = live_begin(live.store, &txn, GID, STORE_UNTIL_PREPARED, &answer);
     assert_int_equal(answer.reply.status, STORE_OK);
-    live_turn(WHILE_US);
+    await_misses();
     from_us = clock_now_us();
     assert_int_equal(live_branch(branch, store_branch_commit), STORE_OK);
-    live_turn(WHILE_US);
+    await((struct goal){.found = 1});
     end_probing();
     store_branch_free(branch);
     assert_int_equal(probing.n_lines, 1);
@@ -178,16 +239,19 @@ static int64_t commit_around_a_poll(int64_t op, bool poll_first)
 
     (void)snprintf(txn.op[0].key, sizeof txn.op[0].key, "probe:%" PRId64, op);
     prober_watch(probing.prober, op, &txn);
-    live_turn(WHILE_US);
+    await_misses();
+    await_polling(false);
     live_server_pause(&live.server);
     if (poll_first)
-        live_turn(WHILE_US);
+        await_polling(true);
+    serve_what_is_ready();
     store_execute(live.store, &txn, live_deadline(), answer_done, &answer);
-    live_turn(WHILE_US);
+    serve_what_is_ready();
+    await_polling(true);
     from_us = clock_now_us();
     live_server_continue(&live.server);
     assert_int_equal(live_await(&answer), STORE_OK);
-    live_turn(WHILE_US);
+    await((struct goal){.found = (uint64_t)op + 1});
     return from_us;
 }
 
@@ -217,7 +281,7 @@ static void a_store_that_does_not_answer_says_nothing(void **state)
     begin_probing();
     assert_int_equal(live_execute(live.store, &txn), STORE_OK);
     prober_watch(probing.prober, 1, &txn);
-    live_turn(WHILE_US);
+    await((struct goal){.found = 1});
     end_probing();
     assert_int_equal(probing.n_lines, 2);
     assert_string_equal(probing.line[0].store, "gone");
@@ -236,7 +300,7 @@ static void a_poll_that_failed_says_nothing(void **state)
     begin_probing();
     live_server_pause(&live.server);
     prober_watch(probing.prober, 1, &txn);
-    live_turn(1200 * US_PER_MS); /* longer than a poll is waited for */
+    await((struct goal){.failed = 1}); /* waited for in vain */
     end_probing();
     live_server_continue(&live.server);
     assert_int_equal(probing.n_lines, 1);
@@ -253,7 +317,7 @@ static void one_too_many_ends_the_oldest(void **state)
     for (int i = 0; i <= PROBES_MAX; i++)
         prober_watch(probing.prober, i, &txn);
     assert_int_equal(live_execute(live.store, &txn), STORE_OK);
-    live_turn(4 * WHILE_US);
+    await((struct goal){.found = PROBES_MAX});
     end_probing();
     assert_int_equal(probing.n_lines, PROBES_MAX + 1);
     assert_int_equal(probing.line[0].op, 0);
@@ -269,13 +333,15 @@ static void what_failed_is_not_looked_for_any_more(void **state)
     (void)state;
     begin_probing();
     prober_watch(probing.prober, 1, &txn);
-    live_turn(WHILE_US);
+    await_misses();
     prober_forget(probing.prober, 1);
     prober_forget(probing.prober, 2);
     assert_int_equal(live_execute(live.store, &txn), STORE_OK);
-    live_turn(WHILE_US);
+    prober_watch(probing.prober, 3, &txn); /* the same key, found; by then 1 would be, too */
+    await((struct goal){.found = 1});
     end_probing();
-    assert_int_equal(probing.n_lines, 1);
+    assert_int_equal(probing.n_lines, 2);
+    assert_int_equal(probing.line[0].op, 1);
     assert_int_equal(probing.line[0].seen_us, 0);
 }
 
@@ -284,17 +350,18 @@ static void a_full_disk_is_told(void **state)
 {
     struct txn txn = live_txn("r1", "w probe:1 v", NULL);
     struct errctx err = {0};
-    struct prober *prober;
 
     (void)state;
-    assert_true(prober_new(live.base, &probing.topology, "load", "/dev/null/x", &prober, &err) < 0);
-    assert_int_equal(prober_new(live.base, &probing.topology, "load", "/dev/full", &prober, &err),
-                     0);
-    live_turn(WHILE_US);
-    prober_watch(prober, 1, &txn);
-    assert_true(prober_stop(prober, &err) < 0);
+    assert_true(
+        prober_new(live.base, &probing.topology, "load", "/dev/null/x", &probing.prober, &err) < 0);
+    assert_int_equal(
+        prober_new(live.base, &probing.topology, "load", "/dev/full", &probing.prober, &err), 0);
+    assert_int_equal(loop_until(live.base, is_alive, NULL, LIVE_DEADLINE_US), 0);
+    prober_watch(probing.prober, 1, &txn);
+    assert_int_equal(counts().polling, 1);
+    assert_true(prober_stop(probing.prober, &err) < 0);
     assert_string_equal(err.message, "writing full: No space left on device");
-    prober_free(prober);
+    prober_free(probing.prober);
 }
 
 int main(void)
