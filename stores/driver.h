@@ -164,6 +164,7 @@ struct store_driver {
     void (*session_free)(struct session *session); /* after disconnect */
     /* Send session->job; later, from the loop and not from inside, session_finish() or _lost(). */
     void (*start)(struct session *session);
+    bool forgets; /* it keeps how a gid has ended until VERB_FORGET; else that is never sent */
     /* session->timer, armed by the driver, came due while READY. NULL: it never arms it. */
     void (*timeout)(struct session *session);
 };

@@ -275,12 +275,6 @@ void pg_count_rows(struct pg_session *s, const PGresult *res)
 
 /* --- the rest -------------------------------------------------------------------------------- */
 
-/* PostgreSQL forgets a prepared transaction when it ends: there is nothing to do or to ask. */
-static void forget(struct pg_session *s)
-{
-    pg_end_segment(s);
-}
-
 static void fence(struct pg_session *s)
 {
     const struct job *job = s->base.job;
@@ -341,7 +335,6 @@ const struct pg_verb pg_verbs[VERBS] = {
     [VERB_ROLLBACK] = {.start = rollback, .rows = pg_count_rows, .next = rollback_next},
     [VERB_RELEASE] = {.start = release},
     [VERB_LIST] = {.start = pg_list_start, .rows = pg_list_rows},
-    [VERB_FORGET] = {.start = forget},
     [VERB_VIEW] = {.start = pg_view_start, .rows = pg_view_rows, .next = pg_view_next},
     [VERB_SETTLE] = {.start = pg_settle_start, .rows = pg_count_rows, .next = pg_settle_next},
     [VERB_FORGET_SETTLED] = {.start = pg_forget_settled},

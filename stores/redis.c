@@ -315,5 +315,6 @@ const struct store_driver redis_driver = {
     .disconnect = redis_disconnect,
     .session_free = redis_session_free,
     .start = redis_start,
+    .forgets = true,
     .timeout = NULL, /* nothing here pauses */
 };

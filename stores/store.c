@@ -233,7 +233,12 @@ void store_resolve(struct store *store, const char *gid, bool commit, int64_t de
 void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
                   void *arg)
 {
-    submit_gid(new_job(store, VERB_FORGET, LANE_WORK, deadline_us, done, arg), gid);
+    struct job *job = new_job(store, VERB_FORGET, LANE_WORK, deadline_us, done, arg);
+
+    if (store->driver->forgets || !gid_valid(gid))
+        submit_gid(job, gid);
+    else
+        job_answer(job, STORE_OK, "");
 }
 
 void store_view(struct store *store, const char *prefix, int64_t deadline_us, store_viewed done,
