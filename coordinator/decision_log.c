@@ -255,7 +255,9 @@ static void *writer_main(void *arg)
         } else {
             publish(log, &batch);
         }
-        signal_loop(log);
+        (void)pthread_mutex_unlock(&log->mutex);
+        signal_loop(log); /* unlocked, or the loop wakes only to wait again */
+        (void)pthread_mutex_lock(&log->mutex);
         if (rc < 0)
             break;
     }
@@ -493,8 +495,8 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
     (void)pthread_mutex_lock(&log->mutex);
     assert(log->waiting.n < log->queue_max);
     batch_add(&log->waiting, commit, ticket);
-    (void)pthread_cond_signal(&log->wake);
     (void)pthread_mutex_unlock(&log->mutex);
+    (void)pthread_cond_signal(&log->wake); /* unlocked, or the writer wakes only to wait again */
 }
 
 /* Goes out with the next commit; dropped when it would take a commit's place. */
