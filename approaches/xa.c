@@ -32,7 +32,8 @@ static void on_failed(void *arg, const struct errctx *err)
 static int open_store(const struct xa *xa, const struct topology_store *where,
                       struct store **ret_store, struct errctx *err)
 {
-    const struct store_options options = {.application = coordinator_application(xa->coordinator)};
+    const struct store_options options = {.application = coordinator_application(xa->coordinator),
+                                          .no_journal = xa->env.topology->no_journal};
     const struct address *address =
         topology_address(xa->env.topology, xa->env.role->name, where->name);
 

@@ -106,6 +106,11 @@ static const struct cli_option bench_options[] = {
      .value = "DIR",
      .type = CLI_TEXT,
      .meaning = "where bench.json goes (out/bench-NAME)"},
+    {.name = "only",
+     .value = "CASE",
+     .type = CLI_TEXT,
+     .meaning = "of 2pc: only the cases with this in their name (\"default/1\"), and what they are "
+                "compared with"},
     OPTION_JSON,
 };
 
@@ -368,10 +373,11 @@ static const struct cli_verb verbs[] = {
      .arguments = "NAME",
      .n_arguments_min = 1,
      .n_arguments_max = 1,
-     .summary = "what syncbed itself costs: load",
+     .summary = "what syncbed itself costs: load, 2pc",
      .detail = "load: the load generator against a front door that does nothing, and the checkers "
-               "over a history of 1,000,000 operations. Two minutes, on a machine that does "
-               "nothing else.",
+               "over a history of 1,000,000 operations; two minutes. 2pc: the coordinator against "
+               "the least that two-phase commit over two PostgreSQL can cost, and against other "
+               "transaction managers; half an hour. On a machine that does nothing else.",
      OPTIONS(bench_options),
      .run = verb_bench},
     {.name = "up",

@@ -261,8 +261,9 @@ static int by_name(const void *a, const void *b)
 
 static int read_root(struct topology *t, const struct yaml_node *root, struct errctx *err)
 {
-    static const char *const keys[] = {"run", "control", "break", "stores",
-                                       "log", "roles",   "links"};
+    static const char *const keys[] = {"run",    "control", "break", "journal",
+                                       "stores", "log",     "roles", "links"};
+    bool journal = true;
     const struct yaml_node *log;
     int r = yaml_check_keys(root, keys, sizeof keys / sizeof *keys, err);
 
@@ -272,6 +273,9 @@ static int read_root(struct topology *t, const struct yaml_node *root, struct er
         r = take_text(root, "control", t->control, sizeof t->control, err);
     if (r == 0)
         r = take_optional(root, "break", t->broken, sizeof t->broken, err);
+    if (r == 0 && yaml_find(root, "journal"))
+        r = yaml_to_bool(yaml_find(root, "journal"), &journal, err);
+    t->no_journal = !journal;
     if (r == 0)
         r = read_entries(t, root, "stores", read_store, err);
     log = yaml_find(root, "log");
@@ -399,6 +403,7 @@ void topology_print(struct buf *out, const struct topology *t)
     print_pair(out, "", "run", t->run);
     print_pair(out, "\n", "control", t->control);
     print_pair(out, "\n", "break", t->broken);
+    buf_append_str(out, t->no_journal ? "\njournal: false" : "");
     buf_append_char(out, '\n');
     print_stores(out, t);
     if (t->topic[0]) {

@@ -8,6 +8,7 @@
  *   run: 001-xa-fanout-none-s1
  *   control: /path/of/the/run/control        one socket a role: control/serve1.sock
  *   break: forget-early                      only in a run of a broken variant (approach.h)
+ *   journal: false                           only in benches: the stores keep none
  *   stores:
  *     pg1: {kind: postgres, address: "127.0.0.1:20101", user: syncbed, database: syncbed}
  *     redis: {kind: redis, address: "127.0.0.1:20103"}
@@ -76,6 +77,7 @@ struct topology {
     char run[128];
     char control[PATH_MAX];
     char broken[BREAK_NAME_SIZE]; /* the mistake that roles are to make; "": none */
+    bool no_journal;              /* a bench's: no verdict could be given on such a run */
     unsigned n_stores;
     struct topology_store store[STORES_MAX]; /* in the order of their names */
     char topic[128];                         /* "" when the run has no log */

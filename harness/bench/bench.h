@@ -2,9 +2,11 @@
  * bench.h - what a benchmark measured: a table for people, bench.json for programs.
  *
  * bench.json is a list of rows, DESIGN.md §10:
- *   {"bench":"load","case":"null/5000","metric":"p50_ms","value":0.07,"min":0.07,"max":0.08,
- *    "floor":null,"peer":null,"to_floor":null,"to_peer":null,"repeats":5}
- * `value` is the median over the repeats. What was not measured is null.
+ *   {"bench":"2pc","case":"default/8","metric":"tps","value":3700,"min":3650,"max":3810,
+ *    "floor":3800,"peer":2900,"to_floor":0.97,"to_peer":1.28,"repeats":5}
+ * `value`, `floor` and `peer` are medians over the repeats, `to_floor` and `to_peer` medians of the
+ * ratios of each repeat: what was measured one after the other is compared, so that a machine which
+ * is slow for a while is slow for both. What was not measured is null.
  */
 #ifndef SYNCBED_HARNESS_BENCH_BENCH_H
 #define SYNCBED_HARNESS_BENCH_BENCH_H
@@ -16,12 +18,15 @@
 #include <stdio.h>
 
 #define BENCH_REPEATS_MAX 16
-#define BENCH_ROWS_MAX    64
+#define BENCH_ROWS_MAX    512
+#define BENCH_NAME_SIZE   40
 
 /* One number, measured several times. */
 struct bench_row {
-    const char *scenario; /* "case" in bench.json */
+    char scenario[BENCH_NAME_SIZE]; /* "case" in bench.json */
     const char *metric;
+    char floor[BENCH_NAME_SIZE]; /* the scenarios that it is compared with; "": none */
+    char peer[BENCH_NAME_SIZE];
     unsigned n;
     double value[BENCH_REPEATS_MAX]; /* in the order measured */
 };
@@ -32,8 +37,21 @@ struct bench {
     struct bench_row row[BENCH_ROWS_MAX];
 };
 
-/* One more value of a row, made if need be. The names are not copied. */
+/* One more value of a row, made if need be; `metric` is not copied. NAN is not measured: no row. */
 void bench_add(struct bench *bench, const char *scenario, const char *metric, double value);
+
+/* Compare each metric of a scenario with the same of two others, which may come later or never.
+ * "": with none. */
+void bench_compare(struct bench *bench, const char *scenario, const char *floor, const char *peer);
+
+const struct bench_row *bench_find(const struct bench *bench, const char *scenario,
+                                   const char *metric); /* or NULL */
+
+/* The median over the repeats. */
+double bench_median(const struct bench_row *row);
+
+/* The median of the ratios to the same metric of `scenario`; NAN: not measured. */
+double bench_ratio(const struct bench *bench, const struct bench_row *row, const char *scenario);
 
 void bench_show(FILE *to, const struct bench *bench);
 
@@ -43,12 +61,22 @@ json_t *bench_json(const struct bench *bench);
 /* --- the benchmarks: each adds its rows --------------------------------------------------------
  */
 
+struct bench_options {
+    const char *folder; /* exists; what is left in it may be removed */
+    bool quick;
+    const char *only; /* the scenarios that have it in their name; NULL: all */
+};
+
 /*
  * The harness itself: its load generator against `serve --approach null`, as fast as they can and
  * at 5000 operations a second, and its checkers over a history of a million operations.
- * `folder` exists; what is left in it may be removed.
  */
-__attribute__((warn_unused_result)) int bench_load(const char *folder, bool quick,
+__attribute__((warn_unused_result)) int bench_load(const struct bench_options *options,
                                                    struct bench *bench, struct errctx *err);
+
+/* Two-phase commit against its floors and its peers; bench_two_phase_show() is its table. */
+__attribute__((warn_unused_result)) int bench_two_phase(const struct bench_options *options,
+                                                        struct bench *bench, struct errctx *err);
+void bench_two_phase_show(FILE *to, const struct bench *bench);
 
 #endif

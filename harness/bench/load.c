@@ -126,8 +126,10 @@ static int run_check(const char *folder, const char *scenario, struct bench *ben
     return 0;
 }
 
-int bench_load(const char *folder, bool quick, struct bench *bench, struct errctx *err)
+int bench_load(const struct bench_options *options, struct bench *bench, struct errctx *err)
 {
+    const char *folder = options->folder;
+    bool quick = options->quick;
     unsigned repeats = quick ? 1 : REPEATS;
     char path[PATH_MAX];
     int r = 0;

@@ -4,7 +4,7 @@
 #   harness -> {approaches, sim} -> {coordinator, logsync} -> stores -> model -> base
 #
 # with faults and servers beside the two engines: they know model and base only; coordinator and
-# logsync never include each other. Prints each line that breaks this. With --self-test it plants
+# logsync never include each other. What bench has are programs of their own. Prints each line that breaks this. With --self-test it plants
 # offenders in a folder of its own and fails unless each of them, and nothing else, is found.
 set -euo pipefail
 
@@ -19,6 +19,7 @@ declare -rA below=(
     [logsync]='stores model base'
     [approaches]='coordinator logsync stores model base'
     [sim]='coordinator logsync stores model base'
+    [bench]='coordinator stores model base'
     [harness]='approaches sim coordinator logsync stores servers faults model base'
 )
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "harness/results/judge.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,6 +48,43 @@ static void a_row_is_the_median_of_its_repeats(void **state)
     free(bench);
 }
 
+static double number(const json_t *row, const char *name)
+{
+    return json_number_value(json_object_get(row, name));
+}
+
+/* The machine is slow for a while: both are, and the ratio stays what it is. */
+static void ratios_are_of_what_was_measured_together(void **state)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+    const json_t *row;
+    json_t *rows;
+
+    (void)state;
+    assert_non_null(bench);
+    bench->name = "2pc";
+    for (unsigned i = 1; i <= 3; i++) {
+        bench_add(bench, "default/1", "tps", 90 * i);
+        bench_add(bench, "floor/1", "tps", 100 * i);
+    }
+    bench_add(bench, "default/1", "cpu_us_per_txn", 5);
+    bench_add(bench, "default/1", "p50_ms", NAN);
+    bench_compare(bench, "default/1", "floor/1", "peer/1");
+    assert_null(bench_find(bench, "default/1", "p50_ms")); /* not measured is no row */
+    rows = bench_json(bench);
+    row = json_array_get(rows, 0);
+    assert_true(number(row, "value") == 180);
+    assert_true(number(row, "floor") == 200);
+    assert_true(number(row, "to_floor") == 0.9);
+    assert_true(json_is_null(json_object_get(row, "peer")));
+    assert_true(json_is_null(json_object_get(row, "to_peer")));
+    row = json_array_get(rows, 2); /* the floor has no such metric */
+    assert_string_equal(json_string_value(json_object_get(row, "metric")), "cpu_us_per_txn");
+    assert_true(json_is_null(json_object_get(row, "to_floor")));
+    json_decref(rows);
+    free(bench);
+}
+
 static void the_big_run_keeps_every_promise(void **state)
 {
     char folder[] = "/tmp/syncbed-bench-XXXXXX";
@@ -76,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_row_is_the_median_of_its_repeats),
+        cmocka_unit_test(ratios_are_of_what_was_measured_together),
         cmocka_unit_test(the_big_run_keeps_every_promise),
     };
 

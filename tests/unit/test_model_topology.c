@@ -92,6 +92,21 @@ static void a_topology_is_read(void **state)
     assert_null(topology_store(&t, "pg2"));
 }
 
+static void a_bench_says_that_stores_keep_no_journal(void **state)
+{
+    struct buf out = {0};
+
+    (void)state;
+    assert_int_equal(read_text(example, &t), 0);
+    assert_false(t.no_journal);
+    t.no_journal = true;
+    topology_print(&out, &t);
+    if (read_text(buf_str(&out), &again) < 0)
+        fail_msg("%s", err.message);
+    assert_true(again.no_journal);
+    buf_done(&out);
+}
+
 static void what_is_printed_reads_back(void **state)
 {
     struct buf out = {0}, out_again = {0};
@@ -271,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topology_is_read),
         cmocka_unit_test(servers_that_exist_get_a_place_of_our_own),
+        cmocka_unit_test(a_bench_says_that_stores_keep_no_journal),
         cmocka_unit_test(what_is_printed_reads_back),
         cmocka_unit_test(a_link_goes_before_the_targets_own_address),
         cmocka_unit_test(each_wrong_topology_is_refused_with_its_line),
