@@ -2,13 +2,10 @@
 #include "base/mem.h"
 #include "harness/experiment.h"
 #include "harness/json_out.h"
-#include "harness/results/judge.h"
 #include "harness/results/machine.h"
 #include "harness/results/mutant.h"
 #include "harness/results/result.h"
-#include "harness/run/files.h"
-#include "harness/run/live_run.h"
-#include "harness/run/session.h"
+#include "harness/series.h"
 #include "harness/verbs.h"
 #include "harness/versions.h"
 #include "version.h"
@@ -19,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define OUT         "out/mutants"
 #define MUTANTS_MAX 64
@@ -34,13 +30,9 @@ struct mutant {
 struct mutating {
     unsigned n;
     struct mutant mutant[MUTANTS_MAX];
-    unsigned n_clean; /* runs without the break, each */
-    bool random;      /* also make it with the faults at a random instant */
-    struct session session;
-    struct experiment tried; /* a mutant's, changed for the run that goes on */
-    char out[PATH_MAX];
-    int lock;
-    size_t n_runs, next_run; /* numbers of folders, from 1 */
+    unsigned n_clean;     /* runs without the break, each */
+    bool random;          /* also make it with the faults at a random instant */
+    struct series series; /* `tried`: a mutant's, changed for the run that goes on */
     unsigned n_word[MUTANT_WORDS];
     unsigned n_clean_word[CLEAN_UNKNOWN + 1];
 };
@@ -117,38 +109,14 @@ static const struct experiment *largest(const struct mutating *all)
 
 /* --- one run ---------------------------------------------------------------------------------- */
 
-/*
- * Of all->tried. The folder's name ends with `suffix`. ret_run is NULL when the run broke off; that
- * is no error.
- */
+/* Of what is tried. The folder's name ends with `suffix`; ret_run as of series_run(). */
 static int run_one(struct mutating *all, const struct mutant *m, const char *suffix,
                    json_t **ret_run, struct errctx *err)
 {
-    struct session *session = &all->session;
-    struct experiment_runs runs;
-    struct experiment_run *run;
-    char folder[PATH_MAX];
-    int rc = experiment_expand(&all->tried, NULL, &runs, err);
+    char name[128], folder[PATH_MAX];
 
-    if (rc)
-        return rc;
-    *ret_run = NULL;
-    run = &runs.run[0];
-    run->number = (unsigned)++all->next_run;
-    (void)snprintf(run->name, sizeof run->name, "%03u-%s-%s%s", run->number, m->approach->name,
-                   m->broken->name, suffix);
-    session_take_up(session, &all->tried);
-    progress_begin(&session->progress, all->next_run, all->n_runs, run->name);
-    rc = live_run(session, run, folder, err);
-    if (!rc) {
-        progress_phase(&session->progress, "judging");
-        rc = judge_run(folder, ret_run, err);
-    } else if (!session->signal && !session->keeper_lost) {
-        progress_end(&session->progress, err->message);
-        rc = session_recover(session, err);
-    }
-    experiment_runs_done(&runs);
-    return rc;
+    (void)snprintf(name, sizeof name, "%s-%s%s", m->approach->name, m->broken->name, suffix);
+    return series_run(&all->series, all->series.tried.schedule[0].name, name, folder, ret_run, err);
 }
 
 static int run_broken(struct mutating *all, const struct mutant *m, struct errctx *err)
@@ -158,8 +126,8 @@ static int run_broken(struct mutating *all, const struct mutant *m, struct errct
     json_t *run;
     int rc;
 
-    all->tried = *m->sound;
-    rc = experiment_break(&all->tried, m->broken->name, err);
+    all->series.tried = *m->sound;
+    rc = experiment_break(&all->series.tried, m->broken->name, err);
     if (!rc)
         rc = run_one(all, m, "", &run, err);
     if (rc)
@@ -173,7 +141,7 @@ static int run_broken(struct mutating *all, const struct mutant *m, struct errct
     json_object_set_new(m->row, "exposure", json_string(buf_str(&exposure)));
     json_object_set(m->row, "verdicts", json_object_get(run, "verdicts"));
     if (run)
-        progress_end(&all->session.progress, mutant_word(word));
+        progress_end(&all->series.session.progress, mutant_word(word));
     buf_done(&exposure);
     json_decref(run);
     return 0;
@@ -206,11 +174,11 @@ static int run_random(struct mutating *all, const struct mutant *m, struct errct
     json_t *run, *standing;
     int rc;
 
-    all->tried = *m->sound;
-    point = at_random(&all->tried, m->sound);
+    all->series.tried = *m->sound;
+    point = at_random(&all->series.tried, m->sound);
     if (!*point)
         return 0;
-    rc = experiment_break(&all->tried, m->broken->name, err);
+    rc = experiment_break(&all->series.tried, m->broken->name, err);
     if (!rc)
         rc = run_one(all, m, "-random", &run, err);
     if (rc || !run)
@@ -220,7 +188,7 @@ static int run_random(struct mutating *all, const struct mutant *m, struct errct
     json_object_set_new(m->row, "random",
                         json_pack("{s:s, s:I, s:s}", "point", point, "standing",
                                   (json_int_t)json_integer_value(standing), "verdict", verdict));
-    progress_end(&all->session.progress, verdict);
+    progress_end(&all->series.session.progress, verdict);
     json_decref(run);
     return 0;
 }
@@ -235,10 +203,11 @@ static int run_clean(struct mutating *all, const struct mutant *m, unsigned i, u
     json_t *run;
     int rc;
 
-    all->tried = *m->sound;
-    all->tried.n_seeds = 1;
-    all->tried.seed[0] += i; /* not the same load every time */
-    (void)snprintf(suffix, sizeof suffix, "-clean-s%llu", (unsigned long long)all->tried.seed[0]);
+    all->series.tried = *m->sound;
+    all->series.tried.n_seeds = 1;
+    all->series.tried.seed[0] += i; /* not the same load every time */
+    (void)snprintf(suffix, sizeof suffix, "-clean-s%llu",
+                   (unsigned long long)all->series.tried.seed[0]);
     rc = run_one(all, m, suffix, &run, err);
     if (rc)
         return rc;
@@ -246,7 +215,7 @@ static int run_clean(struct mutating *all, const struct mutant *m, unsigned i, u
     n_word[word]++;
     all->n_clean_word[word]++;
     if (run)
-        progress_end(&all->session.progress, words[word]);
+        progress_end(&all->series.session.progress, words[word]);
     json_decref(run);
     return 0;
 }
@@ -294,7 +263,7 @@ static int write_rows(const struct mutating *all, struct errctx *err)
     (void)json_object_set_new(json, "machine", machine_describe());
     (void)json_object_set_new(json, "versions", versions);
     (void)json_object_set_new(json, "rows", rows);
-    rc = json_out_file(all->out, "mutants.json", json, err);
+    rc = json_out_file(all->series.out, "mutants.json", json, err);
     json_decref(json);
     return rc;
 }
@@ -343,7 +312,7 @@ static void show(const struct mutating *all)
     (void)printf(
         "\n%u of %u mistakes caught, %u false alarms in %u runs without one; %s/mutants.json\n",
         all->n_word[MUTANT_CAUGHT], all->n, all->n_clean_word[CLEAN_FALSE_ALARM],
-        all->n * all->n_clean, all->out);
+        all->n * all->n_clean, all->series.out);
 }
 
 static int exit_status(const struct mutating *all)
@@ -357,11 +326,9 @@ static int exit_status(const struct mutating *all)
 
 static int carry_out(struct mutating *all, struct errctx *err)
 {
-    int rc = session_open(&all->session, largest(all), all->out, err);
+    size_t n_runs = all->n * (1 + (size_t)all->n_clean + all->random); /* at most */
+    int rc = series_begin(&all->series, largest(all), n_runs, err);
 
-    all->n_runs = all->n * (1 + (size_t)all->n_clean + all->random); /* at most */
-    if (!rc)
-        rc = files_empty(all->out, err);
     if (!rc)
         rc = write_rows(all, err); /* also tells whose folder this is */
     for (unsigned i = 0; !rc && i < all->n; i++) {
@@ -369,7 +336,7 @@ static int carry_out(struct mutating *all, struct errctx *err)
         if (!rc)
             rc = write_rows(all, err);
     }
-    session_close(&all->session);
+    series_end(&all->series);
     return rc;
 }
 
@@ -395,17 +362,17 @@ int verb_mutants(const struct cli_args *args)
     struct errctx err;
     int status, rc;
 
-    all->lock = -1;
+    all->series.lock = -1;
     all->n_clean = (unsigned)cli_int(args, "clean", 1);
     all->random = cli_given(args, "random");
     rc = read_all(all, cli_text(args, "only", NULL), &err);
     if (!rc)
-        rc = files_claim(out, all->out, &all->lock, &err);
+        rc = series_claim(&all->series, out, &err);
     if (!rc)
         rc = carry_out(all, &err);
-    if (all->session.signal) {
+    if (all->series.session.signal) {
         (void)fprintf(stderr, "syncbed: interrupted; all that it started has ended\n");
-        status = CLI_EXIT_BY_SIGNAL + all->session.signal;
+        status = CLI_EXIT_BY_SIGNAL + all->series.session.signal;
     } else {
         status = rc ? cli_fail(&err) : conclude(all, cli_given(args, "json"));
     }
@@ -413,8 +380,7 @@ int verb_mutants(const struct cli_args *args)
         free(all->mutant[i].sound);
         json_decref(all->mutant[i].row);
     }
-    if (all->lock >= 0)
-        (void)close(all->lock); /* nothing was written through it */
+    series_done(&all->series);
     free(all);
     return status;
 }

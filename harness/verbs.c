@@ -1,7 +1,6 @@
 /* The table of verbs: the command line and every --help are made from it. */
 #include "harness/verbs.h"
 
-#include "approaches/approach.h"
 #include "harness/versions.h"
 
 #include <stdio.h>
@@ -138,6 +137,18 @@ static const struct cli_option mutants_options[] = {
     OPTION_JSON,
 };
 
+static const struct cli_option matrix_options[] = {
+    {.name = "out",
+     .value = "DIR",
+     .type = CLI_TEXT,
+     .meaning = "where the results go (out/matrix-2pc); an earlier result there is replaced"},
+    {.name = "only", .value = "ROW", .type = CLI_TEXT, .meaning = "only what shows this row: C8"},
+    {.name = "table",
+     .type = CLI_FLAG,
+     .meaning = "run nothing: print the rows as docs/two-phase-commit.md has them"},
+    OPTION_JSON,
+};
+
 #define OPTION_WHERE                                                                               \
     {                                                                                              \
         .name = "topology", .value = "FILE", .type = CLI_TEXT,                                     \
@@ -231,48 +242,6 @@ static const struct cli_option keeper_options[] = {
      .meaning = "stay until \"syncbed down\"; else end when standard input closes"},
 };
 
-/* --- more for --help -------------------------------------------------------------------------- */
-
-static void list_settings(struct buf *out, const struct approach *approach)
-{
-    for (unsigned i = 0; i < approach->n_settings; i++) {
-        const struct setting_info *setting = &approach->settings[i];
-
-        buf_printf(out, "      %s=", setting->name);
-        for (unsigned v = 0; v < SETTING_VALUES_MAX && setting->value[v]; v++)
-            buf_printf(out, "%s%s", v > 0 ? "|" : "", setting->value[v]);
-        buf_append_char(out, '\n');
-        cli_wrap(out, 8, setting->meaning);
-    }
-}
-
-/* The table of approaches; the first value of a setting is its default. */
-static void list_approaches(struct buf *out)
-{
-    buf_append_str(out, "\napproaches and their settings (the first value is the default)\n");
-    for (unsigned i = 0; i < approach_count(); i++) {
-        const struct approach *approach = approach_at(i);
-
-        buf_printf(out, "  %s\n", approach->name);
-        cli_wrap(out, 6, approach->summary);
-        list_settings(out, approach);
-    }
-}
-
-static void list_breaks(struct buf *out)
-{
-    buf_append_str(out, "\nmistakes, and the verdict that has to notice each\n");
-    for (unsigned i = 0; i < approach_count(); i++) {
-        const struct approach *approach = approach_at(i);
-
-        for (unsigned b = 0; b < approach->n_breaks; b++) {
-            buf_printf(out, "  %s %s: %s\n", approach->name, approach->breaks[b].name,
-                       approach->breaks[b].verdict);
-            cli_wrap(out, 6, approach->breaks[b].sentence);
-        }
-    }
-}
-
 /* It has done them before it gets here; so who gets here asked the program itself. */
 static int verb_of_launcher(const struct cli_args *args)
 {
@@ -308,7 +277,7 @@ static const struct cli_verb verbs[] = {
      .detail = "Uses the servers that \"syncbed up\" left, or starts its own and stops them. "
                "The file is checked before anything starts. " EXIT_STATUS,
      OPTIONS(run_options),
-     .more = list_approaches,
+     .more = verb_help_approaches,
      .run = verb_run},
     {.name = "mutants",
      .group = CLI_EXPERIMENTS,
@@ -324,8 +293,23 @@ static const struct cli_verb verbs[] = {
          "2 bad input or an environment that does not work; 3 one was not exercised, or a run "
          "could not be judged.",
      OPTIONS(mutants_options),
-     .more = list_breaks,
+     .more = verb_help_breaks,
      .run = verb_mutants},
+    {.name = "matrix",
+     .group = CLI_EXPERIMENTS,
+     .arguments = "2pc",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "every crash, fault, message and log fault of two-phase commit, row by row",
+     .detail =
+         "Carries out experiments/matrix-2pc/ROW.yaml: the fault that the row names, a "
+         "restart, then what became of the transactions that it caught, and all promises of "
+         "xa. Rows that no experiment shows are listed with the tests that do, or the reason. "
+         "Exit status: 0 all is so, 1 something is not, 2 bad input or an environment that "
+         "does not work, 3 a fault hit nobody, or a run could not be judged.",
+     .needs = CLI_NEEDS_SERVERS,
+     OPTIONS(matrix_options),
+     .run = verb_matrix},
     {.name = "crash-points",
      .group = CLI_EXPERIMENTS,
      .needs = CLI_NEEDS_PROGRAM,
@@ -441,7 +425,7 @@ static const struct cli_verb verbs[] = {
      .arguments = "",
      .summary = "a front door: takes transactions, syncs the stores",
      OPTIONS(serve_options),
-     .more = list_approaches,
+     .more = verb_help_approaches,
      .run = verb_serve},
     {.name = "sink",
      .group = CLI_ROLES,

@@ -10,6 +10,7 @@ extern const struct cli syncbed_cli;
 int verb_quickstart(const struct cli_args *args);
 int verb_run(const struct cli_args *args);
 int verb_mutants(const struct cli_args *args);
+int verb_matrix(const struct cli_args *args);
 int verb_crash_points(const struct cli_args *args);
 int verb_check(const struct cli_args *args);
 int verb_report(const struct cli_args *args);
@@ -25,6 +26,10 @@ int verb_serve(const struct cli_args *args);
 int verb_sink(const struct cli_args *args);
 int verb_load(const struct cli_args *args);
 int verb_keeper(const struct cli_args *args);
+
+/* Below the --help of a verb: the approaches with their settings, the mistakes. */
+void verb_help_approaches(struct buf *out);
+void verb_help_breaks(struct buf *out);
 
 /*
  * A file of the project, as "experiments/quickstart.yaml": in a folder above the executable

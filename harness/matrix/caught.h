@@ -1,0 +1,49 @@
+/*
+ * caught.h - the transactions that a fault caught, and what became of them, by the journals of all
+ * their stores: not by what anybody says.
+ */
+#ifndef SYNCBED_HARNESS_MATRIX_CAUGHT_H
+#define SYNCBED_HARNESS_MATRIX_CAUGHT_H
+
+#include "base/error.h"
+#include "faults/schedule.h"
+#include "harness/matrix/rows.h"
+
+#include <jansson.h>
+#include <stdint.h>
+
+struct caught {
+    bool any_fault;    /* else nobody was to be caught: what counts is who failed */
+    unsigned gather;   /* of the first fault at a crash point: how many it was to catch there … */
+    unsigned gathered; /* … and caught */
+    unsigned n;        /* writing, sent to the door that was hit, and unanswered when it was */
+    unsigned n_committed;   /* at all of their stores */
+    unsigned n_rolled_back; /* at none */
+    unsigned n_mixed;
+    unsigned n_in_doubt; /* of them: seen prepared by a store's sample */
+    unsigned n_failed;   /* writes of the whole run that were refused or aborted */
+    /* From the beginning of the last restart (or a pause's end) to the last sample that still shows
+     * one of them in doubt; -1: none was seen then. A sample comes every 100 ms. */
+    int64_t resolve_us;
+};
+
+/* Of the run in `folder`, whose schedule this is. */
+__attribute__((warn_unused_result)) int caught_read(const char *folder,
+                                                    const struct schedule *schedule,
+                                                    struct caught *ret_caught, struct errctx *err);
+
+enum matrix_word {
+    MATRIX_SHOWN,
+    MATRIX_NOT_EXERCISED, /* the fault hit nobody, or fewer than it was to */
+    MATRIX_UNKNOWN,       /* broken off, or a promised verdict is unknown */
+    MATRIX_VIOLATED,
+    MATRIX_WORDS
+};
+
+const char *matrix_word(enum matrix_word word); /* "shown", "NOT SO", … */
+
+/* `run`: an element of `runs` (docs/results.md); NULL: it broke off. */
+enum matrix_word matrix_judge(const json_t *run, const struct caught *caught,
+                              enum matrix_outcome outcome);
+
+#endif

@@ -1,0 +1,281 @@
+/*
+ * What a matrix calls shown: whom a fault caught, by journals; and its rows.
+ * Folder: harness
+ *
+ * A run of xa with three writes at serve1 and the fault at 100 ms, built in code. "3 caught: 1
+ * committed, 1 rolled back, 1 mixed".
+ */
+#include "harness/matrix/caught.h"
+
+#include "base/clock.h"
+#include "run_builder.h"
+#include "temp_file.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct built built;
+static char dir[64];
+static struct schedule schedule;
+
+static void add_fault_line(int64_t at_ms, const char *t, const char *more)
+{
+    buf_printf(&built.faults, "{\"t\":\"%s\",\"fault\":0,\"at\":%lld,\"target\":\"serve1\"%s}\n", t,
+               (long long)built_us(at_ms), more);
+}
+
+/* serve1 is killed at 100 ms with `gathered` of 2 at xa-decided, and restarted after 500 ms. */
+static void kill_serve1(unsigned gathered)
+{
+    char more[160];
+
+    schedule = (struct schedule){.name = "decided", .n_faults = 1};
+    schedule.fault[0] = (struct fault){.action = FAULT_KILL,
+                                       .target = "serve1",
+                                       .point = "xa-decided",
+                                       .gather = 2,
+                                       .lasts_us = 500 * US_PER_MS};
+    (void)snprintf(more, sizeof more,
+                   ",\"action\":\"kill\",\"point\":\"xa-decided\",\"gather\":2,\"gathered\":%u,"
+                   "\"exposure\":{\"xa-decided\":%u}",
+                   gathered, gathered);
+    add_fault_line(80, "armed", ",\"action\":\"kill\",\"point\":\"xa-decided\",\"gather\":2");
+    add_fault_line(100, "begin", more);
+    add_fault_line(900, "end", "");
+}
+
+/* A write at serve1, invoked at 50 ms and never answered, that is at these stores in the end. */
+static struct built_op *unanswered(const char *request, unsigned key, unsigned stores)
+{
+    struct built_op *op = built_write(&built, request, key, 50, 110, HISTORY_INFO);
+
+    built_copy(op->server, "serve1");
+    op->code = "timeout";
+    built_apply(&built, op, stores);
+    return op;
+}
+
+static struct caught caught(void)
+{
+    struct caught c;
+    struct errctx err;
+
+    built_save(&built, dir);
+    if (caught_read(dir, &schedule, &c, &err))
+        fail_msg("%s", err.message);
+    return c;
+}
+
+static const char *text(const struct caught *c)
+{
+    static char said[128];
+
+    (void)snprintf(said, sizeof said, "%u caught: %u committed, %u rolled back, %u mixed", c->n,
+                   c->n_committed, c->n_rolled_back, c->n_mixed);
+    return said;
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    built_init(&built);
+    built_make_dir(dir);
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    built_remove_dir(dir);
+    built_done(&built);
+    return 0;
+}
+
+/* --- whom it caught --------------------------------------------------------------------------- */
+
+static void counts_what_the_journals_say_of_the_unanswered(void **state)
+{
+    struct built_op *other;
+    struct caught c;
+
+    (void)state;
+    kill_serve1(2);
+    (void)unanswered("c0-1", 0, BUILT_ALL);
+    (void)unanswered("c0-2", 1, 0);
+    (void)unanswered("c0-3", 2, 1);
+    other = unanswered("c1-4", 3, BUILT_ALL);
+    built_copy(other->server, "serve2");
+    c = caught();
+    assert_string_equal(text(&c), "3 caught: 1 committed, 1 rolled back, 1 mixed");
+    assert_int_equal(c.gather, 2);
+    assert_int_equal(c.gathered, 2);
+}
+
+static void what_was_answered_before_or_came_later_was_not_caught(void **state)
+{
+    struct built_op *op;
+    struct caught c;
+
+    (void)state;
+    kill_serve1(2);
+    op = built_write(&built, "c0-1", 0, 50, 90, HISTORY_OK);
+    built_copy(op->server, "serve1");
+    built_apply(&built, op, BUILT_ALL);
+    op = built_write(&built, "c0-2", 1, 950, 960, HISTORY_OK);
+    built_copy(op->server, "serve1");
+    built_apply(&built, op, BUILT_ALL);
+    c = caught();
+    assert_string_equal(text(&c), "0 caught: 0 committed, 0 rolled back, 0 mixed");
+}
+
+static void a_store_that_is_hit_catches_those_of_the_door_it_names(void **state)
+{
+    struct caught c;
+
+    (void)state;
+    kill_serve1(2);
+    (void)strcpy(schedule.fault[0].target, "pg2");
+    (void)unanswered("c0-1", 0, BUILT_ALL);
+    c = caught();
+    assert_int_equal(c.n, 0);
+    (void)strcpy(schedule.fault[0].of, "serve1");
+    c = caught();
+    assert_int_equal(c.n, 1);
+}
+
+static void resolving_lasts_until_the_last_sample_that_shows_one(void **state)
+{
+    struct caught c;
+
+    (void)state;
+    kill_serve1(2);
+    (void)unanswered("c0-1", 0, BUILT_ALL);
+    for (unsigned i = 0; i < 3; i++)
+        buf_printf(
+            &built.samples,
+            "{\"t\":\"in_doubt\",\"at\":%lld,\"store\":\"pg1\",\"gids\":[%s],\"ages_us\":[%s],"
+            "\"waiters\":0}\n",
+            (long long)built_us(500 + 150 * i), i < 2 ? "\"sb1:serve1:1:1:c0-1\"" : "",
+            i < 2 ? "400000" : "");
+    c = caught();
+    assert_int_equal(c.n_in_doubt, 1);
+    assert_int_equal(c.resolve_us, 50 * US_PER_MS); /* 650 ms; the restart began at 600 */
+}
+
+/* --- the word --------------------------------------------------------------------------------- */
+
+static json_t *run_with(const char *verdict)
+{
+    return json_pack("{s:b, s:b, s:b, s:{s:{s:s, s:i, s:i, s:b, s:[]}}, s:[]}", "finished", 1,
+                     "settled", 1, "clean", 1, "verdicts", "atomicity", "verdict", verdict, "count",
+                     0, "of", 3, "promised", 1, "examples", "faults");
+}
+
+static enum matrix_word judge(const char *verdict, struct caught c, enum matrix_outcome outcome)
+{
+    json_t *run = run_with(verdict);
+    enum matrix_word word = matrix_judge(run, &c, outcome);
+
+    json_decref(run);
+    return word;
+}
+
+static void is_shown_only_if_all_that_stood_there_ended_so(void **state)
+{
+    const struct caught c = {.any_fault = true,
+                             .gather = 2,
+                             .gathered = 2,
+                             .n = 3,
+                             .n_committed = 2,
+                             .n_rolled_back = 1};
+
+    (void)state;
+    assert_int_equal(judge("valid", c, MATRIX_COMMITTED), MATRIX_SHOWN);
+    assert_int_equal(judge("valid", c, MATRIX_EITHER), MATRIX_SHOWN);
+    assert_int_equal(judge("valid", c, MATRIX_ROLLED_BACK), MATRIX_VIOLATED);
+}
+
+static void a_mixed_one_or_a_broken_promise_is_not_so(void **state)
+{
+    struct caught c = {
+        .any_fault = true, .gather = 2, .gathered = 2, .n = 3, .n_committed = 2, .n_mixed = 1};
+
+    (void)state;
+    assert_int_equal(judge("valid", c, MATRIX_COMMITTED), MATRIX_VIOLATED);
+    c.n_mixed = 0;
+    assert_int_equal(judge("invalid", c, MATRIX_COMMITTED), MATRIX_VIOLATED);
+}
+
+static void what_nobody_can_tell_is_unknown_and_what_hit_nobody_not_exercised(void **state)
+{
+    struct caught c = {.any_fault = true, .gather = 2, .gathered = 2, .n = 2, .n_committed = 2};
+
+    (void)state;
+    assert_int_equal(judge("unknown", c, MATRIX_COMMITTED), MATRIX_UNKNOWN);
+    assert_int_equal(matrix_judge(NULL, &c, MATRIX_COMMITTED), MATRIX_UNKNOWN);
+    c.gathered = 1;
+    assert_int_equal(judge("valid", c, MATRIX_COMMITTED), MATRIX_NOT_EXERCISED);
+    c = (struct caught){.any_fault = true};
+    assert_int_equal(judge("valid", c, MATRIX_EITHER), MATRIX_NOT_EXERCISED);
+    c = (struct caught){.any_fault = false};
+    assert_int_equal(judge("valid", c, MATRIX_EITHER), MATRIX_NOT_EXERCISED);
+    c.n_failed = 1;
+    assert_int_equal(judge("valid", c, MATRIX_EITHER), MATRIX_SHOWN);
+}
+
+/* --- rows ------------------------------------------------------------------------------------- */
+
+static void expect_rows(const char *yaml, const char *want)
+{
+    struct matrix_rows *rows = calloc(1, sizeof *rows);
+    FILE *file = fopen(temp_path, "w");
+    struct errctx err = {.message = ""};
+
+    assert_non_null(rows);
+    assert_non_null(file);
+    assert_true(fputs(yaml, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    if (matrix_read(temp_path, rows, &err) == 0)
+        (void)snprintf(err.message, sizeof err.message, "%u rows, %s", rows->n,
+                       matrix_outcome_word(rows->row[0].outcome));
+    assert_non_null(strstr(err.message, want));
+    free(rows);
+}
+
+static void a_row_says_how_it_is_shown_or_why_not(void **state)
+{
+    (void)state;
+    expect_rows("rows: [{id: C1, fault: f, expect: e, experiment: C1, outcome: rolled back}]\n",
+                "1 rows, rolled back");
+    expect_rows("rows: [{id: C1, fault: f, expect: e, reason: r}]\n", "1 rows");
+    expect_rows("rows: [{id: C1, fault: f, expect: e}]\n", "neither an experiment nor a reason");
+    expect_rows("rows: [{id: C1, fault: f, expect: e, experiment: C1}]\n", "belong together");
+    expect_rows("rows: [{id: C1, fault: f, expect: e, reason: r, outcome: either}]\n",
+                "belong together");
+    expect_rows("rows: [{id: C1, fault: f, expect: e, reason: r, tests: [one]}]\n", "PROGRAM/CASE");
+    expect_rows("rows: [{id: C1, fault: f, expect: e, reason: r, test: [a/b]}]\n", "tests");
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(counts_what_the_journals_say_of_the_unanswered),
+        CASE(what_was_answered_before_or_came_later_was_not_caught),
+        CASE(a_store_that_is_hit_catches_those_of_the_door_it_names),
+        CASE(resolving_lasts_until_the_last_sample_that_shows_one),
+        cmocka_unit_test(is_shown_only_if_all_that_stood_there_ended_so),
+        cmocka_unit_test(a_mixed_one_or_a_broken_promise_is_not_so),
+        cmocka_unit_test(what_nobody_can_tell_is_unknown_and_what_hit_nobody_not_exercised),
+        cmocka_unit_test(a_row_says_how_it_is_shown_or_why_not),
+    };
+
+    return cmocka_run_group_tests(tests, temp_file_make, temp_file_remove);
+}
