@@ -11,6 +11,7 @@
 #include "approaches/settings.h"
 #include "base/crash_point.h"
 #include "base/error.h"
+#include "coordinator/operate.h"
 #include "model/protocol.h"
 #include "model/topology.h"
 
@@ -92,6 +93,9 @@ struct approach {
     unsigned (*in_flight)(const void *self);
     /* Add what is worth counting (fsyncs, retries, …) to an object; may be NULL. */
     void (*counters)(const void *self, json_t *into);
+    /* What an operator asks, where something may be in doubt; else NULL. Once, from the loop; what
+     * is outstanding when it closes is answered from there. */
+    void (*operate)(void *self, const struct operate *what, coordinator_operated done, void *arg);
     void (*close)(void *self);
 };
 

@@ -431,6 +431,11 @@ void door_free(struct door *door)
     free(door);
 }
 
+void *door_approach(const struct door *door)
+{
+    return door->self;
+}
+
 void door_counters(const struct door *door, json_t *into)
 {
     const struct approach *approach = door->options.approach;

@@ -59,6 +59,9 @@ void door_free(struct door *door);
  */
 void door_drain(struct door *door, void (*drained)(void *arg), void *arg);
 
+/* The approach behind it, for approach->operate(). */
+void *door_approach(const struct door *door);
+
 /* Add counters: requests, replies by code, in flight, cut off, malformed …, and the approach's. */
 void door_counters(const struct door *door, json_t *into);
 

@@ -354,6 +354,13 @@ void role_ready(struct role *role, uint16_t port)
     (void)fflush(stdout); /* whoever started us may be gone; then its end reaches us in time */
 }
 
+void role_ready_http(struct role *role, uint16_t port, uint16_t http_port)
+{
+    (void)role;
+    (void)printf("{\"ready\":true,\"port\":%u,\"http\":%u}\n", port, http_port);
+    (void)fflush(stdout); /* as above */
+}
+
 int role_run(struct role *role)
 {
     /* role_stop() may have come before the loop began: a failure while opening. */

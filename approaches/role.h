@@ -60,6 +60,8 @@ struct rpc_server *role_control(struct role *role);
 
 /* Print the ready line; once. `port` 0: this role serves none. */
 void role_ready(struct role *role, uint16_t port);
+/* … and where its operator is served: {"ready":true,"port":N,"http":M}. */
+void role_ready_http(struct role *role, uint16_t port, uint16_t http_port);
 
 /* Serve events until SIGTERM or role_stop(); returns role_stop()'s status, 0 after a signal. */
 int role_run(struct role *role);

@@ -3,6 +3,7 @@
 
 #include "approaches/approach.h"
 #include "approaches/door.h"
+#include "approaches/operator_http.h"
 #include "approaches/role.h"
 #include "base/log.h"
 #include "base/suggest.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -22,6 +24,11 @@ struct serve {
     struct door *door;
     bool force_presume_abort;
     char token[TOKEN_SIZE]; /* "": none */
+    bool wants_http;
+    uint16_t http_port; /* 0: a free one */
+    char http_token[TOKEN_SIZE];
+    struct operator_http *http;
+    uint16_t ready_port; /* 0: not ready */
 };
 
 static int choose_approach(struct serve *serve, const char *name, struct errctx *err)
@@ -53,6 +60,25 @@ static int take_setting(struct settings *settings, const char *text, struct errc
     return settings_set(settings, name, equals + 1, err);
 }
 
+static int take_http(struct serve *serve, const struct serve_options *options, struct errctx *err)
+{
+    char *end = NULL;
+    unsigned long port;
+
+    if (!options->http != !options->http_token_file)
+        return err_set(err, EINVAL, ERR_ABORT, "--http and --http-token-file belong together");
+    if (!options->http)
+        return 0;
+    serve->wants_http = true;
+    if (strcmp(options->http, "auto") != 0) {
+        port = strtoul(options->http, &end, 10);
+        if (*end || port == 0 || port > UINT16_MAX)
+            return err_set(err, EINVAL, ERR_ABORT, "--http %s: a port, or auto", options->http);
+        serve->http_port = (uint16_t)port;
+    }
+    return token_read(options->http_token_file, serve->http_token, err);
+}
+
 static int take_options(struct serve *serve, const struct serve_options *options,
                         struct errctx *err)
 {
@@ -69,7 +95,7 @@ static int take_options(struct serve *serve, const struct serve_options *options
     serve->force_presume_abort = options->force_presume_abort;
     if (r == 0 && options->token_file)
         r = token_read(options->token_file, serve->token, err);
-    return r;
+    return r == 0 ? take_http(serve, options, err) : r;
 }
 
 /* A client is a descriptor. Where the limit cannot be raised, the listener pauses at it. */
@@ -84,12 +110,39 @@ static void raise_descriptor_limit(void)
         log_warn("cannot raise the limit of open files: %s", strerror(errno));
 }
 
+/* Once both are there: clients are let in from inside door_open() at times, before the operator. */
+static void say_ready(const struct serve *serve)
+{
+    if (serve->ready_port == 0 || (serve->wants_http && !serve->http))
+        return;
+    log_info("%s serves %s at port %u", role_self(serve->role)->name, serve->approach->name,
+             serve->ready_port);
+    if (serve->http)
+        role_ready_http(serve->role, serve->ready_port, operator_http_port(serve->http));
+    else
+        role_ready(serve->role, serve->ready_port);
+}
+
 static void on_ready(void *arg, uint16_t port)
 {
     struct serve *serve = arg;
 
-    log_info("%s serves %s at port %u", role_self(serve->role)->name, serve->approach->name, port);
-    role_ready(serve->role, port);
+    serve->ready_port = port;
+    say_ready(serve);
+}
+
+static int open_http(struct serve *serve, struct errctx *err)
+{
+    const struct operator_http_options options = {.base = role_base(serve->role),
+                                                  .port = serve->http_port,
+                                                  .token = serve->http_token,
+                                                  .approach = serve->approach,
+                                                  .self = door_approach(serve->door)};
+    int r = operator_http_open(&options, &serve->http, err);
+
+    if (r == 0)
+        say_ready(serve);
+    return r;
 }
 
 static void on_failed(void *arg, const struct errctx *err)
@@ -154,10 +207,13 @@ static int open_and_run(struct serve *serve, struct errctx *err)
 
     if (r < 0)
         return r;
-    int status = role_run(serve->role);
-
+    if (serve->wants_http)
+        r = open_http(serve, err);
+    if (r == 0)
+        r = role_run(serve->role);
+    operator_http_free(serve->http);
     door_free(serve->door);
-    return status;
+    return r;
 }
 
 int serve_main(const struct serve_options *options)

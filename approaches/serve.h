@@ -10,8 +10,10 @@ struct serve_options {
     const char *topology; /* path */
     const char *name;     /* this role's name in it */
     const char *approach;
-    const char *token_file;   /* path; NULL: none, and then only loopback will do */
-    bool force_presume_abort; /* door.h */
+    const char *token_file;      /* path; NULL: none, and then only loopback will do */
+    bool force_presume_abort;    /* door.h */
+    const char *http;            /* a port, or "auto": for the operator; NULL: none */
+    const char *http_token_file; /* path; with `http` */
     unsigned n_settings;
     const char *setting[SETTINGS_MAX]; /* "KEY=VALUE" */
 };

@@ -155,6 +155,13 @@ static void xa_counters(const void *self, json_t *into)
         json_object_set_new(into, counters[i].name, json_integer((json_int_t)counters[i].value));
 }
 
+static void xa_operate(void *self, const struct operate *what, coordinator_operated done, void *arg)
+{
+    const struct xa *xa = self;
+
+    coordinator_operate(xa->coordinator, what, done, arg);
+}
+
 /* Aborts, and what was done at one store, are remembered in memory: requests.h. */
 #define WHILE_REMEMBERED "while its door remembers the request: 65,536 others, no restart"
 _Static_assert(REQUESTS_MAX == 65536, "as the condition says");
@@ -218,5 +225,6 @@ const struct approach xa_approach = {
     .status = xa_status,
     .in_flight = xa_in_flight,
     .counters = xa_counters,
+    .operate = xa_operate,
     .close = xa_close,
 };

@@ -270,6 +270,7 @@ static struct coordinator *coordinator_new(struct event_base *base,
     co->broken = options->broken;
     co->handlers = *handlers;
     (void)snprintf(co->name, sizeof co->name, "%s", options->name);
+    (void)snprintf(co->dir, sizeof co->dir, "%s", options->dir);
     key_queue_init(&co->keys);
     requests_init(&co->requests);
     co->watermark = watermark_new(base, co->name, options->force_presume_abort, &watermark);
@@ -335,6 +336,7 @@ static void close_stores(struct coordinator *co)
     struct transaction *t;
 
     watermark_stop(co->watermark);
+    co->closing = true;
     recovery_stop(co->recovery);
     DL_FOREACH (co->transactions, t) {
         transaction_drop_waiters(t);

@@ -11,6 +11,7 @@
  *   recovery.c      carries out what that decides
  *   backoff.h       how long each of them waits before it asks a store again
  *   key_queue.h, requests.h, ../model/names.h      order, no request twice, names
+ *   doubt.h, operate.h, metrics.h      what an operator sees of it, and does
  *   coordinator.c   holds them together: admission, answers, the end
  *
  * What holds for every transaction, whatever fails (facts of presumed abort):
@@ -27,9 +28,8 @@
  * finds nothing in doubt and ends it. A store that remembers (Redis) says how it was settled: the
  * other way is logged and counted as `heuristic`, of an abort too, which PostgreSQL would not tell.
  *
- * Not here: the operator's view (list, settle by hand), and a store's own proof that a branch which
- * has vanished had committed. A request is known to one coordinator only: sent again to another it
- * would be executed again.
+ * Not here: a store's own proof that a branch which has vanished had committed. A request is known
+ * to one coordinator only: sent again to another it would be executed again.
  *
  * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
  * are called from the loop, never from inside a function of this header.
@@ -107,6 +107,8 @@ void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t d
 void coordinator_status(struct coordinator *co, const char *request, coordinator_done done,
                         void *arg);
 
+/* What an operator asks of it: operate.h. */
+
 /* Transactions not yet over: phase two and rolling back behind the answer included. */
 unsigned coordinator_in_flight(const struct coordinator *co);
 
@@ -124,8 +126,11 @@ struct coordinator_counters {
     uint64_t heuristic;           /* branches that somebody else has settled the other way */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
-    unsigned open_decisions; /* now: of earlier incarnations, and those with such a branch */
-    unsigned not_recovered;  /* participants that cannot be given transactions yet, now */
+    struct histogram vote_time;   /* of those that came to a decision: until all had voted, … */
+    struct histogram decide_time; /* … until it was durable, … */
+    struct histogram commit_time; /* … and until all had acknowledged */
+    unsigned open_decisions;      /* now: of earlier incarnations, and those with such a branch */
+    unsigned not_recovered;       /* participants that cannot be given transactions yet, now */
     struct decision_log_stats log;
 };
 

@@ -11,6 +11,7 @@
 #include "coordinator/watermark.h"
 #include "model/names.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -31,6 +32,7 @@ struct answer {
 struct coordinator {
     struct event_base *base;
     char name[ROLE_NAME_SIZE];
+    char dir[PATH_MAX]; /* the log's */
     char application[SESSION_NAME_SIZE];
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
@@ -38,6 +40,7 @@ struct coordinator {
     struct coordinator_handlers handlers;
     bool ready_said;
     bool failed;
+    bool closing;        /* its stores are being freed */
     struct event *grace; /* until `ready` at the latest */
 
     struct decision_log *log;

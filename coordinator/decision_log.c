@@ -1,6 +1,7 @@
 /* Queue, writer thread and group commit: see the header. */
 #include "coordinator/decision_log.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "coordinator/decision_segment.h"
 
@@ -198,7 +199,7 @@ static int write_batch(struct decision_log *log, const struct batch *b, struct e
     return segment_append(&log->writer, log->bytes, e.size, e.n, err);
 }
 
-static void publish(struct decision_log *log, const struct batch *b)
+static void publish(struct decision_log *log, const struct batch *b, int64_t took_us)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct decision_ticket *ticket = b->ticket[i];
@@ -214,6 +215,7 @@ static void publish(struct decision_log *log, const struct batch *b)
     log->durable_sequence = log->writer.sequence;
     log->stats.records += b->n;
     log->stats.fsyncs++;
+    histogram_add(&log->stats.fsync_time, took_us);
     if (b->n > log->stats.batch_max)
         log->stats.batch_max = b->n;
 }
@@ -236,6 +238,7 @@ static void *writer_main(void *arg)
     for (;;) {
         struct batch spare = batch;
         struct errctx err = {.message = ""};
+        int64_t took_us;
         int rc;
 
         while (!log->waiting.forced && !log->stopping)
@@ -247,13 +250,15 @@ static void *writer_main(void *arg)
         spare.forced = false;
         log->waiting = spare;
         (void)pthread_mutex_unlock(&log->mutex);
+        took_us = -clock_now_us();
         rc = write_batch(log, &batch, &err);
+        took_us += clock_now_us();
         (void)pthread_mutex_lock(&log->mutex);
         if (rc < 0) {
             log->failed = rc;
             log->failure = err;
         } else {
-            publish(log, &batch);
+            publish(log, &batch, took_us);
         }
         (void)pthread_mutex_unlock(&log->mutex);
         signal_loop(log); /* unlocked, or the loop wakes only to wait again */

@@ -23,6 +23,7 @@
 #define SYNCBED_COORDINATOR_DECISION_LOG_H
 
 #include "base/error.h"
+#include "base/histogram.h"
 #include "coordinator/decision.h"
 #include "coordinator/decision_io.h"
 
@@ -112,6 +113,7 @@ __attribute__((warn_unused_result)) int decision_log_collect(struct decision_log
 struct decision_log_stats {
     uint64_t records;
     uint64_t fsyncs; /* fdatasyncs of records: records / fsyncs is the group commit's gain */
+    struct histogram fsync_time; /* writing a batch and its fdatasync */
     uint64_t batch_max;
     uint64_t ends_dropped; /* queue full: harmless, recovery writes them again */
     uint64_t segments_made;

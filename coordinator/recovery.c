@@ -390,6 +390,14 @@ bool recovery_complete(const struct recovery *r)
     return recovery_core_complete(&r->core);
 }
 
+void recovery_forget(struct recovery *r, const char *gid)
+{
+    struct open_decision *d = open_decisions_find(&r->open, gid);
+
+    if (d && d->contradicted)
+        end_decision(r, d);
+}
+
 unsigned recovery_open_decisions(const struct recovery *r)
 {
     return HASH_COUNT(r->open.by_gid);

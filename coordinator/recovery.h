@@ -65,6 +65,12 @@ void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size
 /* Nothing of earlier incarnations is left at any participant. */
 bool recovery_complete(const struct recovery *r);
 
+/*
+ * An operator has taken note of it: the decision of this gid gets its END if it is open for nothing
+ * but that somebody else has settled a branch of it the other way. Any other stays as it is.
+ */
+void recovery_forget(struct recovery *r, const char *gid);
+
 /* Decisions of earlier incarnations that some participant may not have heard of. */
 unsigned recovery_open_decisions(const struct recovery *r);
 

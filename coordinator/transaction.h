@@ -68,6 +68,7 @@ struct transaction {
     struct branch branch[STORES_MAX];
 
     struct twopc_txn core; /* twopc_driver.c's, like the rest */
+    int64_t phase_us;      /* since when it is in this phase */
     char gid[GID_SIZE];
     struct decision_ticket ticket;
     struct twopc_actions todo; /* what the core has decided and a crash point may hold back */

@@ -386,6 +386,23 @@ static void carry_out(struct transaction *t)
         (void)crash_point_reach(&t->stand, point, resume, t); /* held: feed() sees it */
 }
 
+/* Of those that commit; whoever aborts is in none of the counts. */
+static void note_phase(struct transaction *t, enum twopc_state before)
+{
+    struct coordinator_counters *c = &t->co->counters;
+    enum twopc_state now = t->core.state;
+    int64_t now_us = clock_now_us();
+
+    if (now == TWOPC_LOGGING)
+        histogram_add(&c->vote_time, now_us - t->phase_us);
+    else if (now == TWOPC_COMMITTING)
+        histogram_add(&c->decide_time, now_us - t->phase_us);
+    else if (now == TWOPC_DONE && before == TWOPC_COMMITTING)
+        histogram_add(&c->commit_time, now_us - t->phase_us);
+    if (before == TWOPC_IDLE || now >= TWOPC_LOGGING)
+        t->phase_us = now_us;
+}
+
 static void feed(struct transaction *t, struct twopc_event ev)
 {
     enum twopc_state before = t->core.state;
@@ -400,6 +417,8 @@ static void feed(struct transaction *t, struct twopc_event ev)
     rc = twopc_step(&t->core, &ev, &t->todo);
     assert(rc == 0);
     t->done_todo = false;
+    if (t->core.state != before)
+        note_phase(t, before);
     point = before_actions(before, t->core.state);
     if (point != CRASH_NONE && crash_point_reach(&t->stand, point, resume, t))
         return;

@@ -162,9 +162,9 @@ static json_t *shown_to_json(const struct shown *shown)
     const struct caught *c = &shown->caught;
     json_t *json =
         json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "schedule",
-                  shown->schedule, "run", shown->run, "result", matrix_word(shown->word), "gather",
-                  (int)c->gather, "gathered", (int)c->gathered, "caught", (int)c->n, "committed",
-                  (int)c->n_committed, "rolled_back", (int)c->n_rolled_back, "mixed",
+                  shown->schedule->name, "run", shown->run, "result", matrix_word(shown->word),
+                  "gather", (int)c->gather, "gathered", (int)c->gathered, "caught", (int)c->n,
+                  "committed", (int)c->n_committed, "rolled_back", (int)c->n_rolled_back, "mixed",
                   (int)c->n_mixed, "in_doubt", (int)c->n_in_doubt, "failed", (int)c->n_failed);
 
     (void)json_object_set_new(json, "resolve_us",

@@ -12,6 +12,8 @@ int verb_serve(const struct cli_args *args)
         .name = cli_text(args, "name", NULL),
         .approach = cli_text(args, "approach", NULL),
         .token_file = cli_text(args, "token-file", NULL),
+        .http = cli_text(args, "http", NULL),
+        .http_token_file = cli_text(args, "http-token-file", NULL),
         .force_presume_abort = cli_given(args, "force-presume-abort"),
     };
     const char *setting;

@@ -208,6 +208,15 @@ static const struct cli_option serve_options[] = {
      .meaning = "a setting of the approach, see below"},
     OPTION_TOKEN("what clients have to say first, one line; must be given where the topology has "
                  "this door listen elsewhere than on loopback"),
+    {.name = "http",
+     .value = "PORT|auto",
+     .type = CLI_TEXT,
+     .meaning = "xa: serve an operator over HTTP on loopback: GET /in-doubt and /metrics, POST "
+                "/settle and /forget (docs/operator.md)"},
+    {.name = "http-token-file",
+     .value = "FILE",
+     .type = CLI_TEXT,
+     .meaning = "the token that an operator has to know, one line"},
     {.name = "force-presume-abort",
      .type = CLI_FLAG,
      .meaning = "xa: start although the decision log was lost or is an old copy, and roll back "

@@ -38,15 +38,15 @@ void token_append_hello(struct buf *out, const char *token)
 }
 
 /* Looks at every character, so that time does not tell how many were right. */
-static bool same(const char *a, const char *b)
+bool token_is(const char *said, const char *token)
 {
-    size_t size = strlen(a);
+    size_t size = strlen(said);
     int differ = 0;
 
-    if (size != strlen(b))
+    if (size != strlen(token))
         return false;
     for (size_t i = 0; i < size; i++)
-        differ |= a[i] ^ b[i];
+        differ |= said[i] ^ token[i];
     return differ == 0;
 }
 
@@ -59,7 +59,7 @@ bool token_is_said(const char *line, size_t size, const char *token)
     if (field_load(line, size, &root, NULL) < 0)
         return false;
     said = json_string_value(json_object_get(root, "token"));
-    is = said && same(said, token);
+    is = said && token_is(said, token);
     json_decref(root);
     return is;
 }

@@ -26,6 +26,9 @@ __attribute__((warn_unused_result)) int token_read(const char *path, char ret_to
 /* The line that a client begins with, its newline included. */
 void token_append_hello(struct buf *out, const char *token);
 
+/* Is what somebody says this token? Takes as long for any text of that length. */
+bool token_is(const char *said, const char *token);
+
 /* Does this line, without its newline, say this token? Takes as long for any token of that length.
  */
 bool token_is_said(const char *line, size_t size, const char *token);

@@ -20,9 +20,9 @@ schedules: [{name: none}]
 warm_up_s: 0
 YAML
 expect_status 0 "$syncbed" run "$work/make.yaml" --out "$work/out"
-mkdir "$work/control" "$work/log"
+mkdir "$work/control" "$work/log" "$work/log2"
 sed -e "s|^control:.*|control: $work/control|" -e "s|data: [^,}]*serve1[^,}]*|data: $work/log|" \
-    -e 's|serve1|door|' \
+    -e "s|data: [^,}]*serve2[^,}]*|data: $work/log2|" -e 's|serve1|door|' -e 's|serve2|other|' \
     "$work"/out/runs/*/topology.yaml >"$work/topology.yaml"
 
 # door ARM TEXT…: a front door that writes each TEXT to all three stores, under the key before its '-', and dies with them at xa-decided
@@ -117,6 +117,78 @@ door 0
 expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
 grep -q 'SETTLED BY HAND AGAINST THE DECISION' "$work/said" || die "does not complain"
 in_doubt 'set(t) == {"one-again", "two-again"} and all(x["prepared"] == 0 for x in s.values())'
+
+# The same over HTTP, of a door that runs.
+http_door() {
+    python3 - "$syncbed" "$work" <<'PYTHON'
+import json, socket, subprocess, sys, urllib.error, urllib.request, yaml
+
+program, work = sys.argv[1:]
+token = "0123456789abcdef"
+open(work + "/token", "w").write(token + "\n")
+topology = yaml.safe_load(open(work + "/topology.yaml"))
+command = [program, "serve", "--topology", work + "/topology.yaml", "--approach", "xa", "--name"]
+options = ["--http", "auto", "--http-token-file", work + "/token"]
+
+def start(name, *more):
+    door = subprocess.Popen(command + [name, *more], stdout=subprocess.PIPE,
+                            stderr=open(work + "/said-by-door", "a"))
+    return door, json.loads(door.stdout.readline())
+
+def ask(port, path, body=None, said=token, method=None):
+    """Status and body of an answer."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method,
+                                     data=None if body is None else json.dumps(body).encode())
+    if said:
+        request.add_header("Authorization", "Bearer " + said)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as reply:
+        return reply.code, reply.read().decode()
+
+# A transaction of another door is in doubt, decided; nobody but that door knows it.
+dead, ready = start("other")
+control = socket.socket(socket.AF_UNIX)
+control.connect(work + "/control/other.sock")
+control.sendall(b'{"id":1,"cmd":"arm","point":"xa-decided","gather":1}\n')
+control.makefile("r").readline()
+client = socket.create_connection(("127.0.0.1", ready["port"]), timeout=20)
+client.sendall(json.dumps({"id": 1, "request": "four", "txn": [["w", s, "four", "4"] for s in
+                           ("pg1", "pg2", "redis")]}).encode() + b"\n")
+assert dead.wait(20) == -9
+
+door, ready = start("door", *options)
+port = ready["http"]
+try:
+    assert ask(port, "/in-doubt", said=None)[0] == 401
+    assert ask(port, "/in-doubt", said=token + "x")[0] == 401
+    assert ask(port, "/nothing")[0] == 404
+    assert ask(port, "/settle")[0] == 405
+    assert ask(port, "/settle", body=[])[0] == 400
+    assert ask(port, "/settle", body={"name": "four"})[0] == 400
+    status, body = ask(port, "/in-doubt")
+    view = {t["request"]: t for t in json.loads(body)["transactions"]}
+    assert status == 200 and view["four"]["decision"] == "not known", body
+    assert view["two-again"]["heuristic"] == "contradicts", body
+    status, body = ask(port, "/metrics")
+    assert 'syncbed_in_doubt{participant="pg1"} 1\n' in body, body
+    assert 'syncbed_participant_up{participant="redis"} 1\n' in body, body
+    assert body.count("# TYPE") == len({l for l in body.split("\n") if l.startswith("# TYPE")})
+    assert ask(port, "/settle", body={"name": "four", "outcome": "commit"})[0] == 409
+    assert ask(port, "/forget", body={"name": "four"})[0] == 409
+    status, body = ask(port, "/settle", body={"name": "four", "outcome": "commit", "yes": True})
+    assert status == 200 and [s["result"] for s in json.loads(body)["stores"]] == ["ok"] * 3, body
+    assert ask(port, "/settle", body={"name": "nobody", "outcome": "commit"})[0] == 404
+    assert ask(port, "/forget", body={"name": "four"})[0] == 200
+    assert ask(port, "/forget", body={"name": "four"})[0] == 404
+    assert 'syncbed_in_doubt{participant="pg1"} 0\n' in ask(port, "/metrics")[1]
+finally:
+    door.terminate()
+    assert door.wait(20) == 0
+PYTHON
+}
+http_door 2>"$work/said" || die "$(cat "$work/said" "$work/said-by-door")"
 
 # Forgetting.
 expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" one-again
