@@ -425,7 +425,7 @@ static void pg_disconnect(struct session *session)
     }
     PQfinish(s->conn);
     s->conn = NULL;
-    pg_scan_free(s->scan);
+    scan_free(s->scan);
     s->scan = NULL;
 }
 

@@ -16,6 +16,7 @@
 #define SYNCBED_STORES_POSTGRES_H
 
 #include "stores/driver.h"
+#include "stores/scan.h"
 
 #include <libpq-fe.h>
 
@@ -73,7 +74,7 @@ struct pg_session {
     unsigned step;
     int64_t rows_seen;
     int64_t until_us;
-    struct pg_scan *scan;
+    struct scan *scan;
 };
 
 struct pg_verb {
@@ -133,7 +134,6 @@ void pg_reset_next(struct pg_session *s);
 void pg_scan_start(struct pg_session *s);
 void pg_scan_rows(struct pg_session *s, const PGresult *res);
 void pg_scan_next(struct pg_session *s);
-void pg_scan_free(struct pg_scan *scan);
 void pg_list_start(struct pg_session *s);
 void pg_list_rows(struct pg_session *s, const PGresult *res);
 void pg_view_start(struct pg_session *s);

@@ -182,23 +182,11 @@ void pg_reset_next(struct pg_session *s)
 
 /* --- scan ------------------------------------------------------------------------------------ */
 
-/* The rows of one key, gathered until the next key begins. */
-struct pg_scan {
-    char key[KEY_SIZE];
-    char value[VALUE_SIZE];
-    int64_t n;
-    bool any;
-    struct buf text; /* requests and operations, each with its NUL */
-    struct store_journal_entry *entry;
-    size_t *at; /* where entry i's request begins in `text`; its operation follows */
-    size_t n_entries, entry_capacity, at_capacity;
-};
-
 /* One statement is one snapshot; its rows are taken one by one, whatever the size of the whole. */
 void pg_scan_start(struct pg_session *s)
 {
     assert(!s->scan);
-    s->scan = mem_alloc(sizeof *s->scan);
+    s->scan = scan_new();
     pg_send(s, PG_ROWS,
             "SELECT coalesce(k.key, j.key), coalesce(k.val, ''), coalesce(k.n, 0), j.n, j.request,"
             " j.op FROM kv k FULL JOIN journal j ON j.key = k.key ORDER BY 1, j.n",
@@ -207,74 +195,21 @@ void pg_scan_start(struct pg_session *s)
     pg_end_segment(s);
 }
 
-static void give_row(struct job *job, struct pg_scan *scan)
-{
-    struct store_scan_row row = {.key = scan->key,
-                                 .value = scan->value,
-                                 .n = scan->n,
-                                 .n_entries = (unsigned)scan->n_entries,
-                                 .entry = scan->entry};
-
-    for (size_t i = 0; i < scan->n_entries; i++) {
-        scan->entry[i].request = scan->text.data + scan->at[i];
-        scan->entry[i].op = scan->entry[i].request + strlen(scan->entry[i].request) + 1;
-    }
-    if (scan->any && !job->told)
-        job->row(job->arg, &row);
-    scan->any = false;
-    scan->n_entries = 0;
-    buf_clear(&scan->text);
-}
-
-static void add_entry(struct pg_scan *scan, const PGresult *res, int row)
-{
-    size_t i = scan->n_entries;
-    const char *request = PQgetvalue(res, row, 4);
-    const char *op = PQgetvalue(res, row, 5);
-
-    scan->entry = mem_grow(scan->entry, i, &scan->entry_capacity, sizeof *scan->entry);
-    scan->at = mem_grow(scan->at, i, &scan->at_capacity, sizeof *scan->at);
-    scan->entry[i].n = number_at(res, row, 3);
-    scan->at[i] = scan->text.size;
-    buf_append(&scan->text, request, strlen(request) + 1);
-    buf_append(&scan->text, op, strlen(op) + 1);
-    scan->n_entries++;
-}
-
 void pg_scan_rows(struct pg_session *s, const PGresult *res)
 {
-    struct pg_scan *scan = s->scan;
-
     for (int i = 0; i < PQntuples(res); i++) {
-        const char *key = PQgetvalue(res, i, 0);
-
-        if (!scan->any || strcmp(scan->key, key) != 0) {
-            give_row(s->base.job, scan);
-            scan->any = true;
-            (void)snprintf(scan->key, sizeof scan->key, "%s", key);
-            (void)snprintf(scan->value, sizeof scan->value, "%s", PQgetvalue(res, i, 1));
-            scan->n = number_at(res, i, 2);
-        }
+        scan_key(s->scan, s->base.job, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1),
+                 number_at(res, i, 2));
         if (!PQgetisnull(res, i, 3))
-            add_entry(scan, res, i);
+            scan_entry(s->scan, number_at(res, i, 3), PQgetvalue(res, i, 4), PQgetvalue(res, i, 5));
     }
 }
 
 void pg_scan_next(struct pg_session *s)
 {
     if (s->base.reply.status == STORE_OK)
-        give_row(s->base.job, s->scan);
-    pg_scan_free(s->scan);
+        scan_end(s->scan, s->base.job);
+    scan_free(s->scan);
     s->scan = NULL;
     session_finish(&s->base);
-}
-
-void pg_scan_free(struct pg_scan *scan)
-{
-    if (!scan)
-        return;
-    buf_done(&scan->text);
-    free(scan->entry);
-    free(scan->at);
-    free(scan);
 }
