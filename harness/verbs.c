@@ -379,8 +379,10 @@ static const struct cli_verb verbs[] = {
      .arguments = "[SERVER...]",
      .n_arguments_max = 16,
      .summary = "start servers and leave them running for later runs",
-     .detail = "Servers are called by their kind and digits: pg1, pg2 …, redis, kafka. Without "
-               "arguments: pg1 pg2 redis kafka.",
+     .detail =
+         "Servers are called by their kind and digits: pg1, maria1 …, redis, kafka; mariabin1 is "
+         "a MariaDB with its binary log on. Without "
+         "arguments: pg1 pg2 redis kafka.",
      .run = verb_up},
     {.name = "down",
      .group = CLI_SERVERS,

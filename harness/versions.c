@@ -10,10 +10,11 @@
 #include <jansson.h>
 #include <libpq-fe.h>
 #include <librdkafka/rdkafka.h>
+#include <mysql.h>
 #include <stdio.h>
 #include <yaml.h>
 
-#define LIBRARIES    7
+#define LIBRARIES    8
 #define VERSION_SIZE 32
 
 struct library {
@@ -43,6 +44,7 @@ static void find_libraries(struct library lib[LIBRARIES])
     lib[6].name = "ISA-L";
     (void)snprintf(lib[6].version, VERSION_SIZE, "%d.%d.%d", ISAL_MAJOR_VERSION, ISAL_MINOR_VERSION,
                    ISAL_PATCH_VERSION);
+    set(&lib[7], "libmariadb", mysql_get_client_info());
 }
 
 void versions_print(struct buf *out)
@@ -52,7 +54,7 @@ void versions_print(struct buf *out)
     find_libraries(lib);
     buf_append_str(out, "syncbed " SYNCBED_VERSION ", commit " SYNCBED_COMMIT "\nlibraries\n");
     for (unsigned i = 0; i < LIBRARIES; i++)
-        buf_printf(out, "  %-11s %s\n", lib[i].name, lib[i].version);
+        buf_printf(out, "  %-14s %s\n", lib[i].name, lib[i].version);
     buf_append_str(out, "servers\n");
     for (unsigned i = 0; i < server_kind_count(); i++) {
         const struct server_kind *kind = server_kind_at(i);
@@ -60,9 +62,9 @@ void versions_print(struct buf *out)
         struct errctx err;
 
         if (kind->version(version, &err))
-            buf_printf(out, "  %-11s not found: %s\n", kind->name, err.message);
+            buf_printf(out, "  %-14s not found: %s\n", kind->name, err.message);
         else
-            buf_printf(out, "  %-11s %s\n", kind->name, version);
+            buf_printf(out, "  %-14s %s\n", kind->name, version);
     }
 }
 

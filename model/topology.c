@@ -98,16 +98,23 @@ static int take_choice(const struct yaml_node *mapping, const char *key, const c
     return yaml_to_choice(node, valid, n_valid, ret_index, err);
 }
 
-/* A schema stands in statements as it is; a Redis' database is a number. */
+static bool is_plain(const char *name)
+{
+    return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name) &&
+           strspn(name, "0123456789") == 0;
+}
+
+/*
+ * A schema and a MariaDB's database stand in statements as they are; a Redis' database is a number.
+ */
 static int check_places(const struct yaml_node *node, const struct topology_store *store,
                         enum store_kind kind, struct errctx *err)
 {
-    bool is_name =
-        strspn(store->schema, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(store->schema) &&
-        strspn(store->schema, "0123456789") == 0;
-
-    if (store->schema[0] && (kind != STORE_POSTGRES || !is_name))
+    if (store->schema[0] && (kind != STORE_POSTGRES || !is_plain(store->schema)))
         return yaml_complain(node, err, "schema: a name of a-z, 0-9 and _, in PostgreSQL only");
+    if (kind == STORE_MARIADB && !is_plain(store->database))
+        return yaml_complain(node, err, "database: \"%s\" is no name of a-z, 0-9 and _",
+                             store->database);
     if (kind == STORE_REDIS && strspn(store->database, "0123456789") != strlen(store->database))
         return yaml_complain(node, err, "database: \"%s\" is no number of a Redis' database",
                              store->database);
@@ -312,6 +319,8 @@ static int attach(struct topology *t, const struct yaml_node *root, unsigned i, 
     store->attached = true;
     if (store->kind == STORE_POSTGRES && !store->schema[0])
         (void)strcpy(store->schema, TOPOLOGY_SCHEMA);
+    if (store->kind == STORE_MARIADB && !store->database[0])
+        (void)strcpy(store->database, TOPOLOGY_SCHEMA);
     for (unsigned j = 0; j < i; j++) {
         const struct address *other = &t->store[j].address;
 

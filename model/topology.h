@@ -54,7 +54,7 @@ struct topology_store {
     enum store_kind kind;
     struct address address;
     char user[32];     /* "" where the kind has none */
-    char database[32]; /* likewise; Redis: a number, "" for 0 */
+    char database[32]; /* likewise; Redis: a number, "" for 0; MariaDB, attached: will be ours */
     char schema[32];   /* PostgreSQL: where all that is ours is; "": the database's usual one */
     bool attached;     /* was there before us, and keeps all that is not ours */
 };
@@ -101,8 +101,8 @@ void topology_print(struct buf *out, const struct topology *topology);
 /*
  * Servers that exist already, as `run --attach` gets them (docs/attach.md): `stores` as above and
  * `kafka: "HOST:PORT"`; the log's address is set and its topic is not. Each store is attached, and
- * a PostgreSQL without a schema gets TOPOLOGY_SCHEMA. One store a server: two would share the
- * names of sessions and of prepared transactions.
+ * a PostgreSQL without a schema, or a MariaDB without a database, gets TOPOLOGY_SCHEMA. One store a
+ * server: two would share the names of sessions and of prepared transactions.
  */
 #define TOPOLOGY_SCHEMA "syncbed"
 __attribute__((warn_unused_result)) int

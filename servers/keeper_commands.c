@@ -104,9 +104,10 @@ static int server_of(struct keeper_daemon *k, const char *name, struct process *
     int r = 0;
 
     if (!kind || !name_valid(name))
-        return err_set(
-            err, EINVAL, ERR_ABORT,
-            "no kind of server is called like \"%s\"; there are pg1, pg2 …, redis, kafka", name);
+        return err_set(err, EINVAL, ERR_ABORT,
+                       "no kind of server is called like \"%s\"; there are pg1, maria1, mariabin1, "
+                       "redis, kafka",
+                       name);
     for (; !p && r == 0 && kind->port_name[n]; n++)
         r = server_port(k, name, kind, n, &port[n], err);
     if (r < 0)
@@ -298,10 +299,11 @@ static void command_topology(struct keeper_daemon *k, struct rpc_call *call)
         if (!kind->is_store)
             log = p->program.server.port[0];
         else
-            json_array_append_new(stores, json_pack("{s:s, s:s, s:i, s:s, s:s}", "name",
-                                                    process_name(p), "kind", kind->name, "port",
-                                                    (int)p->program.server.port[0], "user",
-                                                    kind->user, "database", kind->database));
+            json_array_append_new(stores,
+                                  json_pack("{s:s, s:s, s:i, s:s, s:s}", "name", process_name(p),
+                                            "kind", store_kind_name(kind->store_kind), "port",
+                                            (int)p->program.server.port[0], "user", kind->user,
+                                            "database", kind->database));
     }
     rpc_reply_ok(call, json_pack("{s:o, s:i}", "stores", stores, "log", log));
 }

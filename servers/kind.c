@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct server_kind *const table[] = {&postgres_kind, &redis_kind, &kafka_kind};
+static const struct server_kind *const table[] = {&postgres_kind, &mariadb_kind,
+                                                  &mariadb_binlog_kind, &redis_kind, &kafka_kind};
 
 unsigned server_kind_count(void)
 {

@@ -58,7 +58,8 @@ struct server_kind {
     int (*version)(char ret_version[SERVER_VERSION_SIZE], struct errctx *err);
 };
 
-extern const struct server_kind postgres_kind, redis_kind, kafka_kind;
+extern const struct server_kind postgres_kind, mariadb_kind, mariadb_binlog_kind, redis_kind,
+    kafka_kind;
 
 unsigned server_kind_count(void);
 const struct server_kind *server_kind_at(unsigned i);

@@ -3,7 +3,7 @@
  *
  * A *job* is one verb of store.h on its way. A *session* is one connection; it works at one job at
  * a time. store.c and branch.c make jobs, pool.c owns every change of a job's or session's state,
- * a *driver* (postgres.c, redis.c) speaks the store's language.
+ * a *driver* (postgres.c, mariadb.c, redis.c) speaks the store's language.
  *
  *   job      QUEUED --session free--> SENT --answer, or session lost--> over
  *            WAITING (behind its own session's job) --^
@@ -60,8 +60,8 @@ enum job_state { JOB_QUEUED, JOB_WAITING, JOB_SENT, JOB_ANSWERED };
 
 /* Who a session was, so that it can be ended from another one. Number 0: need not be known. */
 struct session_identity {
-    int64_t number; /* PostgreSQL: process id */
-    char since[40]; /* PostgreSQL: backend_start, as text */
+    int64_t number; /* PostgreSQL: process id; MariaDB: connection id */
+    char since[40]; /* PostgreSQL: backend_start; MariaDB: when the server started; as text */
 };
 
 struct job {
@@ -86,7 +86,7 @@ struct job {
     unsigned n_partitions;
     int64_t epoch;
     struct store_mark mark;
-    struct session_identity lost; /* ROLLBACK: end this session first */
+    struct session_identity lost; /* COMMIT, ROLLBACK: the session that had the branch */
 
     /* What was found, beside the session's reply. */
     struct store_in_doubt *entry; /* LIST, owned */
@@ -127,6 +127,7 @@ struct session { /* the first member of a driver's own */
     struct store *store;
     enum lane lane;
     enum session_state state;
+    bool dropped; /* READY, but will be lost on the loop's next turn */
     struct session_identity identity;
     struct job *job;             /* at work; NULL: idle */
     struct job *following;       /* WAITING behind it */
@@ -167,9 +168,13 @@ struct store_driver {
     bool forgets; /* it keeps how a gid has ended until VERB_FORGET; else that is never sent */
     /* session->timer, armed by the driver, came due while READY. NULL: it never arms it. */
     void (*timeout)(struct session *session);
+    /* The session, idle and bound to no branch, has something of one on it that only its end lets
+     * go: it is dropped. NULL: never. */
+    bool (*tied)(const struct session *session);
 };
 
 extern const struct store_driver postgres_driver;
+extern const struct store_driver mariadb_driver;
 extern const struct store_driver redis_driver;
 
 /* --- from a driver ---------------------------------------------------------------------------- */

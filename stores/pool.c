@@ -171,7 +171,7 @@ static void start(struct session *s, struct job *job)
 
 static bool is_free(const struct session *s)
 {
-    return s->state == SESSION_READY && !s->job && !s->branch;
+    return s->state == SESSION_READY && !s->job && !s->branch && !s->dropped;
 }
 
 static struct session *free_session(const struct store *store, enum lane lane)
@@ -279,9 +279,24 @@ static void on_session_timer(evutil_socket_t fd, short what, void *arg)
         session_lost(s, "no connection in time");
         break;
     case SESSION_READY:
-        s->store->driver->timeout(s);
+        if (s->dropped)
+            session_lost(s, "its branch was left prepared");
+        else
+            s->store->driver->timeout(s);
         break;
     }
+}
+
+static bool is_tied(const struct session *s)
+{
+    return s->store->driver->tied && s->store->driver->tied(s);
+}
+
+/* Losing a session calls back, so not from inside a caller's verb. */
+static void drop(struct session *s)
+{
+    s->dropped = true;
+    arm(&s->timer, 0);
 }
 
 /* An idle session takes what waits for it, else what waits for any. */
@@ -289,9 +304,13 @@ static void serve(struct session *s)
 {
     struct job *job = s->following;
 
-    if (s->state != SESSION_READY || s->job)
+    if (s->state != SESSION_READY || s->job || s->dropped)
         return;
     s->following = NULL;
+    if (!job && !s->branch && is_tied(s)) {
+        drop(s);
+        return;
+    }
     if (!job && !s->branch) {
         job = s->store->queue[s->lane];
         if (job)
@@ -334,6 +353,7 @@ void session_lost(struct session *s, const char *why)
     if (s->branch)
         branch_session_lost(s->branch);
     s->branch = NULL;
+    s->dropped = false;
     memset(&s->identity, 0, sizeof s->identity);
     arm(&s->timer, STORE_RECONNECT_US);
     set_state(s, SESSION_DOWN);

@@ -32,6 +32,7 @@ static const char *const status_names[STORE_STATUSES] = {
 
 static const struct store_driver *const drivers[STORE_KINDS] = {
     [STORE_POSTGRES] = &postgres_driver,
+    [STORE_MARIADB] = &mariadb_driver,
     [STORE_REDIS] = &redis_driver,
 };
 

@@ -44,12 +44,14 @@ static void pause_briefly(void)
 /* --- processes ------------------------------------------------------------------------------- */
 
 /* In the child: unprivileged, gone with its parent, everything it says in `log`. */
-static void become_server(const char *log)
+static void become_server(const char *log, const char *input)
 {
     const struct passwd *nobody = getpwnam("nobody");
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int in = open(input ? input : "/dev/null", O_RDONLY | O_CLOEXEC);
 
-    if (fd < 0 || dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)
+    if (fd < 0 || in < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0 ||
+        dup2(fd, STDERR_FILENO) < 0)
         _exit(126);
     if (geteuid() == 0 && (!nobody || setgroups(0, NULL) < 0 || setgid(nobody->pw_gid) < 0 ||
                            setuid(nobody->pw_uid) < 0))
@@ -58,7 +60,7 @@ static void become_server(const char *log)
         _exit(126);
 }
 
-static pid_t spawn(const struct live_server *server, const char *const *argv)
+static pid_t spawn(const struct live_server *server, const char *const *argv, const char *input)
 {
     char log[96];
     pid_t pid;
@@ -67,7 +69,7 @@ static pid_t spawn(const struct live_server *server, const char *const *argv)
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        become_server(log);
+        become_server(log, input);
         execv(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
     }
@@ -89,16 +91,6 @@ static void fail_with_log(const struct live_server *server, const char *what)
         (void)fclose(f);
     }
     fail_msg("%s: %s\n%s", server->folder, what, tail);
-}
-
-static void run(const struct live_server *server, const char *const *argv)
-{
-    int status = -1;
-    pid_t pid = spawn(server, argv);
-
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    if (status != 0)
-        fail_with_log(server, argv[0]);
 }
 
 /* The state letter and parent of a process; false when there is none. */
@@ -164,11 +156,40 @@ static bool is_gone(pid_t pid)
     return !look_at(pid, &state, &parent) || state == 'Z';
 }
 
+/* All threads: one that is at work goes on for a moment after the signal was sent. */
+static bool is_stopped(pid_t pid)
+{
+    char path[32];
+    const struct dirent *entry;
+    bool stopped = true;
+    DIR *tasks;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    tasks = opendir(path);
+    while (tasks && (entry = readdir(tasks)) != NULL) {
+        pid_t tid = (pid_t)atoi(entry->d_name);
+        pid_t parent;
+        char state;
+
+        if (tid > 0 && look_at(tid, &state, &parent))
+            stopped = stopped && state == 'T';
+    }
+    if (tasks)
+        (void)closedir(tasks);
+    return stopped;
+}
+
 void live_server_pause(const struct live_server *server)
 {
     pid_t children[PROCESSES];
+    size_t n = stop_tree(server->pid, children);
 
-    (void)stop_tree(server->pid, children);
+    while (!is_stopped(server->pid))
+        pause_briefly();
+    for (size_t i = 0; i < n; i++) {
+        while (!is_stopped(children[i]) && !is_gone(children[i]))
+            pause_briefly();
+    }
 }
 
 void live_server_continue(const struct live_server *server)
@@ -272,7 +293,7 @@ static pid_t spawn_postgres(const struct live_server *server)
 
     (void)snprintf(data, sizeof data, "%s/data", server->folder);
     (void)snprintf(port, sizeof port, "%d", server->port);
-    return spawn(server, argv);
+    return spawn(server, argv, NULL);
 }
 
 static pid_t spawn_redis(const struct live_server *server)
@@ -294,53 +315,147 @@ static pid_t spawn_redis(const struct live_server *server)
                           NULL};
 
     (void)snprintf(port, sizeof port, "%d", server->port);
-    return spawn(server, argv);
+    return spawn(server, argv, NULL);
+}
+
+/* --- as the keeper makes them ---------------------------------------------------------------- */
+
+static struct server as_server(const struct live_server *server)
+{
+    struct server as = {.port = {server->port}};
+
+    (void)snprintf(as.folder, sizeof as.folder, "%s", server->folder);
+    return as;
+}
+
+static pid_t spawn_plan(const struct live_server *server, struct spawn_plan *plan)
+{
+    pid_t pid = spawn(server, (const char *const *)(uintptr_t)plan->argv, plan->input);
+
+    spawn_done(plan);
+    return pid;
+}
+
+static void await_success(const struct live_server *server, pid_t pid, const char *what)
+{
+    int status = -1;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (status != 0)
+        fail_with_log(server, what);
+}
+
+static void make(const struct live_server *server)
+{
+    struct server as = as_server(server);
+    struct spawn_plan plan = {0};
+    struct errctx err = {0};
+
+    if (server->made_by->configure(&as, &err) < 0)
+        fail_msg("%s", err.message);
+    for (unsigned step = 0; server->made_by->initialise(&as, step, &plan); step++)
+        await_success(server, spawn_plan(server, &plan), "cannot be made");
+}
+
+static pid_t spawn_made(const struct live_server *server)
+{
+    struct server as = as_server(server);
+    struct spawn_plan plan = {0};
+
+    server->made_by->run(&as, &plan);
+    return spawn_plan(server, &plan);
+}
+
+static bool made_serves(const struct live_server *server)
+{
+    struct server as = as_server(server);
+    struct spawn_plan plan = {0};
+    int status = -1;
+    pid_t pid;
+
+    (void)server->made_by->probe(&as, &plan); /* asks */
+    pid = spawn_plan(server, &plan);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status == 0;
+}
+
+/* --- each kind ------------------------------------------------------------------------------- */
+
+static pid_t spawn_server(const struct live_server *server)
+{
+    if (server->kind == STORE_POSTGRES)
+        return spawn_postgres(server);
+    return server->kind == STORE_REDIS ? spawn_redis(server) : spawn_made(server);
+}
+
+static bool serves(const struct live_server *server)
+{
+    if (server->kind == STORE_POSTGRES)
+        return postgres_serves(server);
+    return server->kind == STORE_REDIS ? redis_serves(server) : made_serves(server);
 }
 
 void live_server_start(struct live_server *server)
 {
-    bool postgres = server->kind == STORE_POSTGRES;
     int64_t until = clock_now_us() + READY_US;
 
-    server->pid = postgres ? spawn_postgres(server) : spawn_redis(server);
-    while (!(postgres ? postgres_serves(server) : redis_serves(server))) {
+    server->pid = spawn_server(server);
+    while (!serves(server)) {
         if (is_gone(server->pid) || clock_now_us() > until)
             fail_with_log(server, "does not come up");
         pause_briefly();
     }
 }
 
-void live_server_new(struct live_server *server, enum store_kind kind)
+static void initdb(const struct live_server *server)
+{
+    char data[96];
+    const char *argv[] = {POSTGRES_AT "initdb",
+                          "-D",
+                          data,
+                          "-U",
+                          LIVE_USER,
+                          "-A",
+                          "trust",
+                          "-E",
+                          "UTF8",
+                          "--locale=C",
+                          "--no-sync",
+                          "--no-instructions",
+                          NULL};
+
+    (void)snprintf(data, sizeof data, "%s/data", server->folder);
+    await_success(server, spawn(server, argv, NULL), argv[0]);
+}
+
+void live_server_new_of(struct live_server *server, const struct server_kind *kind)
 {
     const struct passwd *nobody = getpwnam("nobody");
-    char data[96];
-    const char *initdb[] = {POSTGRES_AT "initdb",
-                            "-D",
-                            data,
-                            "-U",
-                            LIVE_USER,
-                            "-A",
-                            "trust",
-                            "-E",
-                            "UTF8",
-                            "--locale=C",
-                            "--no-sync",
-                            "--no-instructions",
-                            NULL};
 
     memset(server, 0, sizeof *server);
-    server->kind = kind;
+    server->kind = kind->store_kind;
+    server->made_by = kind;
     (void)snprintf(server->folder, sizeof server->folder, "/var/tmp/syncbed-test-XXXXXX");
     assert_non_null(mkdtemp(server->folder));
     server->port = choose_port(server->folder);
-    (void)snprintf(data, sizeof data, "%s/data", server->folder);
     if (geteuid() == 0) {
         assert_non_null(nobody);
         assert_int_equal(chown(server->folder, nobody->pw_uid, nobody->pw_gid), 0);
     }
-    if (kind == STORE_POSTGRES)
-        run(server, initdb);
+    if (server->kind == STORE_POSTGRES)
+        initdb(server);
+    else if (server->kind == STORE_MARIADB)
+        make(server);
     live_server_start(server);
+}
+
+void live_server_new(struct live_server *server, enum store_kind kind)
+{
+    unsigned i = 0;
+
+    while (!server_kind_at(i)->is_store || server_kind_at(i)->store_kind != kind)
+        i++;
+    live_server_new_of(server, server_kind_at(i));
 }
 
 void live_server_free(struct live_server *server)

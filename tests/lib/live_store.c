@@ -7,6 +7,7 @@
 #include <hiredis.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <mysql.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -26,6 +27,11 @@ bool live_is_redis(void)
     return live.server.kind == STORE_REDIS;
 }
 
+bool live_is_mariadb(void)
+{
+    return live.server.kind == STORE_MARIADB;
+}
+
 static bool is_alive(void *arg)
 {
     return store_alive(arg);
@@ -43,11 +49,15 @@ void live_await_alive(struct store *store, bool alive)
 
 struct topology_store live_place(void)
 {
-    return (struct topology_store){.name = "s",
+    struct topology_store place = {.name = "s",
                                    .kind = live.server.kind,
                                    .address = {.host = "127.0.0.1", .port = live.server.port},
                                    .user = LIVE_USER,
                                    .database = LIVE_DATABASE};
+
+    if (live_is_mariadb())
+        (void)strcpy(place.database, LIVE_USER); /* it is larger */
+    return place;
 }
 
 static struct store *open_with(const struct store_options *options)
@@ -93,14 +103,15 @@ int live_empty(void **state)
 
 int live_run_tests(const struct CMUnitTest *tests, size_t n)
 {
-    static const enum store_kind kinds[] = {STORE_POSTGRES, STORE_REDIS};
+    static const struct server_kind *const kinds[] = {&postgres_kind, &mariadb_kind,
+                                                      &mariadb_binlog_kind, &redis_kind};
     int failed = 0;
 
     for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        live_server_new(&live.server, kinds[i]);
+        live_server_new_of(&live.server, kinds[i]);
         live.base = loop_new();
         live.store = live_open("live:1", 8, 0);
-        failed += _cmocka_run_group_tests(store_kind_name(kinds[i]), tests, n, NULL, NULL);
+        failed += _cmocka_run_group_tests(kinds[i]->name, tests, n, NULL, NULL);
         store_free(live.store);
         event_base_free(live.base);
         live_server_free(&live.server);
@@ -343,6 +354,49 @@ static void peek_postgres(const char *key)
     PQfinish(conn);
 }
 
+static MYSQL *plain_mariadb(void)
+{
+    MYSQL *conn = mysql_init(NULL);
+
+    assert_non_null(conn);
+    if (!mysql_real_connect(conn, "127.0.0.1", LIVE_USER, NULL, LIVE_USER, live.server.port, NULL,
+                            0))
+        fail_msg("%s", mysql_error(conn));
+    return conn;
+}
+
+static MYSQL_RES *ask_mariadb(MYSQL *conn, const char *sql)
+{
+    MYSQL_RES *res;
+
+    if (mysql_query(conn, sql) != 0)
+        fail_msg("%s: %s", sql, mysql_error(conn));
+    res = mysql_store_result(conn);
+    assert_non_null(res);
+    return res;
+}
+
+static void peek_mariadb(const char *key)
+{
+    MYSQL *conn = plain_mariadb();
+    char sql[512];
+    MYSQL_RES *res;
+    MYSQL_ROW row;
+
+    assert_null(strpbrk(key, "'\\"));
+    assert_int_equal(mysql_query(conn, "SET SESSION group_concat_max_len = 1000000"), 0);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT CONCAT(val, ' n=', n, ':', COALESCE((SELECT GROUP_CONCAT(' ', n, ' ',"
+                   " request, ' ', op ORDER BY n SEPARATOR ';') FROM journal j"
+                   " WHERE j.`key` = kv.`key`), '')) FROM kv WHERE `key` = '%s'",
+                   key);
+    res = ask_mariadb(conn, sql);
+    row = mysql_fetch_row(res);
+    (void)snprintf(peeked, sizeof peeked, "%s", row ? row[0] : "none");
+    mysql_free_result(res);
+    mysql_close(conn);
+}
+
 static redisContext *plain_redis(void)
 {
     redisContext *c = redisConnect("127.0.0.1", live.server.port);
@@ -378,10 +432,12 @@ static void peek_redis(const char *key)
 
 const char *live_peek(const char *key)
 {
-    if (live.server.kind == STORE_POSTGRES)
-        peek_postgres(key);
-    else
+    if (live_is_redis())
         peek_redis(key);
+    else if (live_is_mariadb())
+        peek_mariadb(key);
+    else
+        peek_postgres(key);
     return peeked;
 }
 
@@ -404,20 +460,45 @@ static void kill_redis_sessions(const char *application)
     redisFree(c);
 }
 
-void live_kill_sessions(const char *application)
+static void kill_mariadb_sessions(const char *application)
 {
-    PGconn *conn;
+    MYSQL *conn = plain_mariadb();
+    char sql[256];
+    MYSQL_RES *res;
+    MYSQL_ROW row;
 
-    if (live_is_redis()) {
-        kill_redis_sessions(application);
-        return;
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT processlist_id FROM performance_schema.session_account_connect_attrs"
+                   " WHERE attr_name = 'program_name' AND attr_value = '%s'",
+                   application);
+    res = ask_mariadb(conn, sql);
+    while ((row = mysql_fetch_row(res)) != NULL) {
+        (void)snprintf(sql, sizeof sql, "KILL CONNECTION %s", row[0]);
+        (void)mysql_query(conn, sql); /* gone already is as well */
     }
-    conn = plain_postgres();
+    mysql_free_result(res);
+    mysql_close(conn);
+}
+
+static void kill_postgres_sessions(const char *application)
+{
+    PGconn *conn = plain_postgres();
+
     PQclear(ask_postgres(conn,
                          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                          " WHERE application_name = $1",
                          application));
     PQfinish(conn);
+}
+
+void live_kill_sessions(const char *application)
+{
+    if (live_is_redis())
+        kill_redis_sessions(application);
+    else if (live_is_mariadb())
+        kill_mariadb_sessions(application);
+    else
+        kill_postgres_sessions(application);
 }
 
 void live_redis(const char *command)

@@ -1,8 +1,8 @@
 /*
  * live_store.h - straight-line use of a store in tests: run the loop until the verb has answered.
  *
- * State is also looked at past the store, over a connection of libpq's or hiredis' own, and
- * compared as text: "v2 n=2: 1 r1 0 w v1; 2 r2 0 w v2".
+ * State is also looked at past the store, over a connection of libpq's, libmariadb's or hiredis'
+ * own, and compared as text: "v2 n=2: 1 r1 0 w v1; 2 r2 0 w v2".
  */
 #ifndef SYNCBED_TESTS_LIVE_STORE_H
 #define SYNCBED_TESTS_LIVE_STORE_H
@@ -30,6 +30,7 @@ struct CMUnitTest;
 int live_run_tests(const struct CMUnitTest *tests, size_t n);
 int live_empty(void **state); /* the set-up of each test */
 bool live_is_redis(void);
+bool live_is_mariadb(void);
 
 /* The server as a topology's store "s". */
 struct topology_store live_place(void);

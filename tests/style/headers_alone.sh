@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-flags=$(pkg-config --cflags libevent yaml-0.1 jansson libpq hiredis rdkafka libisal)
+flags=$(pkg-config --cflags libevent yaml-0.1 jansson libpq libmariadb hiredis rdkafka libisal)
 readonly flags
 
 # compile HEADER: prints the compiler's complaints; fails when there are any.

@@ -149,7 +149,7 @@ static void what_runs_meanwhile_moves_the_horizon(void **state)
     before = look("").horizon;
     assert_int_equal(live_execute(live.store, &other), STORE_OK);
     assert_int_equal(live_execute(live.store, &other), STORE_OK);
-    if (live_is_redis())
+    if (live.server.kind != STORE_POSTGRES)
         assert_true(look("").horizon == -1);
     else
         assert_true(look("").horizon >= before + 2);
@@ -169,9 +169,10 @@ static void names_who_waits(void **state)
     leave_in_doubt(&holds, "sb1:t:1:1:r1");
     waiter = store_branch_begin(patient, &waits, "sb1:t:1:2:r2", STORE_UNTIL_PREPARED,
                                 live_deadline(), answer_done, &answer);
-    do
+    do {
+        live_turn(150 * US_PER_MS); /* asked more often, MariaDB shows nothing new */
         seen = look("sb1:t:1:1:");
-    while (!seen.who[0]);
+    } while (!seen.who[0]);
     assert_string_equal(seen.text, "sb1:t:1:1:r1 prepared keys:a waiters:1");
     assert_string_equal(seen.who, live_is_redis() ? "sb1:t:1:2:r2" : "patient:1");
     assert_int_equal(settle("sb1:t:1:1:r1", true), STORE_OK);
