@@ -45,6 +45,7 @@ struct coordinator {
 
     struct decision_log *log;
     struct event *log_event;
+    struct soon_call log_due; /* decisions of this round of the loop wait to be written */
     struct watermark *watermark;
     struct recovery *recovery;
     unsigned n_stores;

@@ -29,6 +29,7 @@ struct batch {
     struct decision *record;         /* owned */
     struct decision_ticket **ticket; /* owned; parallel to `record`, NULL for END */
     bool forced;                     /* somebody waits for it */
+    bool is_due;                     /* … and it is to be written now */
 };
 
 struct segment_open {
@@ -241,13 +242,13 @@ static void *writer_main(void *arg)
         int64_t took_us;
         int rc;
 
-        while (!log->waiting.forced && !log->stopping)
+        while (!log->waiting.is_due && !log->stopping)
             (void)pthread_cond_wait(&log->wake, &log->mutex);
         if (log->waiting.n == 0)
             break; /* stopping, and all is written */
         batch = log->waiting;
         spare.n = 0;
-        spare.forced = false;
+        spare.forced = spare.is_due = false;
         log->waiting = spare;
         (void)pthread_mutex_unlock(&log->mutex);
         took_us = -clock_now_us();
@@ -500,6 +501,13 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
     (void)pthread_mutex_lock(&log->mutex);
     assert(log->waiting.n < log->queue_max);
     batch_add(&log->waiting, commit, ticket);
+    (void)pthread_mutex_unlock(&log->mutex);
+}
+
+void decision_log_write(struct decision_log *log)
+{
+    (void)pthread_mutex_lock(&log->mutex);
+    log->waiting.is_due = log->waiting.forced; /* not: an earlier batch took it along */
     (void)pthread_mutex_unlock(&log->mutex);
     (void)pthread_cond_signal(&log->wake); /* unlocked, or the writer wakes only to wait again */
 }

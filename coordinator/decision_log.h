@@ -96,9 +96,18 @@ struct decision_ticket {
     struct decision_ticket *next;
 };
 
-/* Queue a COMMIT record. The caller keeps fewer than half of the queue outstanding. */
+/*
+ * Queue a COMMIT record, to be written when decision_log_write() is called. The caller keeps fewer
+ * than half of the queue outstanding.
+ */
 void decision_log_commit(struct decision_log *log, const struct decision *commit,
                          struct decision_ticket *ticket);
+
+/*
+ * Have the writer write what is queued, in one batch unless it is at one already. Called once for
+ * all decisions of a round of the event loop: else the first of them would be flushed alone.
+ */
+void decision_log_write(struct decision_log *log);
 
 /* Every participant has committed `gid`, whose COMMIT stands in `segment`. Lazy: may be lost. */
 void decision_log_end(struct decision_log *log, const char *gid, uint64_t segment);

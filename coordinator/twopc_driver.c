@@ -210,6 +210,11 @@ static void decision_durable(void *arg)
     feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
 }
 
+static void write_log(void *arg)
+{
+    decision_log_write(arg);
+}
+
 static void log_commit(struct transaction *t)
 {
     struct decision commit = {.kind = DECISION_COMMIT};
@@ -228,6 +233,7 @@ static void log_commit(struct transaction *t)
     }
     t->ticket = (struct decision_ticket){.durable = decision_durable, .arg = t};
     decision_log_commit(t->co->log, &commit, &t->ticket);
+    soon_add(t->co->soon, &t->co->log_due, write_log, t->co->log);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
