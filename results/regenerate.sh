@@ -4,7 +4,7 @@
 # and report.html stays in out/results/NAME; docs/files.md says what is in it.
 #
 #   results/regenerate.sh            every experiment; about a quarter of an hour
-#   results/regenerate.sh NAME…      only experiments/NAME.yaml, or: mutants, bench-load
+#   results/regenerate.sh NAME…      only experiments/NAME.yaml, or: mutants, bench-load, 2pc-matrix
 #
 # For numbers worth keeping: nothing else running on the machine, nothing uncommitted in the tree.
 set -euo pipefail
@@ -23,6 +23,10 @@ regenerate() {
     mutants)
         keep_status ./syncbed mutants --clean 20 --out "$out" >"results/$name/table.txt"
         cp "$out/mutants.json" "results/$name/"
+        ;;
+    2pc-matrix) # three minutes
+        keep_status ./syncbed matrix 2pc --out "$out" >"results/$name/table.txt"
+        cp "$out/matrix.json" "results/$name/"
         ;;
     bench-load)
         ./syncbed bench load --out "$out" >"results/$name/table.txt"

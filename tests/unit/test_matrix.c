@@ -8,6 +8,8 @@
 #include "harness/matrix/caught.h"
 
 #include "base/clock.h"
+#include "base/file.h"
+#include "harness/verbs.h"
 #include "run_builder.h"
 #include "temp_file.h"
 
@@ -262,6 +264,27 @@ static void a_row_says_how_it_is_shown_or_why_not(void **state)
     expect_rows("rows: [{id: C1, fault: f, expect: e, reason: r, test: [a/b]}]\n", "tests");
 }
 
+/* The page and the file would else drift apart. */
+static void the_page_has_the_table_of_the_rows(void **state)
+{
+    struct matrix_rows *rows = calloc(1, sizeof *rows);
+    struct buf table = {0}, page = {0};
+    char path[PATH_MAX];
+    struct errctx err;
+
+    (void)state;
+    assert_non_null(rows);
+    assert_true(verb_find_file("experiments/matrix-2pc/rows.yaml", path));
+    assert_int_equal(matrix_read(path, rows, &err), 0);
+    matrix_print_markdown(&table, rows);
+    assert_true(verb_find_file("docs/two-phase-commit.md", path));
+    assert_int_equal(file_read(path, &page, &err), 0);
+    assert_non_null(strstr(buf_str(&page), buf_str(&table)));
+    buf_done(&table);
+    buf_done(&page);
+    free(rows);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 
 int main(void)
@@ -275,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_mixed_one_or_a_broken_promise_is_not_so),
         cmocka_unit_test(what_nobody_can_tell_is_unknown_and_what_hit_nobody_not_exercised),
         cmocka_unit_test(a_row_says_how_it_is_shown_or_why_not),
+        cmocka_unit_test(the_page_has_the_table_of_the_rows),
     };
 
     return cmocka_run_group_tests(tests, temp_file_make, temp_file_remove);
