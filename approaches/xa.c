@@ -142,6 +142,7 @@ static void xa_counters(const void *self, json_t *into)
         {"retries", c.retries},
         {"not_there", c.not_there},
         {"heuristic", c.heuristic},
+        {"against_by_hand", c.against_by_hand},
         {"recovered_committed", c.recovered_committed},
         {"recovered_rolled_back", c.recovered_rolled_back},
         {"open_decisions", c.open_decisions},

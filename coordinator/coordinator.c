@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/by_hand.h"
 #include "coordinator/coordinator_private.h"
 
 #include <assert.h>
@@ -218,6 +219,10 @@ static void recovery_progress(void *arg)
     for (unsigned i = 0; i < co->n_stores; i++) {
         if (recovery_fenced(co->recovery, i))
             watermark_fenced(co->watermark, i, recovery_fence(co->recovery, i));
+    }
+    if (recovery_complete(co->recovery) && !co->looked_by_hand) {
+        co->looked_by_hand = true;
+        by_hand_look(co);
     }
     if (recovery_complete(co->recovery) && watermark_unmarked(co->watermark) == 0)
         say_ready(co);

@@ -124,6 +124,8 @@ struct coordinator_counters {
     uint64_t retries;             /* decisions sent again */
     uint64_t not_there;           /* branches that somebody else has settled, it is not known how */
     uint64_t heuristic;           /* branches that somebody else has settled the other way */
+    unsigned against_by_hand;     /* now: settled by hand against the decision, not forgotten; as
+                                     of the start, or of the operator's last look */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
     struct histogram vote_time;   /* of those that came to a decision: until all had voted, … */

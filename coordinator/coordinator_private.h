@@ -41,6 +41,7 @@ struct coordinator {
     bool ready_said;
     bool failed;
     bool closing;        /* its stores are being freed */
+    bool looked_by_hand; /* what was settled by hand was asked for */
     struct event *grace; /* until `ready` at the latest */
 
     struct decision_log *log;

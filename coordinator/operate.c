@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/by_hand.h"
 #include "coordinator/coordinator_private.h"
 #include "coordinator/doubt_ask.h"
 #include "coordinator/metrics.h"
@@ -212,6 +213,7 @@ static void looked(void *arg, struct doubt *d)
     if (!take_log(o))
         return;
     doubt_conclude(&o->doubt);
+    by_hand_count(o->co, &o->doubt);
     if (o->verb == OPERATE_LOOK)
         answer_json(o, 200, doubt_to_json(&o->doubt));
     else

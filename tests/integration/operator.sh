@@ -25,13 +25,14 @@ sed -e "s|^control:.*|control: $work/control|" -e "s|data: [^,}]*serve1[^,}]*|da
     -e "s|data: [^,}]*serve2[^,}]*|data: $work/log2|" -e 's|serve1|door|' -e 's|serve2|other|' \
     "$work"/out/runs/*/topology.yaml >"$work/topology.yaml"
 
-# door ARM TEXT…: a front door that writes each TEXT to all three stores, under the key before its '-', and dies with them at xa-decided
-# (ARM: how many), or stays (0): then its counters go to $work/counters.
+# door ARM AGAINST TEXT…: a front door that writes each TEXT to all three stores, under the key before its '-', and dies with them at xa-decided
+# (ARM: how many), or stays (0): then it counts AGAINST transactions settled against their decision.
 door() {
     python3 - "$syncbed" "$work" "$@" <<'PYTHON'
-import json, os, socket, subprocess, sys, yaml
+import json, socket, subprocess, sys, time, yaml
 
-program, work, gather, texts = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+program, work = sys.argv[1:3]
+gather, against, texts = int(sys.argv[3]), int(sys.argv[4]), sys.argv[5:]
 topology = yaml.safe_load(open(work + "/topology.yaml"))
 port = int(topology["roles"]["door"]["address"].split(":")[1])
 door = subprocess.Popen([program, "serve", "--topology", work + "/topology.yaml", "--name", "door",
@@ -59,7 +60,12 @@ try:
     if gather:
         assert door.wait(20) == -9, door.returncode
     else:
-        json.dump(command(cmd="counters"), open(work + "/counters", "w"))
+        for _ in range(100): # it looks once all is recovered
+            counters = command(cmd="counters")
+            if counters["against_by_hand"] == against:
+                break
+            time.sleep(0.05)
+        assert counters["against_by_hand"] == against, counters
 finally:
     door.terminate()
     door.wait(20)
@@ -85,8 +91,8 @@ settle() {
     "$syncbed" settle --topology "$work/topology.yaml" "$@"
 }
 
-door 0 one two three # the keys are there, so that it can be seen who holds them
-door 3 one-again two-again three-again 2>"$work/said" || die "$(cat "$work/said")"
+door 0 0 one two three # the keys are there, so that it can be seen who holds them
+door 3 0 one-again two-again three-again 2>"$work/said" || die "$(cat "$work/said")"
 
 # Looking: three decided transactions, each prepared at all stores, with keys and age.
 expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
@@ -113,7 +119,9 @@ in_doubt 't["two-again"]["heuristic"] == "contradicts"'
 in_doubt 'state["two-again"] == {"pg1": "rolled back by hand", "pg2": "prepared", "redis": "prepared"}'
 
 # Who comes back resolves what is left, and what was settled by hand stays as it was.
-door 0
+door 0 1
+grep -q 'two-again at pg1: rolled back by hand; its decision: commit' "$work/said-by-door" ||
+    die "the door does not complain: $(cat "$work/said-by-door")"
 expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
 grep -q 'SETTLED BY HAND AGAINST THE DECISION' "$work/said" || die "does not complain"
 in_doubt 'set(t) == {"one-again", "two-again"} and all(x["prepared"] == 0 for x in s.values())'
