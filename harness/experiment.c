@@ -138,7 +138,7 @@ static int compare_names(const void *a, const void *b)
 
 static int parse_stores(const struct yaml_node *root, struct experiment *e, struct errctx *err)
 {
-    static const char *const examples[] = {"pg1", "pg2", "redis"};
+    static const char *const examples[] = {"pg1", "pg2", "redis", "maria1", "mariabin1"};
     const struct yaml_node *node;
     int rc = need_list(root, "stores", STORES_MAX, &node, err);
 
@@ -166,13 +166,13 @@ static int parse_stores(const struct yaml_node *root, struct experiment *e, stru
 static int check_accounts(const struct yaml_node *workload, const struct experiment *e,
                           struct errctx *err)
 {
-    unsigned n_postgres = 0;
+    unsigned n_sql = 0;
 
     for (unsigned i = 0; i < e->n_stores; i++)
-        n_postgres += server_kind_of(e->store[i])->store_kind == STORE_POSTGRES;
-    if (e->workload.kind == WORKLOAD_TRANSFER && n_postgres < 2)
+        n_sql += store_kind_is_sql(server_kind_of(e->store[i])->store_kind);
+    if (e->workload.kind == WORKLOAD_TRANSFER && n_sql < 2)
         return yaml_complain(workload, err,
-                             "transfer moves money between two postgres stores: stores: [pg1, "
+                             "transfer moves money between two SQL stores: stores: [pg1, "
                              "pg2, …]");
     return 0;
 }

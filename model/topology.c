@@ -26,6 +26,11 @@ const char *store_kind_name(enum store_kind kind)
     return store_kinds[kind];
 }
 
+bool store_kind_is_sql(enum store_kind kind)
+{
+    return kind == STORE_POSTGRES || kind == STORE_MARIADB;
+}
+
 bool store_kind_find(const char *name, enum store_kind *ret_kind)
 {
     for (unsigned i = 0; i < STORE_KINDS; i++) {

@@ -90,6 +90,7 @@ struct topology {
 };
 
 const char *store_kind_name(enum store_kind kind);
+bool store_kind_is_sql(enum store_kind kind); /* postgres, mariadb */
 bool store_kind_find(const char *name, enum store_kind *ret_kind);
 const char *role_kind_name(enum role_kind kind);
 

@@ -204,7 +204,7 @@ static int check_stores(struct generator *g, struct errctx *err)
         return err_set(err, EINVAL, ERR_ABORT, "the topology has no store");
     if (g->options.workload.kind == WORKLOAD_TRANSFER &&
         !plan_account_store(g->options.topology, 0))
-        return err_set(err, EINVAL, ERR_ABORT, "transfer takes two postgres stores");
+        return err_set(err, EINVAL, ERR_ABORT, "transfer takes two SQL stores");
     return 0;
 }
 

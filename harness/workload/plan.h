@@ -66,7 +66,7 @@ void plan_txn(const struct plan *plan, size_t i, const struct workload *workload
 
 void plan_account_key(uint32_t account, char ret_key[KEY_SIZE]);
 
-/* The store at which an account is; NULL when the topology has not two postgres stores. */
+/* The store at which an account is; NULL when the topology has not two SQL stores. */
 const char *plan_account_store(const struct topology *topology, uint32_t account);
 
 #endif

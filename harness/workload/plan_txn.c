@@ -64,7 +64,7 @@ const char *plan_account_store(const struct topology *topology, uint32_t account
     unsigned n = 0;
 
     for (unsigned s = 0; s < topology->n_stores && n < 2; s++) {
-        if (topology->store[s].kind == STORE_POSTGRES)
+        if (store_kind_is_sql(topology->store[s].kind))
             of[n++] = topology->store[s].name;
     }
     return n == 2 ? of[account % 2] : NULL;

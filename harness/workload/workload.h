@@ -6,7 +6,7 @@
  * that a slow approach is asked less; figures have to say so.
  *
  *   fanout    a unique value (the request id) to the same key, "user:<k>", in every store
- *   transfer  money from an account to another, "acct:<k>": even ones lie at the first postgres
+ *   transfer  money from an account to another, "acct:<k>": even ones lie at the first SQL
  *             store of the topology, odd ones at the second. Each begins with `balance`, put there
  *             before the load as the first entry of its journal: request "init", "incr <balance>"
  *   append    1 to 8 reads and appends of lists, "list:<k>", each at store k mod stores. Elements

@@ -85,7 +85,7 @@ static void a_transfer_takes_two_postgres_stores(void **state)
     (void)state;
     read_changed((struct change){2, "stores: [redis, pg1]"}, (struct change){4, workload}, said,
                  sizeof said);
-    assert_string_equal(said, ":4: transfer moves money between two postgres stores: stores: [pg1, "
+    assert_string_equal(said, ":4: transfer moves money between two SQL stores: stores: [pg1, "
                               "pg2, …]");
 }
 
