@@ -263,6 +263,15 @@ static int check_at_start(const struct yaml_node *faults, const struct schedule 
                               fault->point, fault->target, (double)fault->at_us / (double)US_PER_S);
 }
 
+/* What was stopped may be killed, which ends the pause; but not before it has been stopped. */
+static bool kills_the_paused(const struct fault *a, const struct fault *b)
+{
+    int64_t paused_us = a->at_us + (a->point[0] ? FAULT_REACH_US : 0);
+
+    return a->action == FAULT_PAUSE && b->action == FAULT_KILL && !b->point[0] &&
+           b->at_us >= paused_us;
+}
+
 /* What is dead can't be killed: two faults of one target must not overlap. */
 static int check_overlap(const struct yaml_node *faults, const struct schedule *schedule,
                          struct errctx *err)
@@ -277,7 +286,7 @@ static int check_overlap(const struct yaml_node *faults, const struct schedule *
             const struct fault *b = &schedule->fault[j];
 
             if (strcmp(a->target, b->target) == 0 && !fault_at_start(b) &&
-                b->at_us < over_us(schedule, a))
+                !kills_the_paused(a, b) && b->at_us < over_us(schedule, a))
                 return yaml_complain_line(faults, b->line, err,
                                           "this fault of %s begins before its earlier one (at %g "
                                           "s) is surely over",

@@ -16,6 +16,11 @@
  *   - name: store_killed_while_prepared      # serve1's transactions wait there until it is dead
  *     faults: [{at_s: 3, kill: pg2, at: xa-voted, of: serve1, gather: 8, restart_after_s: 1}]
  *
+ *   - name: store_killed_with_prepare_in_its_socket     # a kill ends the pause of what it hits
+ *     faults:
+ *       - {at_s: 1, pause: pg2, at: xa-first-locked, of: serve1, gather: 8, for_s: 3}
+ *       - {at_s: 3, kill: pg2, restart_after_s: 1}
+ *
  * Pure data and its validation; the harness carries it out.
  */
 #ifndef SYNCBED_FAULTS_SCHEDULE_H

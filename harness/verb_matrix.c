@@ -288,13 +288,16 @@ static void print_row(struct buf *out, const struct matrix *m, const struct matr
         buf_printf(out, "     %s\n", row->reason);
 }
 
-static void show(const struct matrix *m)
+/* `only`: a row, or NULL for all. */
+static void show(const struct matrix *m, const char *only)
 {
     struct totals t = totals_of(m);
     struct buf out = {0};
 
-    for (unsigned i = 0; i < m->rows.n; i++)
-        print_row(&out, m, &m->rows.row[i]);
+    for (unsigned i = 0; i < m->rows.n; i++) {
+        if (!only || strcmp(only, m->rows.row[i].id) == 0)
+            print_row(&out, m, &m->rows.row[i]);
+    }
     buf_printf(&out,
                "\n%u rows: %u shown here, %u not so, %u not exercised, %u unknown; %u by tests, "
                "%u not here; %s/matrix.json\n",
@@ -341,7 +344,7 @@ static int conclude(const struct matrix *m, const struct cli_args *args)
 {
     json_t *json;
 
-    show(m);
+    show(m, cli_text(args, "only", NULL));
     if (cli_given(args, "json")) {
         json = totals_to_json(m);
         json_out_line(stdout, json);

@@ -41,8 +41,8 @@ static const char *const made_from_runs[] = {"results.json", "junit.xml", "repor
 
 static const char *const runs[] = {"about.json", "runs", NULL};
 
-/* What every result has of the two verbs that leave one, as long as there is anything of it. */
-static const char *const marks[] = {"mutants.json", "experiment.yaml", NULL};
+/* What every result has of the verbs that leave one, as long as there is anything of it. */
+static const char *const marks[] = {"mutants.json", "matrix.json", "experiment.yaml", NULL};
 
 static bool stands_in(const char *const *names, const char *entry)
 {

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "harness/run/exposure.h"
+#include "harness/run/injected_order.h"
 #include "harness/run/injected_tell.h"
 
 #include <assert.h>
@@ -52,23 +53,9 @@ static void fail(struct injected *f, const char *what, const char *error)
     injected_note(f, "%s of %s failed", what, f->fault->target);
 }
 
-/* The one that is to hit while this one's target starts again; NULL: none. */
-static struct injected *next_at_start(const struct injected *f)
-{
-    struct injector *injector = f->injector;
-
-    for (unsigned i = f->number + 1; i < injector->n; i++) {
-        struct injected *next = &injector->fault[i];
-
-        if (strcmp(next->fault->target, f->fault->target) == 0)
-            return fault_at_start(next->fault) ? next : NULL;
-    }
-    return NULL;
-}
-
 static void skip(struct injected *f, const char *why)
 {
-    struct injected *next = next_at_start(f);
+    struct injected *next = injected_next_at_start(f);
 
     injected_tell_skipped(f, why);
     set_state(f, INJECTED_OVER);
@@ -83,7 +70,7 @@ static void skip(struct injected *f, const char *why)
 /* It may have died again on the way, by intent: then this fault has handed over to that one. */
 static bool handed_over(struct injected *f)
 {
-    const struct injected *next = next_at_start(f);
+    const struct injected *next = injected_next_at_start(f);
 
     if (!next || next->state != INJECTED_LASTS)
         return false;
@@ -94,7 +81,7 @@ static bool handed_over(struct injected *f)
 static void on_ended(void *arg, const char *error)
 {
     struct injected *f = arg;
-    struct injected *next = next_at_start(f);
+    struct injected *next = injected_next_at_start(f);
     struct errctx err;
 
     if (f->injector->stopped)
@@ -120,9 +107,13 @@ static void on_ended(void *arg, const char *error)
 static void end(struct injected *f)
 {
     struct keeper *keeper = f->injector->options.keeper;
-    struct injected *next = next_at_start(f);
+    struct injected *next = injected_next_at_start(f);
 
     set_state(f, INJECTED_ENDING);
+    if (f->fault->action == FAULT_PAUSE && injected_killed_since(f)) {
+        on_ended(f, NULL); /* it is over: what was stopped is dead, or is another process */
+        return;
+    }
     if (next && next->state == INJECTED_ARMED)
         next->armed_us = clock_now_us(); /* what died before this start died of something else */
     if (f->fault->action == FAULT_KILL)
@@ -135,7 +126,7 @@ static void end(struct injected *f)
 
 static void last(struct injected *f)
 {
-    struct injected *next = next_at_start(f);
+    struct injected *next = injected_next_at_start(f);
 
     set_state(f, INJECTED_LASTS);
     injected_tell_begin(f);
@@ -271,29 +262,11 @@ static void arm(struct injected *f)
         rpc_send(control, "arm", order(f), on_armed, f);
 }
 
-/* The fault that brings its start about, or NULL. */
-static const struct injected *one_before(const struct injected *f)
-{
-    for (unsigned i = f->number; i-- > 0;) {
-        const struct injected *earlier = &f->injector->fault[i];
-
-        if (strcmp(earlier->fault->target, f->fault->target) == 0)
-            return earlier;
-    }
-    return NULL;
-}
-
-/* That one is to hit at the start which comes next. */
-static bool waits_for_a_start(const struct injected *f)
-{
-    return fault_at_start(f->fault) && (f->state == INJECTED_WAITS || f->state == INJECTED_ARMED);
-}
-
 /* By a file that the target's next start reads. Who comes there later than that is killed anyway.
  */
 static void arm_for_start(struct injected *f)
 {
-    const struct injected *before = one_before(f);
+    const struct injected *before = injected_before(f);
     char path[PATH_MAX + ROLE_NAME_SIZE + 16];
     json_t *what;
     int rc;
@@ -302,7 +275,7 @@ static void arm_for_start(struct injected *f)
         skip(f, "the start did not come");
         return;
     }
-    if (waits_for_a_start(before))
+    if (injected_waits_for_a_start(before))
         return; /* its turn comes when that one has hit: last() */
     what = order(f);
     (void)snprintf(path, sizeof path, "%s/control/%s.arm", f->injector->options.roles->folder,

@@ -218,6 +218,20 @@ static void a_store_is_hit_while_a_doors_transactions_stand_at_a_step(void **sta
                 "where nobody waits");
 }
 
+static void what_is_paused_may_be_killed_once_it_is(void **state)
+{
+    (void)state;
+    expect_part("name: a\nfaults:\n  - {at_s: 1, pause: pg1, for_s: 3}\n"
+                "  - {at_s: 2, kill: pg1, restart_after_s: 1}\n",
+                "at_s: 2, kill: pg1");
+    expect_part("name: a\nfaults:\n  - {at_s: 1, pause: pg1, at: worst, of: serve1, for_s: 3}\n"
+                "  - {at_s: 2.9, kill: pg1, restart_after_s: 1}\n",
+                "surely over");
+    expect_part("name: a\nfaults:\n  - {at_s: 1, pause: pg1, for_s: 3}\n"
+                "  - {at_s: 2, pause: pg1, for_s: 1}\n",
+                "surely over");
+}
+
 static void too_many_faults_are_refused(void **state)
 {
     struct buf text = {0};
@@ -243,6 +257,7 @@ int main(void)
         cmocka_unit_test(a_step_of_starting_takes_a_kill_that_is_not_over),
         cmocka_unit_test(steps_of_starting_may_follow_each_other),
         cmocka_unit_test(a_store_is_hit_while_a_doors_transactions_stand_at_a_step),
+        cmocka_unit_test(what_is_paused_may_be_killed_once_it_is),
         cmocka_unit_test(too_many_faults_are_refused),
     };
 
