@@ -23,6 +23,11 @@ static uint32_t first_key(const struct run_data *run, size_t op, unsigned wanted
     return run_key_of(run, run->micro[run->op[op].first + i].state);
 }
 
+static const char *phrase_hand(const struct run_data *run, uint32_t op)
+{
+    return run->op[op].by_hand ? ", since an operator settled it by hand" : "";
+}
+
 static void report(const struct run_data *run, uint32_t op, unsigned missing, struct verdict *ret)
 {
     unsigned applied = run->op[op].applied;
@@ -35,14 +40,14 @@ static void report(const struct run_data *run, uint32_t op, unsigned missing, st
     example_op(e, op);
     example_mark_all(run, e, intern_find(&run->words, run->history.op[op].txn->request));
     if (has_key == key)
-        example_say(e, "%s and %s: %s %s it, %s never got it.", phrase_write(run, op, key),
+        example_say(e, "%s and %s: %s %s it, %s never got it%s.", phrase_write(run, op, key),
                     phrase_end(run, op), phrase_stores(run, has), has & (has - 1) ? "have" : "has",
-                    phrase_stores(run, lacks));
+                    phrase_stores(run, lacks), phrase_hand(run, op));
     else
-        example_say(e, "%s and %s: its change of %s is at %s, its change of %s never got to %s.",
+        example_say(e, "%s and %s: its change of %s is at %s, its change of %s never got to %s%s.",
                     phrase_write(run, op, key), phrase_end(run, op),
                     intern_text(&run->keys, has_key), phrase_stores(run, has),
-                    intern_text(&run->keys, key), phrase_stores(run, lacks));
+                    intern_text(&run->keys, key), phrase_stores(run, lacks), phrase_hand(run, op));
 }
 
 /* Decided or recorded, and in no journal. */

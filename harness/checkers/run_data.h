@@ -45,6 +45,7 @@ struct run_op {
     uint16_t applied; /* bit i: and its store's journal has it */
     bool decided;     /* a durable commit decision */
     bool recorded;    /* in the log, below its end */
+    bool by_hand;     /* an operator has settled a branch of it */
 };
 
 /* One entry of a journal. Its n is its place in the journal, from 1. */
@@ -217,8 +218,9 @@ struct run_data {
     struct run_gid *gid;
     size_t n_lags;
     struct run_lag *lag;
-    int64_t n_broken; /* times that the roles of a broken variant made their mistake */
-    int64_t log_end;  /* records in the topic once settled; 0 without a topic */
+    unsigned n_by_hand; /* branches that an operator has settled by hand */
+    int64_t n_broken;   /* times that the roles of a broken variant made their mistake */
+    int64_t log_end;    /* records in the topic once settled; 0 without a topic */
     size_t n_probes;
     struct run_probe *probe; /* in the order of `op` */
     struct run_settling settling;

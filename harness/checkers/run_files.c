@@ -368,6 +368,23 @@ static int take_ended(struct run_data *run, const struct ndjson *in, const json_
     return 0;
 }
 
+/* Whose branch it was may be nobody's in this history: it counts all the same. */
+static int take_by_hand(struct run_data *run, const struct ndjson *in, const json_t *line,
+                        struct errctx *err)
+{
+    const char *request;
+    uint32_t op;
+    int r = ndjson_text(in, line, "request", &request, err);
+
+    if (r < 0)
+        return r;
+    run->n_by_hand++;
+    op = run_find_op(run, request);
+    if (op != RUN_NONE)
+        run->op[op].by_hand = true;
+    return 0;
+}
+
 static int take_evidence(struct run_data *run, const struct ndjson *in, const json_t *line,
                          const char *type, struct errctx *err)
 {
@@ -388,6 +405,8 @@ static int take_evidence(struct run_data *run, const struct ndjson *in, const js
         return take_broken(run, in, line, err);
     if (strcmp(type, "ended") == 0)
         return take_ended(run, in, line, err);
+    if (strcmp(type, "by_hand") == 0)
+        return take_by_hand(run, in, line, err);
     if (!decision && strcmp(type, "record") != 0)
         return 0;
     r = ndjson_text(in, line, "request", &request, err);

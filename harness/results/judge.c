@@ -117,6 +117,7 @@ static void add_judgement(const struct run_data *run, const struct approach *app
     (void)json_object_set_new(json, "settled", json_boolean(run->settling.settled));
     (void)json_object_set_new(json, "settled_why", json_string(run->settling.why));
     (void)json_object_set_new(json, "ended", ended_to_json(run));
+    (void)json_object_set_new(json, "by_hand", json_integer(run->n_by_hand));
     (void)json_object_set_new(json, "break", break_to_json(run, approach));
     metrics_compute(run, approach->native, &metrics);
     metrics_to_json(run, &metrics, json);

@@ -3,12 +3,16 @@
 
 #include "base/clock.h"
 #include "coordinator/decision_log.h"
+#include "harness/run/await.h"
 #include "harness/run/in_doubt.h"
+#include "model/names.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#define LOOK_TIMEOUT_US (1 * US_PER_S)
 
 /* --- how it settled --------------------------------------------------------------------------- */
 
@@ -108,6 +112,56 @@ int evidence_prepared(struct lines *evidence, struct session *session, struct er
     struct in_doubt in_doubt; /* a store that cannot be asked has said nothing */
 
     return in_doubt_each(session->base, &session->stores, on_prepared, evidence, &in_doubt, err);
+}
+
+/* --- what somebody has settled by hand -------------------------------------------------------- */
+
+struct looking {
+    struct await await;
+    struct lines *evidence;
+    struct looking_store {
+        struct looking *all;
+        const char *store;
+    } at[STORES_MAX];
+};
+
+static void tell_by_hand(struct lines *evidence, const char *store, const struct store_view *view)
+{
+    struct gid gid;
+
+    if (view->state == STORE_VIEW_PREPARED)
+        return;
+    lines_write(
+        evidence,
+        json_pack("{s:s, s:s, s:s, s:s, s:s}", "t", "by_hand", "store", store, "gid", view->gid,
+                  "request", gid_parse(view->gid, &gid) ? gid.request : "", "outcome",
+                  view->state == STORE_VIEW_COMMITTED_BY_HAND ? "committed" : "rolled back"));
+}
+
+/* A store that cannot be asked has said nothing. */
+static void on_viewed(void *arg, const struct store_reply *reply, const struct store_view *view,
+                      unsigned n_views)
+{
+    const struct looking_store *at = arg;
+
+    at->all->await.n_left--;
+    for (unsigned i = 0; reply->status == STORE_OK && i < n_views; i++)
+        tell_by_hand(at->all->evidence, at->store, &view[i]);
+}
+
+int evidence_by_hand(struct lines *evidence, struct session *session, struct errctx *err)
+{
+    struct looking all = {.evidence = evidence};
+    int64_t deadline_us = clock_now_us() + LOOK_TIMEOUT_US;
+
+    for (unsigned i = 0; i < session->stores.n; i++) {
+        struct store *store = session->stores.store[i];
+
+        all.at[i] = (struct looking_store){.all = &all, .store = store_name(store)};
+        all.await.n_left++;
+        store_view(store, "", deadline_us, on_viewed, &all.at[i]);
+    }
+    return await_all(session->base, &all.await, err);
 }
 
 /* --- a broken variant's mistakes -------------------------------------------------------------- */

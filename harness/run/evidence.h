@@ -20,4 +20,8 @@ __attribute__((warn_unused_result)) int evidence_collect(struct lines *evidence,
                                                          const struct settling *settling,
                                                          struct errctx *err);
 
+/* … and what an operator has settled by hand meanwhile (store_view()). */
+__attribute__((warn_unused_result)) int
+evidence_by_hand(struct lines *evidence, struct session *session, struct errctx *err);
+
 #endif

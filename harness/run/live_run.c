@@ -244,6 +244,8 @@ static int collect(struct live *live, struct errctx *err)
     rc = sampler_stop(&live->sampler, err);
     if (!rc)
         rc = evidence_prepared(&live->evidence, live->session, err);
+    if (!rc)
+        rc = evidence_by_hand(&live->evidence, live->session, err);
     if (!rc && !live->settling.settled)
         rc = look_at_what_did_not_settle(live, err);
     if (!rc)

@@ -157,6 +157,18 @@ static void what_stands_in_the_log_is_not_in_no_store(void **state)
                         "answer by 3.300 s: it stands in the log, but no store ever got it.");
 }
 
+static void what_an_operator_split_is_told_as_that(void **state)
+{
+    (void)state;
+    built_apply(&b, built_write(&b, "c0-0", 2, 3210, 3300, HISTORY_INFO), 6);
+    buf_append_str(&b.evidence,
+                   "{\"t\":\"by_hand\",\"store\":\"pg1\",\"gid\":\"sb1:serve1:1:1:c0-0\","
+                   "\"request\":\"c0-0\",\"outcome\":\"rolled back\"}\n");
+    expect("atomicity", "invalid, 1 of 1: c0-0 wrote user:2 at 3.210 s (serve1) and had no "
+                        "answer by 3.300 s: pg2 and redis have it, pg1 never got it, since an "
+                        "operator settled it by hand.");
+}
+
 static void what_was_decided_and_is_everywhere_is_atomic(void **state)
 {
     struct built_op *op = built_write(&b, "c0-0", 0, 100, 105, HISTORY_INFO);
@@ -1080,6 +1092,7 @@ int main(void)
         TEST(all_or_none_is_atomic_however_it_ended),
         TEST(what_was_decided_is_not_in_no_store),
         TEST(what_stands_in_the_log_is_not_in_no_store),
+        TEST(what_an_operator_split_is_told_as_that),
         TEST(what_was_decided_and_is_everywhere_is_atomic),
         TEST(only_the_stores_that_it_names_count),
         TEST(two_keys_are_one_transaction),
