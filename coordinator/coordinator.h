@@ -117,7 +117,7 @@ struct coordinator_counters {
     uint64_t aborted;
     uint64_t conflicts; /* of the aborted: a lock, here or at a store, was not to be had */
     uint64_t constraints;
-    uint64_t refused;     /* not begun: too many in flight */
+    uint64_t refused;     /* not begun: too many in flight, or no room for the decision */
     uint64_t unavailable; /* nothing sent: a store was not there */
     uint64_t answered_decided;
     uint64_t answered_unknown;

@@ -124,7 +124,7 @@ size_t decision_encode(uint8_t to[DECISION_SIZE_MAX], const struct decision *dec
     put(to + 4, size, 4);
     put(to + 8, sequence, 8);
     put(to + 16, durable, 8);
-    to[24] = (uint8_t)decision->kind;
+    to[24] = decision->carried ? DECISION_CARRIED : (uint8_t)decision->kind;
     put(to, crc32c(to + 4, size - 4), 4);
     return size;
 }
@@ -155,7 +155,11 @@ static bool take_record(const uint8_t *data, size_t size, uint32_t version, stru
 {
     struct body b = {.at = data + DECISION_HEAD_SIZE, .end = data + size};
 
-    *d = (struct decision){.kind = (enum decision_kind)data[DECISION_HEAD_SIZE - 1]};
+    uint8_t kind = data[DECISION_HEAD_SIZE - 1];
+
+    *d = (struct decision){.kind = (enum decision_kind)kind};
+    if (kind == DECISION_CARRIED)
+        *d = (struct decision){.kind = DECISION_COMMIT, .carried = true};
     switch (d->kind) {
     case DECISION_EPOCH:
         d->epoch = (int64_t)take(&b, 8);

@@ -8,6 +8,7 @@
  *            number, so that two logs which both count from 1 are told apart. Repeated as the first
  *            record of each segment
  *   COMMIT   decided; forced to disk before any participant hears of it
+ *   CARRIED  a COMMIT once more, in a later segment, so that the one where it stood can go
  *   END      every participant has committed: the decision is not needed any more; not forced
  *   MARK     a participant has been told how far this log had got (watermark.h); not forced
  *
@@ -19,13 +20,13 @@
  *   16  u64  durable: the last sequence that was durable when this record was written
  *   24  u8   kind
  *   25  …    EPOCH: u64 epoch, u64 incarnation
- *            COMMIT: gid, request, u8 n, n times (participant, memo)
+ *            COMMIT, CARRIED: gid, request, u8 n, n times (participant, memo)
  *            END: gid, u64 segment of its COMMIT          a text is u8 length + bytes
  *            MARK: participant, u64 epoch, u64 sequence
  *
  * A participant's memo is what its branch answered to prove its outcome by (store.h,
  * store_outcome): whoever settles the decision later asks with it. Version 1 of the format, which
- * is read still, had no memos, no incarnations and no MARK.
+ * is read still, had no memos, no incarnations, no MARK and no CARRIED.
  *
  * `durable` tells two things apart that look alike after a power cut: a batch of which some pages
  * were written and some were not (a torn tail), and damage to what had been safe (decision_scan.h).
@@ -54,6 +55,7 @@ enum decision_kind {
     DECISION_END = 3,
     DECISION_MARK = 4,
 };
+#define DECISION_CARRIED 5 /* on disk; read as a COMMIT that is `carried` */
 
 struct decision {
     enum decision_kind kind;
@@ -64,6 +66,7 @@ struct decision {
     uint64_t marked;               /* MARK: the sequence that participant[0] was told */
     char gid[GID_SIZE];            /* COMMIT, END */
     char request[REQUEST_ID_SIZE]; /* COMMIT */
+    bool carried;                  /* COMMIT: written again, from a segment that is to go */
     uint64_t commit_segment;       /* END: where its COMMIT stands */
     unsigned n_participants;       /* COMMIT: those that were prepared, 1..STORES_MAX; MARK: 1 */
     char participant[STORES_MAX][STORE_NAME_SIZE];

@@ -1,14 +1,18 @@
 /*
- * decision_log.h - the coordinator's durable log: append, group commit, read.
+ * decision_log.h - the coordinator's durable log of decisions: reserve, commit, end; read.
  *
- * A folder with `lock` and segments `decisions-0000000001.log` … Each segment is filled with zeros
- * when it is made, so that an fdatasync later has no metadata to write (81 µs against 113 µs on a
- * growing file); making the next one holds commits up for 3 to 5 ms every 30,000. A thread of its
- * own writes: whatever waits goes out in one write and one fdatasync (group commit), then an
- * eventfd wakes the event loop.
+ * A log is a table of calls, so that there may be several kinds (approaches/ has one on a Kafka
+ * topic). The kind that lives here is a folder with `lock` and segments `decisions-0000000001.log`
+ * …, each filled with zeros before it is begun, so that an fdatasync has no metadata to write (81
+ * µs against 113 µs on a growing file). A thread of its own writes: whatever waits goes out in one
+ * write and one fdatasync (group commit), then an eventfd wakes the event loop.
  *
  *   loop:    commit() --> [ queue ] --> writer: pwrite, fdatasync --> [ durable ] --> collect()
  *            end() ---------^  (goes out with the next commit)           eventfd
+ *
+ * Space comes first: a transaction reserves its record before anything is sent to a store, and is
+ * refused when that cannot be had. From the middle of a segment on the writer makes the next one, a
+ * piece after each batch; when the disk is full, what has reserved still fits where it is.
  *
  * What goes wrong:
  *   - a torn tail (the process or the machine died while writing) is cut when the log is opened;
@@ -17,7 +21,9 @@
  *     on disk ("fsyncgate"); the process must end, and reading the log anew tells what was decided.
  *
  * Segments all of whose decisions have ended are dropped, oldest first, but the last
- * DECISION_SEGMENTS_KEPT always stay, to answer what became of a request.
+ * DECISION_SEGMENTS_KEPT always stay, to answer what became of a request. Where there are twice as
+ * many, the decisions that keep the oldest are written again into the newest (CARRIED), and it
+ * goes. Nothing is ever dropped for its age.
  */
 #ifndef SYNCBED_COORDINATOR_DECISION_LOG_H
 #define SYNCBED_COORDINATOR_DECISION_LOG_H
@@ -27,6 +33,8 @@
 #include "coordinator/decision.h"
 #include "coordinator/decision_io.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define DECISION_SEGMENT_SIZE  (4 * 1024 * 1024) /* about 30,000 decisions */
@@ -52,11 +60,56 @@ __attribute__((warn_unused_result)) int decision_log_read(const char *dir, decis
 
 struct decision_log;
 
+/* Lives in the caller's transaction, from reserving or decision_log_commit() until `durable` was
+ * called. Zeroed at first. */
+struct decision_ticket {
+    void (*durable)(void *arg); /* from decision_log_collect() */
+    void *arg;
+    bool reserved; /* the log's, like the rest */
+    struct decision_ticket *next;
+};
+
+struct decision_log_stats {
+    uint64_t records;
+    uint64_t fsyncs; /* fdatasyncs of records: records / fsyncs is the group commit's gain */
+    struct histogram fsync_time; /* writing a batch and its fdatasync */
+    uint64_t batch_max;
+    uint64_t ends_dropped; /* queue full: harmless, recovery writes them again */
+    uint64_t segments_made;
+    uint64_t segments_dropped;
+    uint64_t carried; /* decisions written again so that a segment could go */
+    uint64_t refused; /* reservations, for want of room */
+};
+
+/* What a kind of log does; the functions below call these, and say what they do. */
+struct decision_log_kind {
+    int (*reserve)(struct decision_log *log, struct decision_ticket *ticket, struct errctx *err);
+    void (*unreserve)(struct decision_log *log, struct decision_ticket *ticket);
+    void (*commit)(struct decision_log *log, const struct decision *commit,
+                   struct decision_ticket *ticket);
+    void (*write)(struct decision_log *log);
+    void (*end)(struct decision_log *log, const char *gid);
+    int (*fd)(const struct decision_log *log);
+    int (*collect)(struct decision_log *log, struct errctx *err);
+    void (*stats)(struct decision_log *log, struct decision_log_stats *ret_stats);
+    void (*close)(struct decision_log *log);
+};
+
+/* The first member of what a kind makes of it. */
+struct decision_log {
+    const struct decision_log_kind *kind;
+    int64_t epoch; /* of this incarnation: 1 in a new log, then one more for each opening */
+};
+
+/* --- a log in a folder -------------------------------------------------------------------------
+ */
+
 struct decision_log_options {
     const char *dir;              /* made if it is not there */
     const char *owner;            /* the coordinator's name; a log of another is refused */
     const struct decision_io *io; /* NULL: the system's calls. Borrowed until close. */
     size_t segment_size;          /* 0: DECISION_SEGMENT_SIZE; smaller for tests, see open */
+    size_t segments_kept;         /* 0: DECISION_SEGMENTS_KEPT */
 };
 
 /*
@@ -68,12 +121,6 @@ struct decision_log_options {
 __attribute__((warn_unused_result)) int
 decision_log_open(const struct decision_log_options *options, decision_visit visit, void *arg,
                   struct decision_log **ret_log, struct errctx *err);
-
-/* Write what is queued, stop the thread, unlock. Calls no `durable`. NULL is fine. */
-void decision_log_close(struct decision_log *log);
-
-/* The number of this incarnation: 1 in a new log, then one more for each opening. */
-int64_t decision_log_epoch(const struct decision_log *log);
 
 /* Drawn at random, above 0: no other opening of whatever log has it. */
 int64_t decision_log_incarnation(const struct decision_log *log);
@@ -88,13 +135,23 @@ uint64_t decision_log_durable(struct decision_log *log);
 /* `participant` has been told that this incarnation had got to `sequence`. Lazy, like an END. */
 void decision_log_mark(struct decision_log *log, const char *participant, uint64_t sequence);
 
-/* Lives in the caller's transaction, from decision_log_commit() until `durable` was called. */
-struct decision_ticket {
-    void (*durable)(void *arg); /* from decision_log_collect() */
-    void *arg;
-    uint64_t segment; /* then: where the record stands, for decision_log_end() */
-    struct decision_ticket *next;
-};
+/* --- any log ----------------------------------------------------------------------------------
+ */
+
+/* Write what is queued, stop the thread, unlock. Calls no `durable`. NULL is fine. */
+void decision_log_close(struct decision_log *log);
+
+int64_t decision_log_epoch(const struct decision_log *log);
+
+/*
+ * Keep room for a COMMIT, until it is durable or unreserved. -ENOSPC: there is none; the
+ * transaction must not begin. A commit without it fails the log where there is no room.
+ */
+__attribute__((warn_unused_result)) int
+decision_log_reserve(struct decision_log *log, struct decision_ticket *ticket, struct errctx *err);
+
+/* There will be no commit. Of a ticket that has reserved nothing: no effect. */
+void decision_log_unreserve(struct decision_log *log, struct decision_ticket *ticket);
 
 /*
  * Queue a COMMIT record, to be written when decision_log_write() is called. The caller keeps fewer
@@ -109,8 +166,8 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
  */
 void decision_log_write(struct decision_log *log);
 
-/* Every participant has committed `gid`, whose COMMIT stands in `segment`. Lazy: may be lost. */
-void decision_log_end(struct decision_log *log, const char *gid, uint64_t segment);
+/* Every participant has committed `gid`. Lazy: may be lost. */
+void decision_log_end(struct decision_log *log, const char *gid);
 
 /* Readable when decision_log_collect() has something to do. Owned by the log. */
 int decision_log_fd(const struct decision_log *log);
@@ -118,16 +175,6 @@ int decision_log_fd(const struct decision_log *log);
 /* Call `durable` of everything that has become durable. An error is the writer's, and final. */
 __attribute__((warn_unused_result)) int decision_log_collect(struct decision_log *log,
                                                              struct errctx *err);
-
-struct decision_log_stats {
-    uint64_t records;
-    uint64_t fsyncs; /* fdatasyncs of records: records / fsyncs is the group commit's gain */
-    struct histogram fsync_time; /* writing a batch and its fdatasync */
-    uint64_t batch_max;
-    uint64_t ends_dropped; /* queue full: harmless, recovery writes them again */
-    uint64_t segments_made;
-    uint64_t segments_dropped;
-};
 
 void decision_log_stats(struct decision_log *log, struct decision_log_stats *ret_stats);
 

@@ -37,13 +37,13 @@ static int write_all(const struct segment_writer *w, int fd, const uint8_t *data
     return 0;
 }
 
-static int fill_with_zeros(const struct segment_writer *w, int fd, size_t from)
+static int fill_with_zeros(const struct segment_writer *w, int fd, size_t from, size_t end)
 {
     static const uint8_t zeros[ZEROS_SIZE];
     int rc = 0;
 
-    while (from < w->size && rc == 0) {
-        size_t size = w->size - from < ZEROS_SIZE ? w->size - from : ZEROS_SIZE;
+    while (from < end && rc == 0) {
+        size_t size = end - from < ZEROS_SIZE ? end - from : ZEROS_SIZE;
 
         rc = write_all(w, fd, zeros, size, from);
         from += size;
@@ -56,14 +56,17 @@ void segment_writer_init(struct segment_writer *w, const struct decision_io *io,
 {
     assert(size > SEGMENT_HEADER_SIZE + DECISION_SIZE_MAX);
     assert(strlen(owner) < DECISION_OWNER_SIZE);
-    *w = (struct segment_writer){.io = io, .dir = dir, .owner = owner, .size = size, .fd = -1};
+    *w = (struct segment_writer){
+        .io = io, .dir = dir, .owner = owner, .size = size, .fd = -1, .spare_fd = -1};
 }
 
 void segment_writer_done(struct segment_writer *w)
 {
     if (w->fd >= 0)
         w->io->close(w->io->arg, w->fd);
-    w->fd = -1;
+    if (w->spare_fd >= 0)
+        w->io->close(w->io->arg, w->spare_fd);
+    w->fd = w->spare_fd = -1;
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
@@ -102,7 +105,7 @@ int segment_resume(struct segment_writer *w, const struct decision_scan *scan, s
             return failed(w, rc, "cutting a torn tail", err);
     }
     if (scan->torn || scan->file_size < w->size)
-        rc = fill_with_zeros(w, w->fd, w->end);
+        rc = fill_with_zeros(w, w->fd, w->end, w->size);
     if (rc == 0)
         rc = rewrite_last_batch(w, scan->last_batch);
     if (rc < 0)
@@ -113,7 +116,60 @@ int segment_resume(struct segment_writer *w, const struct decision_scan *scan, s
 
 /* --- the next one ----------------------------------------------------------------------------- */
 
-static int fill_new(const struct segment_writer *w, int fd)
+static void drop_spare(struct segment_writer *w)
+{
+    if (w->spare_fd >= 0)
+        w->io->close(w->io->arg, w->spare_fd);
+    w->spare_fd = -1;
+    w->spare_end = 0;
+}
+
+static int spare_path(const struct segment_writer *w, char ret_path[PATH_MAX])
+{
+    int n = snprintf(ret_path, PATH_MAX, "%s/decisions.new", w->dir);
+
+    return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int open_spare(struct segment_writer *w)
+{
+    char path[PATH_MAX];
+    int rc = spare_path(w, path);
+
+    if (rc == 0)
+        rc = w->io->open(w->io->arg, path, O_WRONLY | O_CREAT | O_TRUNC);
+    if (rc < 0)
+        return rc;
+    w->spare_fd = rc;
+    return 0;
+}
+
+int segment_prepare(struct segment_writer *w, size_t size)
+{
+    size_t end = w->size - w->spare_end < size ? w->size : w->spare_end + size;
+    int rc = 0;
+
+    if (segment_prepared(w))
+        return 0;
+    if (w->spare_fd < 0)
+        rc = open_spare(w);
+    if (rc == 0)
+        rc = fill_with_zeros(w, w->spare_fd, w->spare_end, end);
+    if (rc == 0)
+        rc = w->io->fdatasync(w->io->arg, w->spare_fd);
+    if (rc < 0)
+        drop_spare(w); /* after a failed fdatasync nobody knows what is in it */
+    else
+        w->spare_end = end;
+    return rc;
+}
+
+bool segment_prepared(const struct segment_writer *w)
+{
+    return w->spare_fd >= 0 && w->spare_end == w->size;
+}
+
+static int write_header(const struct segment_writer *w)
 {
     uint8_t bytes[SEGMENT_HEADER_SIZE];
     struct segment_header header = {.version = DECISION_VERSION,
@@ -124,39 +180,32 @@ static int fill_new(const struct segment_writer *w, int fd)
 
     memcpy(header.owner, w->owner, strlen(w->owner));
     segment_header_encode(bytes, &header);
-    rc = write_all(w, fd, bytes, sizeof bytes, 0);
-    if (rc == 0)
-        rc = fill_with_zeros(w, fd, sizeof bytes);
-    if (rc == 0)
-        rc = w->io->fdatasync(w->io->arg, fd);
-    return rc;
+    rc = write_all(w, w->spare_fd, bytes, sizeof bytes, 0);
+    return rc < 0 ? rc : w->io->fdatasync(w->io->arg, w->spare_fd);
 }
 
 int segment_next(struct segment_writer *w, struct errctx *err)
 {
     char path[PATH_MAX];
     char unnamed[PATH_MAX];
-    int fd, rc;
+    int rc = spare_path(w, unnamed);
 
-    if (snprintf(unnamed, sizeof unnamed, "%s/decisions.new", w->dir) >= (int)sizeof unnamed)
-        return failed(w, -ENAMETOOLONG, "path", err);
-    rc = segment_path(path, w->dir, w->number + 1);
-    if (rc < 0)
-        return failed(w, rc, "path", err);
-    fd = w->io->open(w->io->arg, unnamed, O_WRONLY | O_CREAT | O_TRUNC);
-    if (fd < 0)
-        return failed(w, fd, unnamed, err);
-    rc = fill_new(w, fd);
+    assert(segment_prepared(w));
+    if (rc == 0)
+        rc = segment_path(path, w->dir, w->number + 1);
+    if (rc == 0)
+        rc = write_header(w);
     if (rc == 0)
         rc = w->io->rename(w->io->arg, unnamed, path);
     if (rc == 0)
         rc = w->io->sync_dir(w->io->arg, w->dir);
-    if (rc < 0) {
-        w->io->close(w->io->arg, fd);
+    if (rc < 0)
         return failed(w, rc, "making a segment", err);
-    }
-    segment_writer_done(w);
-    w->fd = fd;
+    if (w->fd >= 0)
+        w->io->close(w->io->arg, w->fd);
+    w->fd = w->spare_fd;
+    w->spare_fd = -1;
+    w->spare_end = 0;
     w->number++;
     w->end = SEGMENT_HEADER_SIZE;
     return 0;
@@ -191,5 +240,7 @@ int segment_drop(const struct segment_writer *w, uint64_t number)
     char path[PATH_MAX];
     int rc = segment_path(path, w->dir, number);
 
-    return rc < 0 ? rc : w->io->unlink(w->io->arg, path);
+    if (rc == 0)
+        rc = w->io->unlink(w->io->arg, path);
+    return rc < 0 && rc != -ENOENT ? rc : w->io->sync_dir(w->io->arg, w->dir);
 }

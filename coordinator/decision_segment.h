@@ -1,5 +1,6 @@
 /*
- * decision_segment.h - writing segments: making one, going on in one, dropping one. No threads.
+ * decision_segment.h - writing segments: making one ahead, going on in one, dropping one. No
+ * threads.
  *
  * A segment gets its name only when it is complete (header and zeros written, synced, renamed, the
  * folder synced), so that a file under that name is never a half-made one. Every write is followed
@@ -26,6 +27,8 @@ struct segment_writer {
     uint64_t number;   /* of the segment in `fd` */
     size_t end;        /* the next record's offset in it */
     uint64_t sequence; /* of the last record; all up to it are durable */
+    int spare_fd;      /* the next segment, not named yet; -1: none */
+    size_t spare_end;  /* how much of it is zeros, and synced */
 };
 
 /* Strings and `io` are borrowed. */
@@ -40,7 +43,16 @@ void segment_writer_done(struct segment_writer *w);
 __attribute__((warn_unused_result)) int
 segment_resume(struct segment_writer *w, const struct decision_scan *scan, struct errctx *err);
 
-/* Begin the next segment: w->number + 1. */
+/*
+ * Go on making the next segment ahead, by `size` bytes at most. An error is not final: nothing that
+ * was written so far depends on it. -ENOSPC, -EROFS …
+ */
+__attribute__((warn_unused_result)) int segment_prepare(struct segment_writer *w, size_t size);
+
+/* It is made: beginning it needs no more space. */
+bool segment_prepared(const struct segment_writer *w);
+
+/* Begin the next segment, which is prepared: w->number + 1. */
 __attribute__((warn_unused_result)) int segment_next(struct segment_writer *w, struct errctx *err);
 
 bool segment_has_room(const struct segment_writer *w, size_t size);
@@ -50,7 +62,8 @@ __attribute__((warn_unused_result)) int segment_append(struct segment_writer *w,
                                                        const uint8_t *records, size_t size,
                                                        size_t n_records, struct errctx *err);
 
-/* Remove a segment. A failure only costs its space: it is listed and can be tried again. */
+/* Remove a segment, durably. A failure only costs its space: it is listed and can be tried again,
+ * but not yet another one. */
 __attribute__((warn_unused_result)) int segment_drop(const struct segment_writer *w,
                                                      uint64_t number);
 

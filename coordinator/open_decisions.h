@@ -13,7 +13,6 @@
 
 struct open_decision {
     char gid[GID_SIZE];
-    uint64_t segment;
     bool contradicted; /* by somebody else at some participant: stays open, as evidence */
     unsigned n_participants;
     char participant[STORES_MAX][STORE_NAME_SIZE];

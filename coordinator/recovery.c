@@ -179,7 +179,7 @@ static void forget(const struct recovering *p, const char *gid)
 
 static void end_decision(struct recovery *r, struct open_decision *d)
 {
-    decision_log_end(r->log, d->gid, d->segment);
+    decision_log_end(r->log, d->gid);
     for (unsigned i = 0; i < r->n_participants; i++)
         forget(&r->participant[i], d->gid);
     open_decisions_remove(&r->open, d);

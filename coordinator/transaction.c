@@ -95,10 +95,25 @@ static void give_up(struct transaction *t, enum code code, const char *detail)
     transaction_over(t, OUTCOME_ABORTED);
 }
 
+/* Room for its decision comes before anything is sent. Who only reads decides nothing. */
+static int reserve(struct transaction *t, struct errctx *err)
+{
+    if (!txn_writes(&t->txn, (UINT32_C(1) << t->txn.n_ops) - 1))
+        return 0;
+    return decision_log_reserve(t->co->log, &t->ticket, err);
+}
+
+static void refuse(struct transaction *t, const struct errctx *err)
+{
+    t->co->counters.refused++;
+    give_up(t, CODE_REFUSED, err->message);
+}
+
 static void begin(void *arg)
 {
     struct transaction *t = arg;
     char why_not[PROTOCOL_DETAIL_SIZE];
+    struct errctx err;
     bool all;
 
     assert(t->state == TRANSACTION_GRANTED);
@@ -107,6 +122,8 @@ static void begin(void *arg)
         give_up(t, CODE_UNAVAILABLE, why_not);
     else if (t->n_branches == 1)
         one_phase_begin(t);
+    else if (reserve(t, &err) < 0)
+        refuse(t, &err);
     else
         twopc_driver_begin(t);
 }
@@ -205,6 +222,7 @@ void transaction_over(struct transaction *t, enum outcome outcome)
     t->state = TRANSACTION_OVER;
     (void)evtimer_del(&t->timer);
     twopc_driver_done(t);
+    decision_log_unreserve(co->log, &t->ticket);
     crash_point_leave(&t->stand);
     transaction_leave_keys(t, NULL);
     co->counters.committed += outcome == OUTCOME_COMMITTED;

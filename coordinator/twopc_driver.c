@@ -231,7 +231,8 @@ static void log_commit(struct transaction *t)
         memcpy(commit.memo[n], b->memo, STORE_MEMO_SIZE);
         commit.n_participants++;
     }
-    t->ticket = (struct decision_ticket){.durable = decision_durable, .arg = t};
+    t->ticket.durable = decision_durable;
+    t->ticket.arg = t;
     decision_log_commit(t->co->log, &commit, &t->ticket);
     soon_add(t->co->soon, &t->co->log_due, write_log, t->co->log);
 }
@@ -325,7 +326,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
         break;
     case TWOPC_ACT_LOG_END:
         t->request->level = LEVEL_EVERYWHERE;
-        decision_log_end(t->co->log, t->gid, t->ticket.segment);
+        decision_log_end(t->co->log, t->gid);
         break;
     case TWOPC_ACT_FORGET:
         finish(t);

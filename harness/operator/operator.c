@@ -201,7 +201,6 @@ int operator_forget(struct operator* op, const char *gid, struct operator_done r
 struct looking_for {
     const char *gid;
     bool open;
-    uint64_t segment;
 };
 
 static void look_for(void *arg, const struct decision *decision)
@@ -210,8 +209,6 @@ static void look_for(void *arg, const struct decision *decision)
 
     if (strcmp(decision->gid, it->gid) != 0)
         return;
-    if (decision->kind == DECISION_COMMIT)
-        it->segment = decision->segment;
     it->open = decision->kind == DECISION_COMMIT;
 }
 
@@ -233,7 +230,7 @@ static int end_in(const struct operator_log *at, const char *gid, bool *ret_ende
     if (rc)
         return rc;
     if (it.open)
-        decision_log_end(log, gid, it.segment);
+        decision_log_end(log, gid);
     *ret_ended = it.open;
     decision_log_close(log); /* which writes it */
     return 0;

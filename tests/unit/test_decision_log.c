@@ -154,11 +154,16 @@ static struct found read_log(void)
     return f;
 }
 
+static size_t segments_kept; /* 0: the usual */
+
 static int open_log(const struct decision_io *io, size_t segment_size, struct found *f,
                     struct decision_log **ret_log, struct errctx *err)
 {
-    struct decision_log_options options = {
-        .dir = dir, .owner = "serve1", .io = io, .segment_size = segment_size};
+    struct decision_log_options options = {.dir = dir,
+                                           .owner = "serve1",
+                                           .io = io,
+                                           .segment_size = segment_size,
+                                           .segments_kept = segments_kept};
 
     memset(f, 0, sizeof *f);
     return decision_log_open(&options, look, f, ret_log, err);
@@ -182,7 +187,7 @@ static void count_one(void *arg)
 }
 
 /* Commit and wait: 0 once durable, or the log's error. */
-static int commit_one(struct decision_log *log, unsigned i, uint64_t *ret_segment)
+static int commit_one(struct decision_log *log, unsigned i)
 {
     unsigned n_durable = 0;
     struct decision_ticket ticket = {.durable = count_one, .arg = &n_durable};
@@ -197,18 +202,16 @@ static int commit_one(struct decision_log *log, unsigned i, uint64_t *ret_segmen
         if (rc < 0)
             return rc;
     }
-    *ret_segment = ticket.segment;
     return 0;
 }
 
 static void must_commit(struct decision_log *log, unsigned i, bool end)
 {
     struct decision d = commit_number(i);
-    uint64_t segment;
 
-    assert_int_equal(commit_one(log, i, &segment), 0);
+    assert_int_equal(commit_one(log, i), 0);
     if (end)
-        decision_log_end(log, d.gid, segment);
+        decision_log_end(log, d.gid);
 }
 
 /* --- plain ------------------------------------------------------------------------------------ */
@@ -476,6 +479,50 @@ static void an_open_decision_is_never_dropped(void **state)
     assert_true(read_log().commit[0]);
 }
 
+static unsigned count_segments(void)
+{
+    DIR *d = opendir(dir);
+    unsigned n = 0;
+
+    assert_non_null(d);
+    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+        n += strncmp(e->d_name, "decisions-", 10) == 0;
+    (void)closedir(d);
+    return n;
+}
+
+/* One decision stays open through hundreds of others, several openings, and many segments. */
+static void a_decision_that_stays_open_is_carried_and_keeps_no_segment(void **state)
+{
+    struct found f;
+    struct decision_log *log;
+    struct decision_log_stats stats;
+    struct decision open = commit_number(0);
+
+    (void)state;
+    segments_kept = 2;
+    for (unsigned opened = 0; opened < 3; opened++) {
+        log = must_open(SMALL_SEGMENT, &f);
+        if (opened == 0)
+            must_commit(log, 0, false);
+        assert_true(opened == 0 || f.commit[0]);
+        for (unsigned i = 1; i < 300; i++)
+            must_commit(log, 1000 * opened + i, true);
+        decision_log_stats(log, &stats);
+        decision_log_close(log);
+        assert_true(stats.carried > 0);
+        assert_true(count_segments() <= 2 * segments_kept + 1);
+        assert_true(read_log().commit[0]);
+    }
+    log = must_open(SMALL_SEGMENT, &f);
+    decision_log_end(log, open.gid);
+    for (unsigned i = 1; i < 100; i++)
+        must_commit(log, 3000 + i, true);
+    decision_log_close(log);
+    assert_false(read_log().commit[0]);
+    segments_kept = 0;
+}
+
 /* --- damage ----------------------------------------------------------------------------------- */
 
 #define N_WRITTEN 8 /* decisions, each its own batch: record 1 is the EPOCH */
@@ -662,11 +709,18 @@ static void a_record_that_vanished_before_the_next_segment_is_refused(void **sta
 
 #define SECTOR      512
 #define UNDO_MAX    4096
-#define FILES_MAX   64
-#define N_COMMITS   40
+#define FILES_MAX   256
+#define N_COMMITS   64
 #define N_INSTANCES 2
 
-enum fault { FAULT_ERROR, FAULT_ERROR_AFTER, FAULT_SHORT, FAULT_POWER, FAULTS };
+enum fault {
+    FAULT_ERROR,       /* the call does nothing and fails, like all after it */
+    FAULT_ERROR_AFTER, /* it does what it should, and fails */
+    FAULT_SHORT,       /* of a write half is done */
+    FAULT_POWER,       /* power is lost: of what was not synced anything may be there */
+    FAULT_ONCE,        /* the call fails, and none after it */
+    FAULTS
+};
 
 /* What a sector held before a write that has not been synced. */
 struct undo {
@@ -678,7 +732,8 @@ struct undo {
 
 struct disk {
     unsigned calls;   /* so far */
-    unsigned fail_at; /* the call that fails, from 1; all later ones fail, too */
+    unsigned fail_at; /* the call that fails, from 1; all later ones fail, too, but for ONCE */
+    bool full;        /* no file can be made or grow */
     enum fault fault;
     bool failed;
     struct rng rng;
@@ -686,6 +741,10 @@ struct disk {
     struct undo undo[UNDO_MAX];
     int copy[1024]; /* of a descriptor, for undoing after it was closed; 0: none */
     char from[PATH_MAX], to[PATH_MAX]; /* a rename whose folder was not synced; "" none */
+    size_t n_closed;
+    int closed[FILES_MAX]; /* copies whose descriptors were closed */
+    size_t n_gone;
+    char gone[FILES_MAX][PATH_MAX]; /* unlinked, and the folder not synced: now PATH.gone */
 };
 
 /* True when this call has to fail. */
@@ -693,7 +752,7 @@ static bool count_call(struct disk *d)
 {
     d->calls++;
     d->failed |= d->calls == d->fail_at;
-    return d->failed;
+    return d->fault == FAULT_ONCE ? d->calls == d->fail_at : d->failed;
 }
 
 static int disk_open(void *arg, const char *path, int flags)
@@ -703,9 +762,24 @@ static int disk_open(void *arg, const char *path, int flags)
 
     if (count_call(d))
         return -EIO;
+    if (d->full && (flags & O_CREAT))
+        return -ENOSPC;
     fd = open(path, flags | O_CLOEXEC, 0600);
     assert_true(fd >= 0 && fd < 1024);
     return fd;
+}
+
+/* What was written through it can still be undone. */
+static void disk_close(void *arg, int fd)
+{
+    struct disk *d = arg;
+
+    if (d->copy[fd] > 0) {
+        assert_true(d->n_closed < FILES_MAX);
+        d->closed[d->n_closed++] = d->copy[fd];
+        d->copy[fd] = 0;
+    }
+    assert_int_equal(close(fd), 0);
 }
 
 static void remember(struct disk *d, int fd, size_t size, off_t offset)
@@ -741,7 +815,7 @@ static ssize_t disk_pwrite(void *arg, int fd, const void *data, size_t size, off
     bool fails = count_call(d);
     ssize_t n;
 
-    if (fails && d->fault == FAULT_ERROR)
+    if (fails && (d->fault == FAULT_ERROR || d->fault == FAULT_ONCE))
         return -EIO;
     if (fails && d->fault == FAULT_SHORT)
         size = size / 2;
@@ -786,21 +860,42 @@ static int disk_rename(void *arg, const char *from, const char *to)
     return fails ? -EIO : 0;
 }
 
+static void gone_path(const struct disk *d, size_t i, char ret_path[PATH_MAX])
+{
+    assert_true(snprintf(ret_path, PATH_MAX, "%s.gone", d->gone[i]) < PATH_MAX);
+}
+
 static int disk_unlink(void *arg, const char *path)
 {
-    if (count_call(arg))
+    struct disk *d = arg;
+    bool fails = count_call(d);
+    char aside[PATH_MAX];
+
+    if (fails && d->fault != FAULT_ERROR_AFTER)
         return -EIO;
-    return unlink(path) < 0 ? -errno : 0;
+    assert_true(d->n_gone < FILES_MAX);
+    (void)snprintf(d->gone[d->n_gone], PATH_MAX, "%s", path);
+    gone_path(d, d->n_gone, aside);
+    if (rename(path, aside) < 0)
+        return -errno;
+    d->n_gone++;
+    return fails ? -EIO : 0;
 }
 
 static int disk_sync_dir(void *arg, const char *path)
 {
     struct disk *d = arg;
+    char aside[PATH_MAX];
 
     (void)path;
     if (count_call(d))
         return -EIO;
     d->to[0] = '\0';
+    for (size_t i = 0; i < d->n_gone; i++) {
+        gone_path(d, i, aside);
+        assert_int_equal(unlink(aside), 0);
+    }
+    d->n_gone = 0;
     return 0;
 }
 
@@ -815,6 +910,13 @@ static void lose_power(struct disk *d)
     }
     if (d->to[0] && rng_below(&d->rng, 2) == 0)
         assert_int_equal(rename(d->to, d->from), 0);
+    for (size_t i = 0; i < d->n_gone; i++) {
+        char aside[PATH_MAX];
+
+        gone_path(d, i, aside);
+        if (rng_below(&d->rng, 2) == 0)
+            assert_int_equal(rename(aside, d->gone[i]), 0);
+    }
 }
 
 static void disk_done(struct disk *d)
@@ -823,6 +925,8 @@ static void disk_done(struct disk *d)
         if (d->copy[fd] > 0)
             (void)close(d->copy[fd]);
     }
+    for (size_t i = 0; i < d->n_closed; i++)
+        (void)close(d->closed[i]);
 }
 
 static struct decision_io disk_io(struct disk *d)
@@ -830,7 +934,7 @@ static struct decision_io disk_io(struct disk *d)
     return (struct decision_io){.list = decision_io_system.list,
                                 .read = decision_io_system.read,
                                 .open = disk_open,
-                                .close = decision_io_system.close,
+                                .close = disk_close,
                                 .pread = decision_io_system.pread,
                                 .pwrite = disk_pwrite,
                                 .fdatasync = disk_fdatasync,
@@ -845,6 +949,7 @@ struct acknowledged {
     int64_t epoch;
     bool commit[N_COMMITS * N_INSTANCES];
     bool ended[N_COMMITS * N_INSTANCES];
+    uint64_t carried, dropped;
 };
 
 /* One incarnation on the failing disk, until it ends or the log says that it failed. */
@@ -853,7 +958,7 @@ static void live_once(const struct decision_io *io, unsigned first, struct ackno
     struct found f;
     struct errctx err;
     struct decision_log *log;
-    uint64_t segment;
+    struct decision_log_stats stats;
 
     if (open_log(io, SMALL_SEGMENT, &f, &log, &err) != 0)
         return;
@@ -861,15 +966,18 @@ static void live_once(const struct decision_io *io, unsigned first, struct ackno
     for (unsigned i = first; i < first + N_COMMITS; i++) {
         struct decision d = commit_number(i);
 
-        if (commit_one(log, i, &segment) != 0)
+        if (commit_one(log, i) != 0)
             break;
         ack->commit[i] = true;
-        if (i % 4 != 0) {
-            decision_log_end(log, d.gid, segment);
+        if (i % 16 != 0) {
+            decision_log_end(log, d.gid);
             ack->ended[i] = true;
         }
     }
+    decision_log_stats(log, &stats);
     decision_log_close(log);
+    ack->carried += stats.carried;
+    ack->dropped += stats.segments_dropped;
 }
 
 static void check_recovered(const struct acknowledged *ack, unsigned n, enum fault fault)
@@ -904,22 +1012,26 @@ static bool survive(unsigned n, enum fault fault)
     disk.fault = fault;
     disk.rng = rng_new(n, "power");
     for (unsigned i = 0; i < N_INSTANCES && !disk.failed; i++) {
-        if (i > 0 && fault == FAULT_POWER)
-            disk_done(&disk);
+        disk_done(&disk);
         memset(disk.copy, 0, sizeof disk.copy);
-        disk.n_undo = 0;
+        disk.n_undo = disk.n_closed = 0;
         live_once(&io, i * N_COMMITS, &ack);
     }
     if (disk.failed && fault == FAULT_POWER)
         lose_power(&disk);
     disk_done(&disk);
     check_recovered(&ack, n, fault);
+    if (!disk.failed) {
+        assert_true(ack.carried > 0);
+        assert_true(ack.dropped > 0);
+    }
     return !disk.failed;
 }
 
 static void every_single_failing_call_is_survived(void **state)
 {
     (void)state;
+    segments_kept = 2;
     for (int fault = 0; fault < FAULTS; fault++) {
         unsigned n = 1;
 
@@ -927,6 +1039,59 @@ static void every_single_failing_call_is_survived(void **state)
             n++;
         assert_true(n > 2 * N_COMMITS * N_INSTANCES); /* it did reach the disk */
     }
+    segments_kept = 0;
+}
+
+/* --- a full disk ------------------------------------------------------------------------------ */
+
+/* The next segment cannot be made. What has reserved fits, what comes then is refused before it
+ * begins; and once there is space again, it goes on. */
+static void a_full_disk_refuses_before_it_breaks_a_promise(void **state)
+{
+    static struct disk disk;
+    struct decision_io io = disk_io(&disk);
+    struct decision_ticket promised[4], refused = {.reserved = false};
+    struct errctx err = {.message = ""};
+    struct decision_log *log;
+    struct found f;
+    unsigned n_promised = 0, i = 0, n_durable = 0;
+    struct pollfd p = {.events = POLLIN};
+
+    (void)state;
+    memset(&disk, 0, sizeof disk);
+    memset(promised, 0, sizeof promised);
+    disk.full = false;
+    assert_int_equal(open_log(&io, SMALL_SEGMENT, &f, &log, &err), 0);
+    disk.full = true; /* its first segment is there */
+    p.fd = decision_log_fd(log);
+    while (n_promised < 4 && decision_log_reserve(log, &promised[n_promised], &err) == 0)
+        n_promised++;
+    assert_true(n_promised > 0);
+    assert_int_equal(decision_log_reserve(log, &refused, &err), -ENOSPC);
+    for (; i < n_promised; i++) {
+        struct decision d = commit_number(i);
+
+        promised[i].durable = count_one;
+        promised[i].arg = &n_durable;
+        decision_log_commit(log, &d, &promised[i]);
+        decision_log_write(log);
+        while (n_durable <= i) {
+            assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+            assert_int_equal(decision_log_collect(log, NULL), 0);
+        }
+    }
+    while (decision_log_reserve(log, &refused, &err) == 0) { /* records are shorter than promised */
+        decision_log_unreserve(log, &refused);
+        must_commit(log, i++, true);
+    }
+    assert_non_null(strstr(err.message, "the decision log has no room"));
+    disk.full = false;
+    while (decision_log_reserve(log, &refused, &err) != 0)
+        (void)poll(NULL, 0, 1);
+    must_commit(log, i, false);
+    decision_log_close(log);
+    assert_true(read_log().commit[i]);
+    disk_done(&disk);
 }
 
 int main(void)
@@ -948,6 +1113,7 @@ int main(void)
         IN_A_FOLDER(one_fdatasync_serves_all_that_wait),
         IN_A_FOLDER(segments_whose_decisions_have_ended_are_dropped),
         IN_A_FOLDER(an_open_decision_is_never_dropped),
+        IN_A_FOLDER(a_decision_that_stays_open_is_carried_and_keeps_no_segment),
         IN_A_FOLDER(a_log_cut_at_any_byte_opens_with_what_is_whole),
         IN_A_FOLDER(a_log_that_ends_in_zeros_at_any_byte_opens_too),
         IN_A_FOLDER(a_log_cut_in_its_header_is_refused),
@@ -955,6 +1121,7 @@ int main(void)
         IN_A_FOLDER(a_hole_in_the_last_batch_is_a_torn_tail),
         IN_A_FOLDER(a_record_that_vanished_before_the_next_segment_is_refused),
         IN_A_FOLDER(every_single_failing_call_is_survived),
+        IN_A_FOLDER(a_full_disk_refuses_before_it_breaks_a_promise),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /*
- * A decision log that is lost or rolled back, and a store that is. Folder: coordinator
+ * A decision log that is lost, rolled back or out of space. Folder: coordinator
  *
  * On a real PostgreSQL and a real Redis: the log deleted, an older copy of it in its place, from
  * the same epoch or an earlier one; a store whose files are an older copy. None may be started
- * with, or settled at, as if nothing had happened.
+ * with, or settled at, as if nothing had happened. And a file system that is really full.
  */
 #include "base/clock.h"
 #include "base/crash_point.h"
@@ -314,7 +314,7 @@ static int clean(void **state)
 static int remove_folder(void **state)
 {
     (void)state;
-    shell("rm -rf %s", folder);
+    shell("umount -ql %s 2>/dev/null; rm -rf %s", folder, folder); /* after a failure, too */
     return 0;
 }
 
@@ -533,6 +533,87 @@ static void a_store_restored_under_a_living_door_is_noticed(void **state)
     close_door(&d);
 }
 
+/* --- a full file system ----------------------------------------------------------------------- */
+
+static void nothing(void *arg)
+{
+    unsigned *n_durable = arg;
+
+    (*n_durable)++;
+}
+
+static void ignore(void *arg, const struct decision *decision)
+{
+    (void)arg;
+    (void)decision;
+}
+
+/* Fill the first segment until no decision has room, with nothing left for a second one. */
+static void fill_log(void)
+{
+    struct decision_ticket ticket[1000];
+    struct decision d = {
+        .kind = DECISION_COMMIT, .n_participants = 2, .participant = {"pg1", "redis"}};
+    struct decision_log *log;
+    char dir[128];
+    struct decision_log_options options = {.dir = dir, .owner = "serve1"};
+    struct errctx err = {.message = ""};
+    unsigned n_durable = 0, n_sent = 0;
+
+    (void)snprintf(dir, sizeof dir, "%s/serve1", folder);
+    if (decision_log_open(&options, ignore, NULL, &log, &err) != 0)
+        fail_msg("%s", err.message);
+    shell("dd if=/dev/zero of=%s/ballast bs=64k 2>/dev/null; true", folder);
+    for (unsigned n = 1; n > 0;) { /* records are shorter than what is reserved for one */
+        n = 0;
+
+        memset(ticket, 0, sizeof ticket);
+        while (n < 1000 && decision_log_reserve(log, &ticket[n], &err) == 0) {
+            (void)snprintf(d.gid, sizeof d.gid, "sb1:serve1:1:%u:old-%u", n_sent, n_sent);
+            (void)snprintf(d.request, sizeof d.request, "old-%u", n_sent++);
+            ticket[n].durable = nothing;
+            ticket[n].arg = &n_durable;
+            decision_log_commit(log, &d, &ticket[n++]);
+        }
+        decision_log_write(log);
+        while (n_durable < n_sent)
+            assert_int_equal(decision_log_collect(log, NULL), 0);
+    }
+    decision_log_close(log);
+}
+
+static void a_full_disk_refuses_before_anything_is_sent(void **state)
+{
+    struct door d;
+    unsigned n_tries = 0;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* cannot mount */
+    shell("mount -t tmpfs -o size=9m tmpfs %s", folder);
+    fill_log();
+    open_door(&d);
+    while (watermark_unmarked(d.co->watermark) > 0)
+        assert_int_equal(event_base_loop(d.base, EVLOOP_ONCE), 0);
+    submit(&d, "r1");
+    assert_int_equal(loop_until(d.base, is_answered, &d, WAIT_US), 0);
+    assert_int_equal(d.reply.code, CODE_REFUSED);
+    assert_string_equal(d.reply.detail, "the decision log has no room: No space left on device");
+    assert_int_equal(n_written(0), 0);
+    shell("rm %s/ballast", folder);
+    do { /* refused until the writer has made room */
+        char request[16];
+
+        (void)snprintf(request, sizeof request, "again-%u", n_tries++);
+        submit(&d, request);
+        assert_int_equal(loop_until(d.base, is_answered, &d, WAIT_US), 0);
+    } while (d.reply.code == CODE_REFUSED && n_tries < 10000);
+    assert_int_equal(d.reply.code, CODE_NONE);
+    assert_int_equal(loop_until(d.base, is_idle, &d, WAIT_US), 0);
+    close_door(&d);
+    shell("umount %s", folder);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, clean, remove_folder)
@@ -546,6 +627,7 @@ int main(void)
         CASE(the_latest_copy_is_not),
         CASE(a_store_restored_from_a_backup_is_settled_by_nobody),
         CASE(a_store_restored_under_a_living_door_is_noticed),
+        CASE(a_full_disk_refuses_before_anything_is_sent),
     };
     int failed;
 

@@ -101,8 +101,7 @@ static void go_to_listing(struct recovery_core *core, unsigned i)
 
 static struct open_decision decided_at_both(void)
 {
-    return (struct open_decision){
-        .gid = OURS, .segment = 1, .n_participants = 2, .participant = {"pg1", "pg2"}};
+    return (struct open_decision){.gid = OURS, .n_participants = 2, .participant = {"pg1", "pg2"}};
 }
 
 static void ends_sessions_and_fences_before_it_lists(void **state)
