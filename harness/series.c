@@ -16,13 +16,16 @@ int series_claim(struct series *series, const char *out, struct errctx *err)
     return files_claim(out, series->out, &series->lock, err);
 }
 
+int series_empty(struct series *series, struct errctx *err)
+{
+    return files_empty(series->out, err);
+}
+
 int series_begin(struct series *series, const struct experiment *largest, size_t n_runs,
                  struct errctx *err)
 {
-    int rc = session_open(&series->session, largest, series->out, err);
-
     series->n_runs = n_runs;
-    return rc ? rc : files_empty(series->out, err);
+    return session_open(&series->session, largest, series->out, err);
 }
 
 static int find_run(const struct experiment_runs *runs, const char *schedule,

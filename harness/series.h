@@ -24,7 +24,11 @@ struct series {
 __attribute__((warn_unused_result)) int series_claim(struct series *series, const char *out,
                                                      struct errctx *err);
 
-/* The servers of `largest` are up from now on, and `out` is empty. Behind it series_end(). */
+/* Remove the earlier result from `out`. */
+__attribute__((warn_unused_result)) int series_empty(struct series *series, struct errctx *err);
+
+/* The servers of `largest` are up from now on, until series_end(). May come again behind that, with
+ * other servers. */
 __attribute__((warn_unused_result)) int series_begin(struct series *series,
                                                      const struct experiment *largest,
                                                      size_t n_runs, struct errctx *err);

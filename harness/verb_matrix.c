@@ -1,6 +1,7 @@
 /* matrix: every row of what can fail, shown on real servers or listed with where else, or why not.
  */
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "harness/json_out.h"
 #include "harness/matrix/caught.h"
@@ -61,9 +62,10 @@ static struct file *find_file(struct matrix *m, const char *name)
     return NULL;
 }
 
-static int read_file(struct matrix *m, const struct matrix_row *row, struct errctx *err)
+static int read_file(struct matrix *m, const struct matrix_row *row, const char *name,
+                     struct errctx *err)
 {
-    struct file *file = find_file(m, row->experiment);
+    struct file *file = find_file(m, name);
     char path[PATH_MAX + 32];
 
     if (file && file->outcome == row->outcome)
@@ -73,10 +75,10 @@ static int read_file(struct matrix *m, const struct matrix_row *row, struct errc
     if (m->n_files == FILES_MAX)
         return err_set(err, E2BIG, ERR_ABORT, "more than %d experiments", FILES_MAX);
     file = &m->file[m->n_files++];
-    file->name = row->experiment;
+    file->name = name;
     file->outcome = row->outcome;
     file->experiment = mem_alloc(sizeof *file->experiment);
-    (void)snprintf(path, sizeof path, "%s/%s.yaml", m->folder, row->experiment);
+    (void)snprintf(path, sizeof path, "%s/%s.yaml", m->folder, name);
     return experiment_read(path, file->experiment, err);
 }
 
@@ -101,8 +103,10 @@ static int read_all(struct matrix *m, const char *only, struct errctx *err)
     for (unsigned i = 0; !rc && i < m->rows.n; i++) {
         const struct matrix_row *row = &m->rows.row[i];
 
-        if (row->experiment[0] && (!only || strcmp(only, row->id) == 0))
-            rc = read_file(m, row, err);
+        for (unsigned e = 0; !rc && e < row->n_experiments; e++) {
+            if (!only || strcmp(only, row->id) == 0)
+                rc = read_file(m, row, row->experiment[e], err);
+        }
     }
     for (unsigned i = 0; !rc && i < m->n_files; i++)
         list_schedules(m, &m->file[i]);
@@ -149,7 +153,7 @@ static enum matrix_word word_of(const struct matrix *m, const struct matrix_row 
     for (unsigned i = 0; i < m->n_shown; i++) {
         const struct shown *shown = &m->shown[i];
 
-        if (strcmp(shown->file->name, row->experiment) != 0)
+        if (!matrix_row_has(row, shown->file->name))
             continue;
         if (word == MATRIX_WORDS || shown->word > word)
             word = shown->done ? shown->word : MATRIX_UNKNOWN;
@@ -160,12 +164,12 @@ static enum matrix_word word_of(const struct matrix *m, const struct matrix_row 
 static json_t *shown_to_json(const struct shown *shown)
 {
     const struct caught *c = &shown->caught;
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "schedule",
-                  shown->schedule->name, "run", shown->run, "result", matrix_word(shown->word),
-                  "gather", (int)c->gather, "gathered", (int)c->gathered, "caught", (int)c->n,
-                  "committed", (int)c->n_committed, "rolled_back", (int)c->n_rolled_back, "mixed",
-                  (int)c->n_mixed, "in_doubt", (int)c->n_in_doubt, "failed", (int)c->n_failed);
+    json_t *json = json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "experiment",
+        shown->file->name, "schedule", shown->schedule->name, "run", shown->run, "result",
+        matrix_word(shown->word), "gather", (int)c->gather, "gathered", (int)c->gathered, "caught",
+        (int)c->n, "committed", (int)c->n_committed, "rolled_back", (int)c->n_rolled_back, "mixed",
+        (int)c->n_mixed, "in_doubt", (int)c->n_in_doubt, "failed", (int)c->n_failed);
 
     (void)json_object_set_new(json, "resolve_us",
                               c->resolve_us < 0 ? json_null()
@@ -180,15 +184,14 @@ static json_t *row_to_json(const struct matrix *m, const struct matrix_row *row)
     json_t *runs = json_array(), *tests = json_array();
 
     for (unsigned i = 0; i < m->n_shown; i++) {
-        if (m->shown[i].done && strcmp(m->shown[i].file->name, row->experiment) == 0)
+        if (m->shown[i].done && matrix_row_has(row, m->shown[i].file->name))
             (void)json_array_append_new(runs, shown_to_json(&m->shown[i]));
     }
     for (unsigned i = 0; i < row->n_tests; i++)
         (void)json_array_append_new(tests, json_string(row->test[i]));
-    return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:o, s:o, s:s?}", "id", row->id, "fault",
-                     row->fault, "expect", row->expect, "experiment",
-                     row->experiment[0] ? row->experiment : NULL, "outcome",
-                     row->experiment[0] ? matrix_outcome_word(row->outcome) : NULL, "result",
+    return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:o, s:o, s:s?}", "id", row->id, "fault",
+                     row->fault, "expect", row->expect, "outcome",
+                     row->n_experiments > 0 ? matrix_outcome_word(row->outcome) : NULL, "result",
                      word < MATRIX_WORDS ? matrix_word(word)
                      : row->n_tests > 0  ? "by tests"
                                          : "not here",
@@ -259,7 +262,7 @@ static void print_seen(struct buf *out, const struct shown *shown)
     else
         buf_printf(out, "%u failed, none mixed", c->n_failed);
     if (c->resolve_us >= 0)
-        buf_printf(out, ", resolved in %.1f s", (double)c->resolve_us / 1e6);
+        buf_printf(out, ", resolved in %lld ms", (long long)(c->resolve_us / US_PER_MS));
     else if (c->n_in_doubt > 0)
         buf_append_str(out, ", resolved at once");
 }
@@ -269,7 +272,7 @@ static void print_runs(struct buf *out, const struct matrix *m, const struct mat
     for (unsigned i = 0; i < m->n_shown; i++) {
         const struct shown *shown = &m->shown[i];
 
-        if (!shown->done || strcmp(shown->file->name, row->experiment) != 0)
+        if (!shown->done || !matrix_row_has(row, shown->file->name))
             continue;
         buf_printf(out, "     %s-%s: %s: ", shown->file->name, shown->schedule->name,
                    matrix_word(shown->word));
@@ -288,22 +291,29 @@ static void print_row(struct buf *out, const struct matrix *m, const struct matr
         buf_printf(out, "     %s\n", row->reason);
 }
 
+static void print_totals(struct buf *out, const struct matrix *m)
+{
+    struct totals t = totals_of(m);
+
+    buf_printf(out,
+               "\n%u rows: %u shown here, %u not so, %u not exercised, %u unknown; %u by tests, "
+               "%u not here; %s/matrix.json\n",
+               m->rows.n, t.word[MATRIX_SHOWN], t.word[MATRIX_VIOLATED],
+               t.word[MATRIX_NOT_EXERCISED], t.word[MATRIX_UNKNOWN], t.by_tests, t.not_here,
+               m->series.out);
+}
+
 /* `only`: a row, or NULL for all. */
 static void show(const struct matrix *m, const char *only)
 {
-    struct totals t = totals_of(m);
     struct buf out = {0};
 
     for (unsigned i = 0; i < m->rows.n; i++) {
         if (!only || strcmp(only, m->rows.row[i].id) == 0)
             print_row(&out, m, &m->rows.row[i]);
     }
-    buf_printf(&out,
-               "\n%u rows: %u shown here, %u not so, %u not exercised, %u unknown; %u by tests, "
-               "%u not here; %s/matrix.json\n",
-               m->rows.n, t.word[MATRIX_SHOWN], t.word[MATRIX_VIOLATED],
-               t.word[MATRIX_NOT_EXERCISED], t.word[MATRIX_UNKNOWN], t.by_tests, t.not_here,
-               m->series.out);
+    if (!only)
+        print_totals(&out, m);
     (void)fputs(buf_str(&out), stdout);
     buf_done(&out);
 }
@@ -325,18 +335,43 @@ static int exit_status(const struct matrix *m)
 
 /* --- the verb --------------------------------------------------------------------------------- */
 
-static int carry_out(struct matrix *m, struct errctx *err)
+static bool same_stores(const struct experiment *a, const struct experiment *b)
 {
-    int rc = series_begin(&m->series, m->file[0].experiment, m->n_shown, err);
+    if (a->n_stores != b->n_stores)
+        return false;
+    for (unsigned i = 0; i < a->n_stores; i++) {
+        if (strcmp(a->store[i], b->store[i]) != 0)
+            return false;
+    }
+    return true;
+}
 
-    if (!rc)
-        rc = write_json(m, err); /* also tells whose folder this is */
+/* All that is still to be done with the stores of `e`, over one session. */
+static int show_those_of(struct matrix *m, const struct experiment *e, struct errctx *err)
+{
+    int rc = series_begin(&m->series, e, m->n_shown, err);
+
     for (unsigned i = 0; !rc && i < m->n_shown; i++) {
+        if (m->shown[i].done || !same_stores(m->shown[i].file->experiment, e))
+            continue;
         rc = show_one(m, &m->shown[i], err);
         if (!rc)
             rc = write_json(m, err);
     }
     series_end(&m->series);
+    return rc;
+}
+
+static int carry_out(struct matrix *m, struct errctx *err)
+{
+    int rc = series_empty(&m->series, err);
+
+    if (!rc)
+        rc = write_json(m, err); /* also tells whose folder this is */
+    for (unsigned i = 0; !rc && i < m->n_shown; i++) {
+        if (!m->shown[i].done)
+            rc = show_those_of(m, m->shown[i].file->experiment, err);
+    }
     return rc;
 }
 

@@ -329,6 +329,8 @@ static int carry_out(struct mutating *all, struct errctx *err)
     size_t n_runs = all->n * (1 + (size_t)all->n_clean + all->random); /* at most */
     int rc = series_begin(&all->series, largest(all), n_runs, err);
 
+    if (!rc) /* an earlier result goes only now */
+        rc = series_empty(&all->series, err);
     if (!rc)
         rc = write_rows(all, err); /* also tells whose folder this is */
     for (unsigned i = 0; !rc && i < all->n; i++) {

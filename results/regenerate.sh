@@ -24,7 +24,7 @@ regenerate() {
         keep_status ./syncbed mutants --clean 20 --out "$out" >"results/$name/table.txt"
         cp "$out/mutants.json" "results/$name/"
         ;;
-    2pc-matrix) # three minutes
+    2pc-matrix) # four minutes
         keep_status ./syncbed matrix 2pc --out "$out" >"results/$name/table.txt"
         cp "$out/matrix.json" "results/$name/"
         ;;

@@ -19,6 +19,15 @@ const char *matrix_outcome_word(enum matrix_outcome outcome)
     return outcome_words[outcome];
 }
 
+bool matrix_row_has(const struct matrix_row *row, const char *experiment)
+{
+    for (unsigned i = 0; i < row->n_experiments; i++) {
+        if (strcmp(row->experiment[i], experiment) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static int parse_text(const struct yaml_node *row, const char *key, bool required, char *ret_text,
@@ -34,13 +43,44 @@ static int parse_text(const struct yaml_node *row, const char *key, bool require
     return 0;
 }
 
+static int take_experiment(const struct yaml_node *node, struct matrix_row *row, struct errctx *err)
+{
+    char *name = row->experiment[row->n_experiments];
+    size_t size = sizeof row->experiment[0];
+
+    if (strlen(yaml_text(node)) == 0 || strlen(yaml_text(node)) >= size)
+        return yaml_complain(node, err, "an experiment's name has 1 to %zu bytes", size - 1);
+    (void)snprintf(name, size, "%s", yaml_text(node));
+    row->n_experiments++;
+    return 0;
+}
+
+/* One name, or a list of them. */
+static int parse_experiments(const struct yaml_node *node, struct matrix_row *row,
+                             struct errctx *err)
+{
+    const struct yaml_node *names = yaml_find(node, "experiment");
+    int rc = 0;
+
+    if (!names)
+        return 0;
+    if (yaml_kind(names) == YAML_SCALAR)
+        return take_experiment(names, row, err);
+    if (yaml_kind(names) != YAML_SEQUENCE || yaml_size(names) > MATRIX_EXPERIMENTS_MAX)
+        return yaml_complain(names, err, "experiment is a name, or a list of at most %d",
+                             MATRIX_EXPERIMENTS_MAX);
+    for (size_t i = 0; !rc && i < yaml_size(names); i++)
+        rc = take_experiment(yaml_item(names, i), row, err);
+    return rc;
+}
+
 static int parse_outcome(const struct yaml_node *node, struct matrix_row *row, struct errctx *err)
 {
     const struct yaml_node *outcome = yaml_find(node, "outcome");
     size_t i = MATRIX_EITHER;
     int rc = 0;
 
-    if (!outcome != !row->experiment[0])
+    if (!outcome != (row->n_experiments == 0))
         return yaml_complain(node, err, "outcome and experiment belong together");
     if (outcome)
         rc = yaml_to_choice(outcome, outcome_words, MATRIX_OUTCOMES, &i, err);
@@ -79,14 +119,14 @@ static int parse_row(const struct yaml_node *node, struct matrix_row *row, struc
     if (!rc)
         rc = parse_text(node, "expect", true, row->expect, sizeof row->expect, err);
     if (!rc)
-        rc = parse_text(node, "experiment", false, row->experiment, sizeof row->experiment, err);
+        rc = parse_experiments(node, row, err);
     if (!rc)
         rc = parse_text(node, "reason", false, row->reason, sizeof row->reason, err);
     if (!rc)
         rc = parse_outcome(node, row, err);
     if (!rc)
         rc = parse_tests(node, row, err);
-    if (!rc && !row->experiment[0] && !row->reason[0])
+    if (!rc && row->n_experiments == 0 && !row->reason[0])
         rc = yaml_complain(node, err, "%s has neither an experiment nor a reason", row->id);
     return rc;
 }
@@ -127,13 +167,15 @@ static void print_how(struct buf *out, const struct matrix_row *row)
 {
     const char *separator = "";
 
-    if (row->experiment[0]) {
-        buf_printf(out, "[%s.yaml](../experiments/matrix-2pc/%s.yaml)", row->experiment,
-                   row->experiment);
-        if (row->outcome != MATRIX_EITHER)
-            buf_printf(out, ": %s", outcome_words[row->outcome]);
-        separator = "; ";
+    for (unsigned i = 0; i < row->n_experiments; i++) {
+        buf_printf(out, "%s[%s.yaml](../experiments/matrix-2pc/%s.yaml)", separator,
+                   row->experiment[i], row->experiment[i]);
+        separator = ", ";
     }
+    if (row->n_experiments > 0 && row->outcome != MATRIX_EITHER)
+        buf_printf(out, ": %s", outcome_words[row->outcome]);
+    if (row->n_experiments > 0)
+        separator = "; ";
     for (unsigned i = 0; i < row->n_tests; i++) {
         buf_printf(out, "%s`%s`", separator, row->test[i]);
         separator = ", ";

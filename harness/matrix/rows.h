@@ -9,10 +9,12 @@
 #include "base/error.h"
 
 #include <limits.h>
+#include <stdbool.h>
 
-#define MATRIX_ROWS_MAX  96
-#define MATRIX_TESTS_MAX 4
-#define MATRIX_TEXT_SIZE 160
+#define MATRIX_ROWS_MAX        96
+#define MATRIX_TESTS_MAX       4
+#define MATRIX_EXPERIMENTS_MAX 3
+#define MATRIX_TEXT_SIZE       160
 
 /* What must become of the transactions that a fault caught. */
 enum matrix_outcome { MATRIX_EITHER, MATRIX_COMMITTED, MATRIX_ROLLED_BACK, MATRIX_OUTCOMES };
@@ -21,7 +23,8 @@ struct matrix_row {
     char id[8];
     char fault[MATRIX_TEXT_SIZE];
     char expect[MATRIX_TEXT_SIZE];
-    char experiment[16]; /* its file beside rows.yaml, without ".yaml"; "": none */
+    unsigned n_experiments; /* files beside rows.yaml, named without ".yaml" */
+    char experiment[MATRIX_EXPERIMENTS_MAX][24];
     enum matrix_outcome outcome;
     unsigned n_tests;
     char test[MATRIX_TESTS_MAX][MATRIX_TEXT_SIZE]; /* "test_twopc_core/CASE", "integration/FILE" */
@@ -39,6 +42,9 @@ struct matrix_rows {
  */
 __attribute__((warn_unused_result)) int matrix_read(const char *path, struct matrix_rows *ret_rows,
                                                     struct errctx *err);
+
+/* Is the row shown by this experiment? */
+bool matrix_row_has(const struct matrix_row *row, const char *experiment);
 
 const char *matrix_outcome_word(enum matrix_outcome outcome); /* "committed" … */
 

@@ -33,7 +33,11 @@ for row in rows:
             bad.append(f"{row['id']}: no test {name}")
 
 files = {name[:-5] for name in os.listdir(folder)} - {"rows"}
-used = {row["experiment"] for row in rows if "experiment" in row}
+def experiments(row):
+    names = row.get("experiment", [])
+    return names if isinstance(names, list) else [names]
+
+used = {name for row in rows for name in experiments(row)}
 bad += [f"no experiment {name}" for name in sorted(used - files)]
 bad += [f"{name}.yaml shows no row" for name in sorted(files - used)]
 print("\n".join(bad) or f"{len(rows)} rows, {len(used)} experiments")
