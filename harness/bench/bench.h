@@ -1,7 +1,7 @@
 /*
  * bench.h - what a benchmark measured: a table for people, bench.json for programs.
  *
- * bench.json is a list of rows, DESIGN.md §10:
+ * bench.json is a list of rows:
  *   {"bench":"2pc","case":"default/8","metric":"tps","value":3700,"min":3650,"max":3810,
  *    "floor":3800,"peer":2900,"to_floor":0.97,"to_peer":1.28,"repeats":5}
  * `value`, `floor` and `peer` are medians over the repeats, `to_floor` and `to_peer` medians of the

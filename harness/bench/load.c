@@ -44,7 +44,7 @@ static int run_scenario(const char *folder, const struct scenario *s, bool quick
         .kind = WORKLOAD_FANOUT,
         .arrivals = s->arrivals,
         .rate_per_s = s->rate_per_s,
-        .duration_s = quick ? s->duration_s / 2 : s->duration_s,
+        .duration_s = quick ? s->duration_s / 10 : s->duration_s,
         .keys = 1000,
         .clients = s->clients,
         .deadline_ms = 60000,

@@ -25,6 +25,7 @@ schedules:
 warm_up_s: 1
 YAML
 
+keep_up pg1 pg2 redis kafka
 expect_status 0 "$syncbed" run "$work/kills.yaml" --out "$work/out"
 results=$work/out/results.json
 expect_result "$results" 'len(r["runs"]) == 18 and all(x["finished"] and x["settled"] for x in r["runs"])'
@@ -102,4 +103,5 @@ for gone in xa/door_gone log/store_gone; do
 done
 # A door of dual or log that is gone has left nothing that somebody would have to finish.
 expect_status 0 "$syncbed" run "$work/gone.yaml" --out "$work/gone" --only log/door_gone
+expect_status 0 "$syncbed" down
 expect_nothing_left "after the runs"

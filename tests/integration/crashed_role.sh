@@ -17,6 +17,8 @@ schedules:
 warm_up_s: 0
 YAML
 
+keep_up pg1 redis kafka
+
 # The pid of a role of this test, once FILE of its run has a line with TEXT.
 role_once() {
     local role=$1 file=$2 text=$3 pid
@@ -74,4 +76,5 @@ grep -L '"t":"end".*"target":"pg1"' "$work"/out/runs/*/faults.ndjson | grep -q .
 # With nothing to judge there is no result.
 strike 2 KILL load samples.ndjson '"t":"door"' --only log/none
 [ ! -e "$work/out/results.json" ] || die "a result of nothing"
+expect_status 0 "$syncbed" down
 expect_nothing_left "after the crashes"

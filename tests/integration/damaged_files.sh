@@ -11,9 +11,7 @@ approaches: [dual]
 schedules: [{name: none}]
 warm_up_s: 0
 YAML
-trap 'status=$?; "$syncbed" down >/dev/null 2>&1 || true
-    [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; rm -rf "$work"' EXIT
-expect_status 0 "$syncbed" up pg1 redis
+keep_up pg1 redis
 expect_status 0 "$syncbed" run "$work/small.yaml" --out "$work/good"
 run=runs/001-dual-fanout-none-s1
 

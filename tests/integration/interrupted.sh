@@ -31,7 +31,7 @@ interrupt() {
     [ ! -e "$work/out/results.json" ] || die "SIG$1: a result of an interrupted run"
 }
 
-for _ in 1 2 3; do
+for _ in 1 2; do
     interrupt INT 130
     interrupt TERM 143
     interrupt KILL 137

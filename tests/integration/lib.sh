@@ -7,7 +7,8 @@ work=$(mktemp -d /var/tmp/syncbed-test-XXXXXX)
 export SYNCBED_DIR=$work/servers # so that what is ours can be told from what others run
 mkdir "$SYNCBED_DIR"
 chmod 755 "$work" # the servers' user has to get through
-trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; rm -rf "$work"' EXIT
+trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2
+      "$syncbed" down >/dev/null 2>&1 || true; rm -rf "$work"' EXIT
 
 die() {
     echo "$0: $*" >&2
@@ -28,6 +29,11 @@ expect_nothing_left() {
     ps -o pid,args -p "$(ours | paste -sd, -)" >&2 || true
     find "$SYNCBED_DIR" -mindepth 1 | head >&2
     die "something is left ($*)"
+}
+
+# Servers that stay until `down`, so that each run of a test begins at once.
+keep_up() {
+    expect_status 0 "$syncbed" up "$@"
 }
 
 # expect_status WANT COMMAND …: its output goes to $work/said.

@@ -3,8 +3,6 @@
 # the decision and against it, have that reported by who comes back, and forget it.
 . "$(dirname "$0")/lib.sh"
 
-trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; "$syncbed" down >/dev/null 2>&1; rm -rf "$work"' EXIT
-
 expect_status 2 "$syncbed" in-doubt
 grep -q 'nothing is up' "$work/said" || die "does not say that nothing is up"
 

@@ -9,6 +9,7 @@ sed -e 's/rate_per_s: 150, duration_s: 5/rate_per_s: 150, duration_s: 2.5/' -e '
     -e "s|exec:./|exec:$examples/|" "$examples/naive_coordinator.yaml" >"$work/naive.yaml"
 grep -q 'duration_s: 2.5' "$work/naive.yaml" || die "the example's file has changed"
 
+keep_up pg1 pg2 redis
 expect_status 1 "$syncbed" run "$work/naive.yaml" --out "$work/out"
 results=$work/out/results.json
 expect_result "$results" 'len(r["runs"]) == 6 and all(x["finished"] and x["settled"] for x in r["runs"])'
@@ -51,4 +52,5 @@ chmod +x "$work/broken.sh"
 expect_status 2 "$syncbed" run "$work/mine.yaml" --out "$work/out" --approach "exec:$work/broken.sh" --only exec
 grep -q 'serve1 ended with status 1 before it was ready; its last lines: I cannot' "$work/said" ||
     die "$(tail -3 "$work/said")"
+expect_status 0 "$syncbed" down
 expect_nothing_left "after programs of somebody else's"

@@ -31,6 +31,7 @@ for f in map(json.loads, open(run + "/faults.ndjson")):
 PYTHON
 }
 
+keep_up redis
 for run in a:7 b:7 c:8; do
     expect_status 0 "$syncbed" run "$work/plan.yaml" --seed "${run#*:}" --out "$work/${run%:*}"
     plan_of "$work/${run%:*}"/runs/*-null-* | sort >"$work/plan-${run%:*}"
@@ -41,4 +42,5 @@ cmp "$work/plan-a" "$work/plan-b"
 cmp "$work/plan-a" "$work/plan-a-dual" # approaches meet the same load
 cmp -s "$work/plan-a" "$work/plan-c" && die "another seed, the same plan"
 [ "$(ls "$work/a/runs")" = "$(ls "$work/b/runs")" ] || die "another order of runs"
+expect_status 0 "$syncbed" down
 expect_nothing_left "after the runs"

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-/* DESIGN.md §9 */
+/* docs/results.md */
 static const char *const verdicts[] = {
     "durability", "atomicity",    "ghosts",      "duplicates",       "convergence",
     "order",      "real-time",    "fractured",   "read-your-writes", "monotonic-reads",

@@ -2,9 +2,9 @@
  * The checkers against references: small random runs, judged twice.
  * Folder: harness
  *
- * The references below follow the words of DESIGN.md §9 pair by pair, on the built run itself, and
- * share nothing with the checkers but those words. A run starts out right and is then damaged, so
- * that every verdict comes out both ways often; how often is asserted at the end.
+ * The references below follow the words of docs/results.md pair by pair, on the built run itself,
+ * and share nothing with the checkers but those words. A run starts out right and is then damaged,
+ * so that every verdict comes out both ways often; how often is asserted at the end.
  */
 #include "base/random.h"
 #include "harness/checkers/checkers.h"
