@@ -39,7 +39,7 @@ typedef void (*approach_done)(void *arg, const struct reply *reply);
 
 /* A promise: this verdict must be valid, under this condition. claims.md holds the whole table. */
 struct approach_promise {
-    const char *verdict;   /* "durability" … DESIGN.md §9 */
+    const char *verdict;   /* "durability" …: docs/results.md */
     const char *condition; /* in words; "" when there is none */
     unsigned only;         /* bits of promise_only: the runs in which it is made; 0: in all */
 };

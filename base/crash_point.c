@@ -94,7 +94,7 @@ static const struct crash_point_info table[CRASH_POINTS] = {
                             "not gone on."},
 };
 
-/* One process, one event loop: the table of crash points is a global by design (STYLE.md). */
+/* One process, one event loop: the table of crash points is a global by design. */
 static struct {
     unsigned standing[CRASH_POINTS];
     uint64_t reached[CRASH_POINTS];

@@ -14,7 +14,7 @@
  *   doubt.h, operate.h, metrics.h      what an operator sees of it, and does
  *   coordinator.c   holds them together: admission, answers, the end
  *
- * What holds for every transaction, whatever fails (facts of presumed abort):
+ * What holds for every transaction, whatever fails (presumed abort):
  *   - no COMMIT record in the log: every branch ends rolled back; one: every branch ends committed;
  *   - the client hears "ok" only once the record is durable, "aborted" only if there is and will be
  *     none; else `timeout` or `unknown`, and a status query gives the answer later;

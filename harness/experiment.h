@@ -2,7 +2,8 @@
  * experiment.h - an experiment file: the question, and the runs that answer it.
  *
  * Everything is checked when the file is read, with file:line and the nearest right word, so that
- * nothing is started for an experiment that cannot be carried out. DESIGN.md §10 shows a file.
+ * nothing is started for an experiment that cannot be carried out. docs/experiments.md describes
+ * it.
  */
 #ifndef SYNCBED_HARNESS_EXPERIMENT_H
 #define SYNCBED_HARNESS_EXPERIMENT_H
@@ -28,7 +29,7 @@
 #define EXPERIMENT_VARIANT_SIZE   96
 #define EXPERIMENT_DOORS          2 /* front doors of every approach: serve1, serve2 */
 #define EXPERIMENT_NAME_SIZE      64
-#define EXPERIMENT_PARTITIONS     4 /* of the topic: DESIGN.md §8 */
+#define EXPERIMENT_PARTITIONS     4 /* of the topic: docs/design.md */
 
 struct experiment_approach {
     const struct approach *approach;

@@ -6,7 +6,7 @@
 
 extern const struct cli syncbed_cli;
 
-/* Each returns the exit status. DESIGN.md §9: of those that judge 0, 1, 2 or 3. */
+/* Each returns the exit status. Of those that judge 0, 1, 2 or 3: docs/results.md. */
 int verb_quickstart(const struct cli_args *args);
 int verb_run(const struct cli_args *args);
 int verb_mutants(const struct cli_args *args);

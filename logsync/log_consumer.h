@@ -1,8 +1,9 @@
 /*
  * log_consumer.h - reading all partitions of a topic from given positions.
  *
- * No consumer group: a sink's position is kept by its store, together with the data (DESIGN.md §8),
- * so the log need not remember it and nobody rebalances. This is librdkafka's "simple consumer".
+ * No consumer group: a sink's position is kept by its store, together with the data
+ * (docs/design.md), so the log need not remember it and nobody rebalances. This is librdkafka's
+ * "simple consumer".
  *
  * Records are pulled. A reader that is busy does not pull, librdkafka's own buffer fills up to its
  * bound and then it stops fetching: that is all the flow control there is.

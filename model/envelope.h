@@ -1,5 +1,5 @@
 /*
- * envelope.h - one record of the log, version 1: a whole source transaction. DESIGN.md §8.
+ * envelope.h - one record of the log, version 1: a whole source transaction. docs/design.md.
  *
  *   {"v":1,"id":"serve1-1:17","request":"c3-17","source":"serve1","position":0,"lamport":42,
  *    "ops":[{"store":"pg1","key":"user:42","op":"w","value":"c3-17","old":null}]}

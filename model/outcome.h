@@ -26,7 +26,7 @@ enum code {
     CODES
 };
 
-/* What an acknowledgement means, weakest first; DESIGN.md "What an acknowledgement means". */
+/* What an acknowledgement means, weakest first; docs/design.md "What an acknowledgement means". */
 enum level { LEVEL_NONE, LEVEL_LOGGED, LEVEL_DECIDED, LEVEL_FIRST, LEVEL_EVERYWHERE, LEVELS };
 
 const char *outcome_name(enum outcome outcome); /* "unknown" "pending" "committed" "aborted" */

@@ -1,5 +1,6 @@
 /*
- * protocol.h - the client protocol: one JSON object a line, over TCP. DESIGN.md "Client protocol".
+ * protocol.h - the client protocol: one JSON object a line, over TCP. docs/design.md "Client
+ * protocol".
  *
  *   > {"id":17,"request":"c3-17","deadline_ms":4990,"txn":[["w","pg1","user:42","c3-17"]]}
  *   < {"id":17,"ok":true,"level":"everywhere"}

@@ -2,7 +2,7 @@
  * txn.h - a transaction: one shot, up to 16 micro-operations, all known when it is sent.
  *
  * A transaction is named by its *request id*, which is the client's and the same across retries and
- * servers. A micro-operation concerns one key of one store. DESIGN.md "Client protocol".
+ * servers. A micro-operation concerns one key of one store. docs/design.md "Client protocol".
  */
 #ifndef SYNCBED_MODEL_TXN_H
 #define SYNCBED_MODEL_TXN_H

@@ -7,8 +7,9 @@
  * one more for administration; it reconnects every 50 ms. Verbs that find no free session queue
  * (bounded) until their deadline.
  *
- * Data and journal (DESIGN.md §6): with every change of a key, in the same local transaction, the
- * store appends (key, n, request, operation) to the key's journal, n counted under the key's lock.
+ * Data and journal (docs/design.md "Journals"): with every change of a key, in the same local
+ * transaction, the store appends (key, n, request, operation) to the key's journal, n counted under
+ * the key's lock.
  *
  * Errors are classes, mapped in one table a kind; what the table does not list is STORE_FATAL.
  * A time-out or a lost connection after sending is STORE_UNKNOWN, never a failure.

@@ -3,7 +3,7 @@
  *
  * One event loop: the clients submit from the answer to the one before. The stores keep no journal
  * (the floors and the peers keep none), and have a session for each client. Locks are taken in
- * parallel: a lone coordinator cannot meet another in the opposite order (DESIGN.md §7).
+ * parallel: a lone coordinator cannot meet another in the opposite order.
  */
 #include "base/clock.h"
 #include "base/loop.h"

@@ -1,5 +1,5 @@
 /*
- * checkers.h - the verdicts of DESIGN.md §9, one function each, and the table of them.
+ * checkers.h - the verdicts of docs/results.md, one function each, and the table of them.
  *
  * A checker reads a loaded run and fills `ret`: word, count, of, examples. `ret->name` and
  * `ret->promised` are set before. All are linear in the history and the journals, or n log n.

@@ -1,5 +1,5 @@
 /*
- * metrics.h - the numbers of a run, beside its verdicts: DESIGN.md §10, docs/results.md.
+ * metrics.h - the numbers of a run, beside its verdicts: docs/results.md.
  *
  * What was not measured is NAN, which becomes null in results.json; it is never 0.
  */

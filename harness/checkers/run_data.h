@@ -152,7 +152,7 @@ struct run_scan {
     bool equal;
 };
 
-/* Did the run come to rest before it was looked at; DESIGN.md §9 "Settled". */
+/* Did the run come to rest before it was looked at; docs/design.md "Settled". */
 enum run_progress { PROGRESS_NOT_MEASURED, PROGRESS_NONE, PROGRESS_SOME };
 
 struct run_settling {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define PATH_SIZE         (PATH_MAX + 64)
-#define SETTLED_SCANS_MIN 2 /* nothing moved between them: DESIGN.md §9 */
+#define SETTLED_SCANS_MIN 2 /* nothing moved between them: docs/design.md */
 
 static void copy(char *to, size_t size, const char *from)
 {

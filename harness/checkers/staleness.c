@@ -1,7 +1,8 @@
 /*
  * How stale reads were, as far as can be told: a read sent at i that lacks a write acknowledged at
- * a is stale by i − a at least (DESIGN.md §9). It may have been staler, since the write was there
- * to be seen before its acknowledgement came back; so these are lower bounds, never estimates.
+ * a is stale by i − a at least (docs/results.md). It may have been staler, since the write was
+ * there to be seen before its acknowledgement came back; so these are lower bounds, never
+ * estimates.
  *
  * What a read lacks are the entries behind the n that it found, at stores where places are evidence
  * (run_reads.c). Writes without effect, and the second time of one applied twice, count for

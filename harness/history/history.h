@@ -2,7 +2,7 @@
  * history.h - the record of every client operation: invoked, then ok, fail or info (unknown).
  *
  * One JSON line each, times in microseconds of CLOCK_MONOTONIC. An operation whose end is missing
- * (the load generator died) counts as info. DESIGN.md §10; Jepsen's vocabulary.
+ * (the load generator died) counts as info. The words are Jepsen's.
  *
  *   {"t":"invoke","op":17,"request":"c3-17","client":3,"server":"serve2","planned":1200345,"at":1200350,"txn":[…]}
  *   {"t":"ok","op":17,"at":1201010,"level":"everywhere","txn":[…]}

@@ -1,5 +1,5 @@
 /*
- * The fairness card (DESIGN.md §5): what was the same for all variants, and where they differ.
+ * The fairness card (docs/design.md): what was the same for all variants, and where they differ.
  * From the configuration that each run recorded; what a run did not record is not shown.
  */
 #include "approaches/approach.h"

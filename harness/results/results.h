@@ -48,7 +48,7 @@ __attribute__((warn_unused_result)) int results_write(const char *out_dir, json_
 __attribute__((warn_unused_result)) int results_read(const char *out_dir, json_t **ret_results,
                                                      struct errctx *err);
 
-/* DESIGN.md §9: 0 promises kept, 1 one broken, 3 a promised verdict unknown, a run
+/* 0 promises kept, 1 one broken, 3 a promised verdict unknown, a run
  * unfinished or not clean. */
 int results_exit_status(const json_t *results);
 

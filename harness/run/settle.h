@@ -1,5 +1,5 @@
 /*
- * settle.h - waiting until nothing can change any more, as DESIGN.md §9 defines "settled":
+ * settle.h - waiting until nothing can change any more, as docs/design.md defines "settled":
  *
  *   drain    front doors have nothing in flight and nothing is in doubt; they are stopped, and
  *            their sessions at the stores are seen to be gone

@@ -1,6 +1,6 @@
 /*
  * plan.h - the list of arrivals, drawn from the seed alone, so that every approach and every
- * repetition with that seed meets the same load (DESIGN.md §5.1).
+ * repetition with that seed meets the same load (docs/design.md "Fair").
  *
  * In an open loop the plan is made whole before the load begins. In a closed one it grows while
  * the load goes on: whose turn it is depends on the answers, what the i-th arrival asks for does

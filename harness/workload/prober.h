@@ -17,7 +17,7 @@
  *
  * The prober goes on when the load has ended, until it is stopped, so that it never holds a run up.
  * At most PROBES_MAX are looked for at a time: a further one ends the oldest as it stands. Nothing
- * is chosen by how long it takes that way; DESIGN.md §9.
+ * is chosen by how long it takes that way; docs/results.md.
  */
 #ifndef SYNCBED_HARNESS_WORKLOAD_PROBER_H
 #define SYNCBED_HARNESS_WORKLOAD_PROBER_H
