@@ -175,7 +175,7 @@ static int begin_out(struct running *r, struct errctx *err)
     if (rc)
         return rc;
     versions = versions_to_json(r->experiment.attached);
-    rc = results_begin(r->out, &r->experiment, versions, err);
+    rc = results_begin(r->out, &r->experiment, &r->runs, versions, err);
     json_decref(versions);
     return rc;
 }

@@ -90,7 +90,8 @@ struct run_read {
 struct run_phase {
     char name[32];
     int64_t begin_us;
-    int64_t end_us; /* 0: did not end */
+    int64_t end_us;              /* 0: did not end */
+    double load_begin, load_end; /* load average of the machine then; NAN: not noted */
 };
 
 struct run_fault {

@@ -6,6 +6,7 @@
 #include "harness/workload/workload.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,6 +174,13 @@ static int read_lines(struct run_data *run, const char *name, bool whole, take_l
     return ndjson_each(path, whole, take_typed, &taking, err);
 }
 
+static double load_average_of(const json_t *line)
+{
+    const json_t *load = json_object_get(line, "load_average");
+
+    return json_is_number(load) ? json_number_value(load) : NAN;
+}
+
 static int take_phase(struct run_data *run, const struct ndjson *in, const json_t *line,
                       const char *type, struct errctx *err)
 {
@@ -197,11 +205,15 @@ static int take_phase(struct run_data *run, const struct ndjson *in, const json_
     if (!phase) {
         phase = &run->phase[run->n_phases++];
         copy(phase->name, sizeof phase->name, name);
+        phase->load_begin = phase->load_end = NAN;
     }
-    if (strcmp(type, "begin") == 0)
+    if (strcmp(type, "begin") == 0) {
         phase->begin_us = at_us;
-    else
+        phase->load_begin = load_average_of(line);
+    } else {
         phase->end_us = at_us;
+        phase->load_end = load_average_of(line);
+    }
     return 0;
 }
 

@@ -116,6 +116,28 @@ static void print_suite(struct buf *out, struct suite *suite)
     buf_done(&name);
 }
 
+/* A run that was to come and did not is no success of anybody's. */
+static unsigned add_missing(struct buf *out, const json_t *results)
+{
+    json_t *name;
+    size_t i;
+
+    json_array_foreach (json_object_get(results, "missing"), i, name) {
+        json_t *run = json_pack("{s:O}", "run", name);
+        struct suite suite = {.run = run};
+
+        add_case(&suite, "carried out", CASE_ERROR, "the experiment was interrupted before", "");
+        buf_append_str(out, "  <testsuite");
+        attribute(out, "name", json_string_value(name));
+        counts(out, suite.n);
+        buf_append(out, suite.cases.data, suite.cases.size);
+        buf_append_str(out, "  </testsuite>\n");
+        buf_done(&suite.cases);
+        json_decref(run);
+    }
+    return (unsigned)i;
+}
+
 void junit_print(struct buf *out, const json_t *results)
 {
     struct buf suites = {0};
@@ -132,6 +154,7 @@ void junit_print(struct buf *out, const json_t *results)
             n[outcome] += suite.n[outcome];
         buf_done(&suite.cases);
     }
+    n[CASE_ERROR] += add_missing(&suites, results);
     buf_append_str(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
     attribute(out, "name", result_text(results, "experiment"));
     counts(out, n);

@@ -10,6 +10,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 enum unit { UNIT_COUNT, UNIT_MS, UNIT_S, UNIT_RATE };
 
@@ -98,12 +99,37 @@ static void value(struct buf *out, double x, enum unit unit)
     }
 }
 
+/* Is there an `n` beside it, above 0? "latency_ms.first.low.p99" belongs to "latency_ms.first.n".
+ */
+static bool has_values(const json_t *runs, const char *path)
+{
+    char parent[PATH_SIZE];
+    char *dot;
+
+    (void)snprintf(parent, sizeof parent, "%s", path);
+    while ((dot = strrchr(parent, '.'))) {
+        struct estimate e;
+
+        (void)snprintf(dot, sizeof parent - (size_t)(dot - parent), ".n");
+        estimate_of(runs, parent, &e);
+        if (e.n > 0 && e.median > 0)
+            return true;
+        *dot = '\0';
+    }
+    return false;
+}
+
 static void number_cell(struct buf *out, const json_t *runs, const char *path, enum unit unit)
 {
     struct estimate e;
 
     estimate_of(runs, path, &e);
     buf_append_str(out, "<td class=\"num\">");
+    if (e.n == 0 && has_values(runs, path)) {
+        buf_append_str(out, "<span class=\"soft\" title=\"a p99 takes 100 values, a p99.9 "
+                            "1000\">too few</span></td>");
+        return;
+    }
     if (e.n == 0) {
         buf_append_str(out, "<span class=\"soft\" title=\"not measured\">–</span></td>");
         return;

@@ -70,6 +70,24 @@ static const char *level_means(enum level level)
     return "acknowledged";
 }
 
+/* Why writes are slow before the shaded time: the crash point made them wait. */
+static void gathered(struct buf *out, const json_t *run)
+{
+    json_t *fault;
+    size_t i;
+
+    json_array_foreach (json_object_get(run, "faults"), i, fault) {
+        double n;
+
+        if (!result_number(fault, "gathered", &n) || n < 2)
+            continue;
+        buf_printf(out, " · Before the fault %.0f writes were held at ", n);
+        html_text(out, result_text(fault, "point"));
+        buf_append_str(out, " until that many stood there: they, and what queued behind them, "
+                            "are slow by that and not by the crash");
+    }
+}
+
 static void caption(struct buf *out, const json_t *run)
 {
     buf_append_str(out, "<figcaption>");
@@ -78,6 +96,7 @@ static void caption(struct buf *out, const json_t *run)
     report_schedule(out, result_text(run, "schedule"));
     buf_printf(out, " · %s", level_means(report_level(run)));
     report_loop(out, run);
+    gathered(out, run);
     buf_append_str(out, "</figcaption>");
 }
 

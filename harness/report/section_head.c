@@ -63,6 +63,41 @@ static void prediction(struct buf *out, const struct report *r)
     buf_append_str(out, "</p>");
 }
 
+/* Its own share of a load average is below this on two cores and on many. */
+#define BUSY_PER_CORE 2.0
+
+/* Latencies of a machine that does something else, too, are those of both. */
+static void busy(struct buf *out, const struct report *r)
+{
+    double cores = 1, load, most = 0;
+    json_t *run;
+    size_t i;
+
+    (void)result_number(json_object_get(r->results, "machine"), "cores", &cores);
+    json_array_foreach (r->runs, i, run) {
+        if (result_number(run, "load_average.begin", &load) && load > most)
+            most = load;
+    }
+    if (most > BUSY_PER_CORE * cores)
+        buf_printf(out,
+                   "<p class=\"warning\">The machine was busy with other things: a load average of "
+                   "up to %.1f on %.0f cores when a run began. Verdicts hold all the same; "
+                   "latencies and gaps are longer than these approaches make them.</p>",
+                   most, cores);
+}
+
+static void missing(struct buf *out, const struct report *r)
+{
+    size_t n = json_array_size(json_object_get(r->results, "missing"));
+
+    if (n > 0)
+        buf_printf(
+            out,
+            "<p class=\"warning\">The experiment was interrupted: %zu of its %zu runs were not "
+            "carried out, and nothing is known of them.</p>",
+            n, n + json_array_size(r->runs));
+}
+
 void section_head(struct buf *out, const struct report *r)
 {
     const char *question = result_text(r->results, "question");
@@ -79,5 +114,8 @@ void section_head(struct buf *out, const struct report *r)
     buf_append_str(out, "<ul class=\"answers\">\n");
     for (unsigned a = 0; a < r->variants.n; a++)
         answer_of(out, r, r->variants.name[a]);
-    buf_append_str(out, "</ul></header>\n");
+    buf_append_str(out, "</ul>");
+    missing(out, r);
+    busy(out, r);
+    buf_append_str(out, "</header>\n");
 }

@@ -5,6 +5,7 @@
 #include "harness/results/result.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,29 @@ static void experiment_file(struct buf *out, const struct report *r)
     buf_done(&text);
 }
 
+/* From the first run's begin to the last one's end. */
+static void load_average(struct buf *out, const struct report *r)
+{
+    static const char *const ends[] = {"load_average.begin", "load_average.end"};
+    double load, least = INFINITY, most = 0;
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (r->runs, i, run) {
+        for (unsigned end = 0; end < 2; end++) {
+            if (!result_number(run, ends[end], &load))
+                continue;
+            least = load < least ? load : least;
+            most = load > most ? load : most;
+        }
+    }
+    if (least <= most)
+        buf_printf(out,
+                   "<dt>load average</dt><dd>%.1f to %.1f at the begin and end of runs, with what "
+                   "syncbed itself does</dd>",
+                   least, most);
+}
+
 void section_setup(struct buf *out, const struct report *r)
 {
     static const char *const groups[] = {"machine", "versions"};
@@ -66,5 +90,6 @@ void section_setup(struct buf *out, const struct report *r)
     buf_append_str(out, "</dd>");
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
         pairs_of(out, json_object_get(r->results, groups[i]));
+    load_average(out, r);
     buf_append_str(out, "</dl></section>\n");
 }

@@ -7,6 +7,7 @@
 #include "harness/results/metrics_json.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,12 +111,27 @@ static json_t *break_to_json(const struct run_data *run, const struct approach *
                      "verdict", broken->verdict, "times", (json_int_t)run->n_broken);
 }
 
+static json_t *number_or_null(double x)
+{
+    return isnan(x) ? json_null() : json_real(x);
+}
+
+/* Of the machine, when the load began and when it ended. */
+static json_t *load_average_to_json(const struct run_data *run)
+{
+    const struct run_phase *load = run_phase(run, "load");
+
+    return json_pack("{s:o, s:o}", "begin", number_or_null(load->load_begin), "end",
+                     number_or_null(load->load_end));
+}
+
 static void add_judgement(const struct run_data *run, const struct approach *approach, json_t *json)
 {
     struct metrics metrics;
 
     (void)json_object_set_new(json, "settled", json_boolean(run->settling.settled));
     (void)json_object_set_new(json, "settled_why", json_string(run->settling.why));
+    (void)json_object_set_new(json, "load_average", load_average_to_json(run));
     (void)json_object_set_new(json, "ended", ended_to_json(run));
     (void)json_object_set_new(json, "by_hand", json_integer(run->n_by_hand));
     (void)json_object_set_new(json, "break", break_to_json(run, approach));

@@ -6,6 +6,7 @@
 #include "harness/results/cell.h"
 #include "harness/results/judge.h"
 #include "harness/results/machine.h"
+#include "harness/results/result.h"
 
 #include "version.h"
 
@@ -89,8 +90,17 @@ static json_t *about_now(const struct experiment *e, const json_t *versions)
     return about;
 }
 
-int results_begin(const char *out_dir, const struct experiment *e, const json_t *versions,
-                  struct errctx *err)
+static json_t *names_of(const struct experiment_runs *runs)
+{
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < runs->n; i++)
+        (void)json_array_append_new(names, json_string(runs->run[i].name));
+    return names;
+}
+
+int results_begin(const char *out_dir, const struct experiment *e,
+                  const struct experiment_runs *runs, const json_t *versions, struct errctx *err)
 {
     int r = check_path(out_dir, err);
     json_t *about;
@@ -98,6 +108,7 @@ int results_begin(const char *out_dir, const struct experiment *e, const json_t 
     if (r < 0)
         return r;
     about = about_now(e, versions);
+    (void)json_object_set_new(about, "runs", names_of(runs));
     r = json_out_file(out_dir, "about.json", about, err);
     json_decref(about);
     return r;
@@ -172,6 +183,36 @@ static void add_from(json_t *results, const json_t *about, const char *field, js
     json_decref(otherwise);
 }
 
+static bool is_there(const json_t *runs, const char *name)
+{
+    json_t *run;
+    size_t i;
+
+    json_array_foreach (runs, i, run) {
+        if (strcmp(result_text(run, "run"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of the runs that were to come, those that were never begun; null when nobody noted which. */
+static json_t *missing_of(const json_t *about, const json_t *runs)
+{
+    const json_t *planned = json_object_get(about, "runs");
+    json_t *missing = json_array(), *name;
+    size_t i;
+
+    if (!planned) {
+        json_decref(missing);
+        return json_null();
+    }
+    json_array_foreach (planned, i, name) {
+        if (!is_there(runs, json_string_value(name)))
+            (void)json_array_append(missing, name);
+    }
+    return missing;
+}
+
 static json_t *assemble(const json_t *about, json_t *runs)
 {
     json_t *results = json_object(), *judged_by = json_object();
@@ -189,6 +230,7 @@ static json_t *assemble(const json_t *about, json_t *runs)
     add_from(results, about, "prediction", json_string(""));
     add_from(results, about, "approaches", json_array());
     add_from(results, about, "schedules", json_array());
+    (void)json_object_set_new(results, "missing", missing_of(about, runs));
     (void)json_object_set(results, "runs", runs);
     return results;
 }
@@ -239,7 +281,7 @@ int results_read(const char *out_dir, json_t **ret_results, struct errctx *err)
 
 int results_exit_status(const json_t *results)
 {
-    bool unknown = false;
+    bool unknown = json_array_size(json_object_get(results, "missing")) > 0;
     json_t *run;
     size_t i;
 

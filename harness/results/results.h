@@ -20,16 +20,17 @@
 /*
  * Note in OUT/about.json what the runs are and what they are made with, for whoever judges them
  * later, perhaps on another machine: question, prediction, variants and schedules in their order;
- * this machine, our version and commit, and `versions` (an object: servers and libraries by name;
- * borrowed).
+ * the names of the runs that are to come; this machine, our version and commit, and `versions` (an
+ * object: servers and libraries by name; borrowed).
  */
 __attribute__((warn_unused_result)) int results_begin(const char *out_dir,
                                                       const struct experiment *experiment,
+                                                      const struct experiment_runs *runs,
                                                       const json_t *versions, struct errctx *err);
 
 /*
- * Does OUT/about.json say what results_begin() would write now? -ENOENT: there is none; -EEXIST:
- * something else, and `err` says what.
+ * Does OUT/about.json say what results_begin() would write now, whatever the runs? -ENOENT: there
+ * is none; -EEXIST: something else, and `err` says what.
  */
 __attribute__((warn_unused_result)) int results_same_maker(const char *out_dir,
                                                            const struct experiment *experiment,

@@ -337,6 +337,25 @@ static void print_legend(const struct table *t)
     buf_done(&text);
 }
 
+/* An experiment that was interrupted: what of it nobody has seen. */
+static void print_missing(const struct table *t)
+{
+    const json_t *missing = json_object_get(t->results, "missing");
+    struct buf text = {0};
+    json_t *name;
+    size_t i;
+
+    if (json_array_size(missing) == 0)
+        return;
+    json_array_foreach (missing, i, name)
+        buf_printf(&text, "%s%s", i > 0 ? ", " : "not carried out, so nothing is known of: ",
+                   json_string_value(name));
+    buf_append_str(&text, ". \"syncbed run\" with --resume goes on.");
+    (void)fputc('\n', t->out);
+    print_wrapped(t, buf_str(&text), 0, 0);
+    buf_done(&text);
+}
+
 void results_print_table(FILE *out, const json_t *results, unsigned width, bool colour)
 {
     struct table t = {.out = out, .results = results, .colour = colour, .width = width};
@@ -367,6 +386,7 @@ void results_print_table(FILE *out, const json_t *results, unsigned width, bool 
         print_block(&t, i, left < side_by_side ? left : side_by_side, name_width);
     }
     print_sentences(&t);
+    print_missing(&t);
     print_legend(&t);
 }
 

@@ -41,14 +41,24 @@ struct live {
 
 /* --- phases ----------------------------------------------------------------------------------- */
 
+/* With the load average of the last minute: who measures on a busy machine should know. */
+static void note_phase(struct live *live, const char *what, const char *phase, int64_t at_us)
+{
+    double load;
+
+    lines_write(&live->phases,
+                json_pack("{s:s, s:s, s:I, s:o}", "t", what, "phase", phase, "at",
+                          (json_int_t)at_us, "load_average",
+                          getloadavg(&load, 1) == 1 ? json_real(load) : json_null()));
+}
+
 static void end_phase(struct live *live)
 {
     int64_t now_us = clock_now_us();
 
     if (!live->phase)
         return;
-    lines_write(&live->phases, json_pack("{s:s, s:s, s:I}", "t", "end", "phase", live->phase, "at",
-                                         (json_int_t)now_us));
+    note_phase(live, "end", live->phase, now_us);
     phases_add(&live->session->phases, live->phase, now_us - live->phase_began_us);
     live->phase = NULL;
 }
@@ -58,8 +68,7 @@ static void begin_phase_at(struct live *live, const char *phase, int64_t at_us)
     end_phase(live);
     live->phase = phase;
     live->phase_began_us = at_us;
-    lines_write(&live->phases, json_pack("{s:s, s:s, s:I}", "t", "begin", "phase", phase, "at",
-                                         (json_int_t)at_us));
+    note_phase(live, "begin", phase, at_us);
     progress_phase(&live->session->progress, phase);
 }
 

@@ -46,6 +46,14 @@ touch "$(echo "$out"/runs/002-*)/of-the-first-attempt"
 interrupt KILL 003 --resume
 second=$(digest "$out"/runs/002-*)
 
+# What is there can be judged, and what is missing is said: two complete, one broken off, one never begun.
+cp -r "$out" "$work/judged"
+expect_status 3 "$syncbed" check "$work/judged"
+grep -q 'not carried out, so nothing is known of: 004-' "$work/said" || die "does not say what is missing: $(cat "$work/said")"
+grep -q 'the experiment was interrupted before' "$work/judged/junit.xml" || die "junit.xml misses nothing"
+expect_status 0 "$syncbed" report "$work/judged"
+grep -q '1 of its 4 runs were not carried out' "$work/judged/report.html" || die "the page misses nothing"
+
 expect_status 0 "${run[@]}" --resume
 grep -q '2 of 4 runs are there already' "$work/said" || die "$(head -3 "$work/said")"
 expect_result "$out/results.json" 'sorted((x["approach"], x["schedule"]) for x in r["runs"]) == [(a, s) for a in ("dual", "xa") for s in ("killed", "none")]'

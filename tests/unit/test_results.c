@@ -230,6 +230,7 @@ static void save_run(struct built *b, const char *name)
     (void)mkdir(dir, 0755); /* there from the run before */
     (void)snprintf(dir, sizeof dir, "%s/runs/%s", out, name);
     assert_int_equal(mkdir(dir, 0755), 0);
+    b->run = name;
     built_save(b, dir);
     built_done(b);
 }
@@ -295,11 +296,14 @@ static void save_unfinished(const char *approach, const char *schedule, const ch
     save_run(&b, name);
 }
 
+/* The runs that were to come: none but what a test says. */
+static struct experiment_run planned[3];
+static struct experiment_runs plan = {.run = planned};
+
 static void save_experiment(void)
 {
     struct errctx err = {0};
     json_t *versions = json_pack("{s:s}", "postgres", "15.8");
-
     struct experiment *experiment = calloc(1, sizeof *experiment);
     char path[256];
 
@@ -316,7 +320,7 @@ static void save_experiment(void)
     (void)snprintf(path, sizeof path, "%s/experiment.yaml", out);
     if (experiment_read(path, experiment, &err) < 0)
         fail_msg("%s", err.message);
-    assert_int_equal(results_begin(out, experiment, versions, &err), 0);
+    assert_int_equal(results_begin(out, experiment, &plan, versions, &err), 0);
     free(experiment);
     json_decref(versions);
 }
@@ -456,6 +460,30 @@ static void what_was_not_exercised_keeps_status_0(void **state)
     assert_true(json_real_value(json_object_get(result_verdict(run, "durability"), "bound95")) ==
                 3.0 / 40);
     json_decref(results);
+    expect_status(0);
+}
+
+/* Interrupted before the second: what there is kept its promises, and of the rest nothing is known.
+ */
+static void a_run_that_is_missing_is_named_and_unknown(void **state)
+{
+    json_t *results;
+
+    (void)state;
+    plan.n = 2;
+    (void)strcpy(planned[0].name, "001-xa-fanout-none-s1");
+    (void)strcpy(planned[1].name, "002-xa-fanout-server_killed-s1");
+    save_experiment();
+    plan.n = 0;
+    save_good("xa", "none", "001-xa-fanout-none-s1");
+    expect_status(3);
+    results = judge_out();
+    expect_valid(results);
+    assert_int_equal(json_array_size(json_object_get(results, "missing")), 1);
+    assert_string_equal(json_string_value(json_array_get(json_object_get(results, "missing"), 0)),
+                        "002-xa-fanout-server_killed-s1");
+    json_decref(results);
+    save_good("xa", "server_killed", "002-xa-fanout-server_killed-s1");
     expect_status(0);
 }
 
@@ -637,6 +665,7 @@ int main(void)
         TEST(a_schema_that_is_not_met_is_noticed),
         TEST(anomalies_that_nobody_promised_away_keep_status_0),
         TEST(what_was_not_exercised_keeps_status_0),
+        TEST(a_run_that_is_missing_is_named_and_unknown),
         TEST(a_broken_promise_is_status_1),
         TEST(a_promise_is_made_only_where_its_condition_holds),
         TEST(an_unfinished_run_is_status_3),
