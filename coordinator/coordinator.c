@@ -254,6 +254,13 @@ static void branch_contradicted(void *arg)
     co->counters.heuristic++;
 }
 
+static void branch_lost(void *arg)
+{
+    struct coordinator *co = arg;
+
+    co->counters.lost++;
+}
+
 /* --- start and end ---------------------------------------------------------------------------- */
 
 static struct coordinator *coordinator_new(struct event_base *base,
@@ -264,6 +271,7 @@ static struct coordinator *coordinator_new(struct event_base *base,
     struct recovery_handlers recovery = {.progress = recovery_progress,
                                          .settled = branch_recovered,
                                          .contradicted = branch_contradicted,
+                                         .lost = branch_lost,
                                          .failed = fail,
                                          .arg = co};
     struct watermark_handlers watermark = {
@@ -331,7 +339,7 @@ void coordinator_start(struct coordinator *co, struct store *const *stores, unsi
         co->store[co->n_stores++] = stores[i];
     }
     (void)evtimer_add(co->grace, &grace);
-    recovery_start(co->recovery, co->log, co->store, co->n_stores);
+    recovery_start(co->recovery, co->log, &co->forgetting, co->store, co->n_stores);
     watermark_start(co->watermark, co->log, co->store, co->n_stores);
 }
 
@@ -371,6 +379,7 @@ void coordinator_free(struct coordinator *co)
     recovery_free(co->recovery);
     watermark_free(co->watermark);
     requests_done(&co->requests);
+    forgetting_done(&co->forgetting);
     event_free(co->grace);
     soon_free(co->soon);
     free(co);
@@ -386,5 +395,8 @@ void coordinator_counters(const struct coordinator *co, struct coordinator_count
     *ret_counters = co->counters;
     ret_counters->not_recovered = watermark_unmarked(co->watermark);
     ret_counters->open_decisions = recovery_open_decisions(co->recovery) + co->n_left_open;
+    ret_counters->restored = 0;
+    for (unsigned i = 0; i < co->n_stores; i++)
+        ret_counters->restored += store_restored(co->store[i]);
     decision_log_stats(co->log, &ret_counters->log);
 }

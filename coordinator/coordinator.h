@@ -21,15 +21,13 @@
  *   - a decision is kept until every participant has acknowledged it;
  *   - nothing is decided by time alone.
  *
- * "No such gid" in answer to COMMIT is no proof of anything. After a COMMIT of ours whose answer
- * was lost it is *presumed* that this one had committed. Without one, somebody else has settled the
- * branch and may have rolled it back: it is logged and counted (`not_there`), the client hears
- * `decided` at most, and the decision stays open (no END record) until the next incarnation, which
- * finds nothing in doubt and ends it. A store that remembers (Redis) says how it was settled: the
- * other way is logged and counted as `heuristic`, of an abort too, which PostgreSQL would not tell.
+ * "No such gid" in answer to a decision is no proof of anything: the participant is asked what
+ * became of the branch (store_prove), and says committed, rolled back, still prepared, or that it
+ * has lost it. What has ended the other way by somebody else's hand is logged and counted
+ * (`heuristic`), what is lost likewise (`lost`); the client then hears `decided` at most, and the
+ * decision stays open (no END record).
  *
- * Not here: a store's own proof that a branch which has vanished had committed. A request is known
- * to one coordinator only: sent again to another it would be executed again.
+ * A request is known to one coordinator only: sent again to another it would be executed again.
  *
  * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
  * are called from the loop, never from inside a function of this header.
@@ -122,10 +120,12 @@ struct coordinator_counters {
     uint64_t answered_decided;
     uint64_t answered_unknown;
     uint64_t retries;             /* decisions sent again */
-    uint64_t not_there;           /* branches that somebody else has settled, it is not known how */
+    uint64_t proofs;              /* asked for, of branches that were not there any more */
     uint64_t heuristic;           /* branches that somebody else has settled the other way */
     unsigned against_by_hand;     /* now: settled by hand against the decision, not forgotten; as
                                      of the start, or of the operator's last look */
+    uint64_t lost;                /* branches to be committed that their participant has lost */
+    uint64_t restored;            /* participants that came back as an older copy of themselves */
     uint64_t recovered_committed; /* branches of earlier incarnations */
     uint64_t recovered_rolled_back;
     struct histogram vote_time;   /* of those that came to a decision: until all had voted, … */

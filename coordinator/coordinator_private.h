@@ -4,6 +4,7 @@
 
 #include "base/soon.h"
 #include "coordinator/coordinator.h"
+#include "coordinator/forgetting.h"
 #include "coordinator/key_queue.h"
 #include "coordinator/recovery.h"
 #include "coordinator/requests.h"
@@ -54,6 +55,7 @@ struct coordinator {
 
     struct key_queue keys;
     struct requests requests;
+    struct forgetting forgetting;
     uint64_t seq; /* of the last gid */
     unsigned n_in_flight;
     unsigned n_joined;                /* requests that wait for another's answer */

@@ -308,24 +308,29 @@ static void local_write(struct decision_log *base)
 }
 
 /* Goes out with the next commit; dropped when it would take a commit's place. */
-static void add_lazy(struct local_log *log, const struct decision *record)
+static bool add_lazy(struct local_log *log, const struct decision *record)
 {
-    if (log->waiting.n < log->queue_max / 2)
+    bool room = log->waiting.n < log->queue_max / 2;
+
+    if (room)
         batch_add(&log->waiting, record, NULL);
     else
         log->stats.ends_dropped++;
+    return room;
 }
 
-static void local_end(struct decision_log *base, const char *gid)
+static bool local_end(struct decision_log *base, const char *gid)
 {
     struct local_log *log = local(base);
     struct decision end = {.kind = DECISION_END};
+    bool room;
 
     (void)snprintf(end.gid, sizeof end.gid, "%s", gid);
     (void)pthread_mutex_lock(&log->mutex);
     end.commit_segment = decision_index_end(&log->index, gid);
-    add_lazy(log, &end);
+    room = add_lazy(log, &end);
     (void)pthread_mutex_unlock(&log->mutex);
+    return room;
 }
 
 void decision_log_mark(struct decision_log *base, const char *participant, uint64_t sequence)
@@ -337,7 +342,7 @@ void decision_log_mark(struct decision_log *base, const char *participant, uint6
     (void)snprintf(mark.participant[0], sizeof mark.participant[0], "%s", participant);
     (void)pthread_mutex_lock(&log->mutex);
     decision_index_note(&log->index, &mark);
-    add_lazy(log, &mark);
+    (void)add_lazy(log, &mark); /* the next one comes soon */
     (void)pthread_mutex_unlock(&log->mutex);
 }
 
@@ -425,9 +430,9 @@ void decision_log_write(struct decision_log *log)
     log->kind->write(log);
 }
 
-void decision_log_end(struct decision_log *log, const char *gid)
+bool decision_log_end(struct decision_log *log, const char *gid)
 {
-    log->kind->end(log, gid);
+    return log->kind->end(log, gid);
 }
 
 int decision_log_fd(const struct decision_log *log)

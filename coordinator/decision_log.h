@@ -88,7 +88,7 @@ struct decision_log_kind {
     void (*commit)(struct decision_log *log, const struct decision *commit,
                    struct decision_ticket *ticket);
     void (*write)(struct decision_log *log);
-    void (*end)(struct decision_log *log, const char *gid);
+    bool (*end)(struct decision_log *log, const char *gid);
     int (*fd)(const struct decision_log *log);
     int (*collect)(struct decision_log *log, struct errctx *err);
     void (*stats)(struct decision_log *log, struct decision_log_stats *ret_stats);
@@ -166,8 +166,9 @@ void decision_log_commit(struct decision_log *log, const struct decision *commit
  */
 void decision_log_write(struct decision_log *log);
 
-/* Every participant has committed `gid`. Lazy: may be lost. */
-void decision_log_end(struct decision_log *log, const char *gid);
+/* Every participant has committed `gid`. Lazy: goes out ahead of
+ * the next COMMIT and may be lost until that one is durable. False: dropped, the queue is full. */
+bool decision_log_end(struct decision_log *log, const char *gid);
 
 /* Readable when decision_log_collect() has something to do. Owned by the log. */
 int decision_log_fd(const struct decision_log *log);

@@ -22,6 +22,7 @@ void open_decisions_note(struct open_decisions *open, const struct decision *dec
         d = mem_alloc(sizeof *d);
         memcpy(d->gid, decision->gid, sizeof d->gid);
         memcpy(d->participant, decision->participant, sizeof d->participant);
+        memcpy(d->memo, decision->memo, sizeof d->memo);
         d->n_participants = decision->n_participants;
         HASH_ADD_STR(open->by_gid, gid, d);
     } else if (decision->kind == DECISION_END && d) {

@@ -13,9 +13,14 @@
 
 struct open_decision {
     char gid[GID_SIZE];
-    bool contradicted; /* by somebody else at some participant: stays open, as evidence */
     unsigned n_participants;
     char participant[STORES_MAX][STORE_NAME_SIZE];
+    char memo[STORES_MAX][STORE_MEMO_SIZE];
+    /* Bit i: participant i is known to have committed; has ended the other way; has lost it. With
+     * one of the last two it stays open, as evidence. */
+    uint32_t committed;
+    uint32_t contradicted;
+    uint32_t lost;
     UT_hash_handle hh;
 };
 

@@ -20,6 +20,7 @@ static const char *const step_words[RECOVERY_STATES] = {
     [RECOVERY_FENCING] = "raising the epoch of its coordinator",
     [RECOVERY_LISTING] = "listing what is in doubt",
     [RECOVERY_SETTLING] = "settling what is in doubt",
+    [RECOVERY_PROVING] = "proving what became of decisions",
     [RECOVERY_SETTLED] = "recovered",
 };
 
@@ -151,37 +152,34 @@ static void listed(void *arg, enum store_status status, const struct store_in_do
         ev.answer = RECOVERY_AGAIN;
     }
     recovery_feed(p, &ev, NULL);
-    if (core_of(p)->state == RECOVERY_SETTLED && p->complained)
-        log_info("%s: %s is recovered", p->recovery->name, store_name(p->store));
 }
 
 static void contradicted(const struct recovering *p, const struct recovery_scene *scene)
 {
     const struct recovery_handlers *h = &p->recovery->handlers;
 
-    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so",
-              scene->gid, store_name(p->store), scene->detail);
+    log_error("%s at %s: ended by somebody else against what was decided for it%s%s; it stays so",
+              scene->gid, store_name(p->store), scene->detail[0] ? ": " : "", scene->detail);
     h->contradicted(h->arg);
+}
+
+static void lost(const struct recovering *p, const struct recovery_scene *scene)
+{
+    const struct recovery_handlers *h = &p->recovery->handlers;
+
+    log_error("%s at %s: lost, though it was decided to commit it: %s. Its decision stays open",
+              scene->gid, store_name(p->store), scene->detail);
+    h->lost(h->arg);
 }
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-static void forgotten(void *arg, const struct store_reply *reply)
-{
-    (void)arg;
-    (void)reply; /* what was not forgotten costs the store some space, nothing else */
-}
-
-static void forget(const struct recovering *p, const char *gid)
-{
-    store_forget(p->store, gid, clock_now_us() + RECOVERY_VERB_DEADLINE_US, forgotten, NULL);
-}
-
 static void end_decision(struct recovery *r, struct open_decision *d)
 {
-    decision_log_end(r->log, d->gid);
-    for (unsigned i = 0; i < r->n_participants; i++)
-        forget(&r->participant[i], d->gid);
+    if (decision_log_end(r->log, d->gid)) {
+        for (unsigned i = 0; i < r->n_participants; i++)
+            forgetting_add(r->forgetting, r->participant[i].store, d->gid);
+    }
     open_decisions_remove(&r->open, d);
 }
 
@@ -190,10 +188,22 @@ static void review_decisions(struct recovering *p)
     struct open_decision *d, *tmp;
 
     HASH_ITER (hh, p->recovery->open.by_gid, d, tmp) {
-        struct recovery_event ev = {.type = RECOVERY_EV_REVIEW, .decision = d};
+        struct recovery_event ev = {
+            .type = RECOVERY_EV_REVIEW, .participant = p->index, .decision = d};
 
         recovery_feed(p, &ev, &(struct recovery_scene){.decision = d});
     }
+    recovery_feed(
+        p, &(struct recovery_event){.type = RECOVERY_EV_REVIEWED, .participant = p->index}, NULL);
+}
+
+static void progress(const struct recovering *p)
+{
+    const struct recovery_handlers *h = &p->recovery->handlers;
+
+    if (core_of(p)->state == RECOVERY_SETTLED && p->complained)
+        log_info("%s: %s is recovered", p->recovery->name, store_name(p->store));
+    h->progress(h->arg);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -253,8 +263,14 @@ static void act(struct recovering *p, const struct recovery_action *a,
     case RECOVERY_ACT_TELL_CONTRADICTED:
         contradicted(p, scene);
         break;
+    case RECOVERY_ACT_TELL_LOST:
+        lost(p, scene);
+        break;
     case RECOVERY_ACT_FORGET:
-        forget(p, scene->gid);
+        forget_at(p->store, scene->gid);
+        break;
+    case RECOVERY_ACT_PROVE:
+        recovery_prove(p, scene->decision);
         break;
     case RECOVERY_ACT_REVIEW_DECISIONS:
         review_decisions(p);
@@ -263,7 +279,7 @@ static void act(struct recovering *p, const struct recovery_action *a,
         end_decision(r, scene->decision);
         break;
     case RECOVERY_ACT_PROGRESS:
-        h->progress(h->arg);
+        progress(p);
         break;
     case RECOVERY_ACT_FAIL:
         fail(p);
@@ -332,16 +348,42 @@ void recovery_free(struct recovery *r)
     free(r);
 }
 
+static void note_memo(struct recovery *r, const char *store, const char *memo)
+{
+    unsigned i = 0;
+
+    while (i < r->n_memos && strcmp(r->memo[i].store, store) != 0)
+        i++;
+    if (i == STORES_MAX || memo[0] == '\0')
+        return;
+    if (i == r->n_memos)
+        r->n_memos++;
+    (void)snprintf(r->memo[i].store, sizeof r->memo[i].store, "%s", store);
+    (void)snprintf(r->memo[i].memo, sizeof r->memo[i].memo, "%s", memo);
+}
+
+/* The stores have been as far as the log knows. */
+static void expect_memos(const struct recovery *r, struct store *store)
+{
+    for (unsigned i = 0; i < r->n_memos; i++) {
+        if (strcmp(r->memo[i].store, store_name(store)) == 0)
+            store_expect(store, r->memo[i].memo);
+    }
+}
+
 void recovery_note(struct recovery *r, const struct decision *decision)
 {
     open_decisions_note(&r->open, decision);
+    for (unsigned i = 0; i < decision->n_participants; i++)
+        note_memo(r, decision->participant[i], decision->memo[i]);
 }
 
-void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
-                    unsigned n_stores)
+void recovery_start(struct recovery *r, struct decision_log *log, struct forgetting *forgetting,
+                    struct store *const *stores, unsigned n_stores)
 {
     assert(n_stores <= STORES_MAX);
     r->log = log;
+    r->forgetting = forgetting;
     recovery_core_init(&r->core, r->name, decision_log_epoch(log), r->broken);
     r->n_participants = n_stores;
     for (unsigned i = 0; i < n_stores; i++) {
@@ -351,6 +393,7 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct store *
         p->retry = evtimer_new(r->base, retry, p);
         assert(p->retry);
         recovery_core_add(&r->core, store_name(stores[i]));
+        expect_memos(r, stores[i]);
     }
 }
 
@@ -394,7 +437,7 @@ void recovery_forget(struct recovery *r, const char *gid)
 {
     struct open_decision *d = open_decisions_find(&r->open, gid);
 
-    if (d && d->contradicted)
+    if (d && (d->committed | d->contradicted | d->lost) == (UINT32_C(1) << d->n_participants) - 1)
         end_decision(r, d);
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "coordinator/decision_log.h"
+#include "coordinator/forgetting.h"
 #include "coordinator/twopc_core.h"
 #include "stores/store.h"
 
@@ -29,9 +30,10 @@ struct recovery_handlers {
     void (*progress)(void *arg); /* a participant more was fenced, or settled */
     /* A branch of an earlier incarnation was committed or rolled back. */
     void (*settled)(void *arg, const char *request, bool committed);
-    /* … was ended the other way by somebody else, who came first. Logged; its decision stays open.
-     */
+    /* … was ended the other way by somebody else, who came first; its participant has lost it.
+     * Logged; its decision stays open. */
     void (*contradicted)(void *arg);
+    void (*lost)(void *arg);
     void (*failed)(void *arg, const struct errctx *err); /* must not go on */
     void *arg;
 };
@@ -46,9 +48,10 @@ void recovery_free(struct recovery *r); /* NULL is fine */
 /* Every record of the log, in order, before recovery_start(). */
 void recovery_note(struct recovery *r, const struct decision *decision);
 
-/* The log (for END records) and the stores are borrowed. */
-void recovery_start(struct recovery *r, struct decision_log *log, struct store *const *stores,
-                    unsigned n_stores);
+/* The log (for END records), who forgets behind it and the stores are borrowed. The stores have not
+ * been alive yet. */
+void recovery_start(struct recovery *r, struct decision_log *log, struct forgetting *forgetting,
+                    struct store *const *stores, unsigned n_stores);
 
 /* Begin at participant `i`, an index into the stores. Listens to its store_on_alive(). */
 void recovery_begin(struct recovery *r, unsigned i);
@@ -67,7 +70,7 @@ bool recovery_complete(const struct recovery *r);
 
 /*
  * An operator has taken note of it: the decision of this gid gets its END if it is open for nothing
- * but that somebody else has settled a branch of it the other way. Any other stays as it is.
+ * but branches that somebody else has settled the other way, or that are lost. Any other stays.
  */
 void recovery_forget(struct recovery *r, const char *gid);
 

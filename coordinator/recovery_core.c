@@ -25,8 +25,9 @@ static void set_state(struct recovery_participant *p, enum recovery_state state)
         [RECOVERY_IDLE] = 1U << RECOVERY_ENDING,
         [RECOVERY_ENDING] = 1U << RECOVERY_FENCING,
         [RECOVERY_FENCING] = 1U << RECOVERY_LISTING,
-        [RECOVERY_LISTING] = 1U << RECOVERY_SETTLING | 1U << RECOVERY_SETTLED,
+        [RECOVERY_LISTING] = 1U << RECOVERY_SETTLING | 1U << RECOVERY_PROVING,
         [RECOVERY_SETTLING] = 1U << RECOVERY_LISTING,
+        [RECOVERY_PROVING] = 1U << RECOVERY_SETTLED,
     };
 
     assert(legal[p->state] & 1U << state);
@@ -54,6 +55,13 @@ static void fence(const struct recovery_core *core, struct recovery_participant 
                                        .epoch = fence_of(core->epoch, p->n_fences)});
 }
 
+static void review(struct recovery_participant *p, struct recovery_actions *out)
+{
+    p->unsettled = false;
+    p->reviewed = false;
+    act(out, RECOVERY_ACT_REVIEW_DECISIONS);
+}
+
 static void try_step(const struct recovery_core *core, struct recovery_participant *p,
                      struct recovery_actions *out)
 {
@@ -66,6 +74,9 @@ static void try_step(const struct recovery_core *core, struct recovery_participa
         break;
     case RECOVERY_LISTING:
         act(out, RECOVERY_ACT_LIST);
+        break;
+    case RECOVERY_PROVING:
+        review(p, out);
         break;
     case RECOVERY_IDLE:
     case RECOVERY_SETTLING:
@@ -149,8 +160,8 @@ static void on_found(const struct recovery_core *core, struct recovery_participa
     act(out, commit ? RECOVERY_ACT_COMMIT : RECOVERY_ACT_ROLLBACK);
 }
 
-static void on_listed(struct recovery_participant *p, enum recovery_answer answer,
-                      struct recovery_actions *out)
+static void on_listed(const struct recovery_core *core, struct recovery_participant *p,
+                      enum recovery_answer answer, struct recovery_actions *out)
 {
     if (answer != RECOVERY_OK) {
         try_later(p, out);
@@ -161,9 +172,7 @@ static void on_listed(struct recovery_participant *p, enum recovery_answer answe
         set_state(p, RECOVERY_SETTLING);
         return;
     }
-    set_state(p, RECOVERY_SETTLED);
-    act(out, RECOVERY_ACT_REVIEW_DECISIONS);
-    act(out, RECOVERY_ACT_PROGRESS);
+    next_step(core, p, RECOVERY_PROVING, out);
 }
 
 static void list_again(const struct recovery_core *core, struct recovery_participant *p,
@@ -177,16 +186,30 @@ static void list_again(const struct recovery_core *core, struct recovery_partici
     try_later(p, out);
 }
 
+/* The participant's bit in a decision; 0: it has no part in it. */
+static uint32_t bit_of(const struct open_decision *d, const struct recovery_participant *p)
+{
+    for (unsigned i = 0; i < d->n_participants; i++) {
+        if (strcmp(d->participant[i], p->store) == 0)
+            return UINT32_C(1) << i;
+    }
+    return 0;
+}
+
 static void on_resolved(const struct recovery_core *core, struct recovery_participant *p,
                         const struct recovery_event *ev, struct recovery_actions *out)
 {
+    struct open_decision *d = ev->decision;
+
     if (ev->answer == RECOVERY_OK) {
+        if (d && ev->committed)
+            d->committed |= bit_of(d, p);
         act(out, RECOVERY_ACT_TELL_SETTLED);
         if (!ev->committed)
             act(out, RECOVERY_ACT_FORGET);
     } else if (ev->answer == RECOVERY_OTHER_WAY) {
-        if (ev->decision)
-            ev->decision->contradicted = true;
+        if (d)
+            d->contradicted |= bit_of(d, p);
         act(out, RECOVERY_ACT_TELL_CONTRADICTED);
     } else if (ev->answer != RECOVERY_GONE) {
         p->unsettled = true;
@@ -195,29 +218,60 @@ static void on_resolved(const struct recovery_core *core, struct recovery_partic
         list_again(core, p, out);
 }
 
-/* --- what the log may forget ------------------------------------------------------------------ */
+/* --- what became of decisions ----------------------------------------------------------------- */
 
-static bool settled_at(const struct recovery_core *core, const char *store)
+static bool committed_everywhere(const struct open_decision *d)
 {
-    for (unsigned i = 0; i < core->n_participants; i++) {
-        if (strcmp(core->participant[i].store, store) == 0)
-            return core->participant[i].state == RECOVERY_SETTLED;
-    }
-    return false; /* not among our stores: the decision stays open */
+    return d->committed == (UINT32_C(1) << d->n_participants) - 1;
 }
 
-static void on_review(const struct recovery_core *core, const struct open_decision *d,
-                      struct recovery_actions *out)
+static void on_review(const struct recovery_core *core, struct recovery_participant *p,
+                      const struct open_decision *d, struct recovery_actions *out)
 {
-    unsigned n_settled = 0;
+    uint32_t here = bit_of(d, p);
 
-    for (unsigned i = 0; i < d->n_participants; i++)
-        n_settled += settled_at(core, d->participant[i]);
-    if (n_settled == d->n_participants && !d->contradicted)
+    if (committed_everywhere(d)) {
         act(out, RECOVERY_ACT_LOG_END);
-    else if (n_settled > 0 && n_settled < d->n_participants &&
-             broken(core, TWOPC_FORGET_EARLY, out))
+    } else if (d->committed && broken(core, TWOPC_FORGET_EARLY, out)) {
         act(out, RECOVERY_ACT_LOG_END);
+    } else if (here & ~(d->committed | d->contradicted | d->lost)) {
+        p->n_proving++;
+        act(out, RECOVERY_ACT_PROVE);
+    }
+}
+
+static void go_on_if_proved(struct recovery_participant *p, struct recovery_actions *out)
+{
+    if (!p->reviewed || p->n_proving > 0)
+        return;
+    if (p->unsettled) {
+        try_later(p, out);
+        return;
+    }
+    set_state(p, RECOVERY_SETTLED);
+    act(out, RECOVERY_ACT_PROGRESS);
+}
+
+static void on_proved(struct recovery_participant *p, enum recovery_answer answer,
+                      struct open_decision *d, struct recovery_actions *out)
+{
+    if (!d) {
+        /* broken: it was forgotten early */
+    } else if (answer == RECOVERY_OK) {
+        d->committed |= bit_of(d, p);
+        if (committed_everywhere(d))
+            act(out, RECOVERY_ACT_LOG_END);
+    } else if (answer == RECOVERY_OTHER_WAY) {
+        d->contradicted |= bit_of(d, p);
+        act(out, RECOVERY_ACT_TELL_CONTRADICTED);
+    } else if (answer == RECOVERY_LOST) {
+        d->lost |= bit_of(d, p);
+        act(out, RECOVERY_ACT_TELL_LOST);
+    } else {
+        p->unsettled = true;
+    }
+    p->n_proving--;
+    go_on_if_proved(p, out);
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -273,6 +327,8 @@ static bool expected(const struct recovery_participant *p, enum recovery_event_t
         [RECOVERY_EV_START] = RECOVERY_IDLE,     [RECOVERY_EV_ENDED] = RECOVERY_ENDING,
         [RECOVERY_EV_FENCED] = RECOVERY_FENCING, [RECOVERY_EV_FOUND] = RECOVERY_LISTING,
         [RECOVERY_EV_LISTED] = RECOVERY_LISTING, [RECOVERY_EV_RESOLVED] = RECOVERY_SETTLING,
+        [RECOVERY_EV_REVIEW] = RECOVERY_PROVING, [RECOVERY_EV_REVIEWED] = RECOVERY_PROVING,
+        [RECOVERY_EV_PROVED] = RECOVERY_PROVING,
     };
 
     return p->state == asked[type] && !p->waiting;
@@ -295,14 +351,23 @@ static void on_answer(const struct recovery_core *core, struct recovery_particip
         on_found(core, p, ev, out);
         break;
     case RECOVERY_EV_LISTED:
-        on_listed(p, ev->answer, out);
+        on_listed(core, p, ev->answer, out);
         break;
     case RECOVERY_EV_RESOLVED:
         on_resolved(core, p, ev, out);
         break;
+    case RECOVERY_EV_REVIEW:
+        on_review(core, p, ev->decision, out);
+        break;
+    case RECOVERY_EV_REVIEWED:
+        p->reviewed = true;
+        go_on_if_proved(p, out);
+        break;
+    case RECOVERY_EV_PROVED:
+        on_proved(p, ev->answer, ev->decision, out);
+        break;
     case RECOVERY_EV_RETRY:
     case RECOVERY_EV_ALIVE:
-    case RECOVERY_EV_REVIEW:
         break; /* answer nothing */
     }
 }
@@ -334,6 +399,9 @@ int recovery_step(struct recovery_core *core, const struct recovery_event *ev,
     case RECOVERY_EV_FOUND:
     case RECOVERY_EV_LISTED:
     case RECOVERY_EV_RESOLVED:
+    case RECOVERY_EV_REVIEW:
+    case RECOVERY_EV_REVIEWED:
+    case RECOVERY_EV_PROVED:
         if (!expected(p, ev->type))
             return -EPROTO;
         on_answer(core, p, ev, ret_actions);
@@ -341,9 +409,6 @@ int recovery_step(struct recovery_core *core, const struct recovery_event *ev,
     case RECOVERY_EV_RETRY:
     case RECOVERY_EV_ALIVE:
         go_on(core, p, ev->type, ret_actions);
-        return 0;
-    case RECOVERY_EV_REVIEW:
-        on_review(core, ev->decision, ret_actions);
         return 0;
     }
     return -EPROTO;

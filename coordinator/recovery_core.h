@@ -9,7 +9,7 @@
  *
  *   IDLE -> ENDING -> FENCING -> LISTING <-> SETTLING
  *                                   |
- *                                   +-------> SETTLED      nothing of ours was listed
+ *                                   +-> PROVING -> SETTLED      nothing of ours was listed
  *
  *   ENDING    end the earlier incarnation's sessions and see them gone: what they had sent has
  *             taken effect or never will, so no PREPARE can come late (Greenplum gpdb#10393)
@@ -18,7 +18,11 @@
  *   LISTING   what is prepared under our exact name and an older epoch
  *   SETTLING  each of these: commit if the log has its COMMIT record, else roll back (presumed
  *             abort). Never by age, never on a guess. Then list again, until nothing is left
- *   SETTLED   a decision whose participants are all settled gets its END record
+ *   PROVING   that nothing is prepared there proves nothing of a decision to commit: unless we have
+ *             just committed it, the participant is asked what became of its branch. Committed: a
+ *             decision that is so everywhere gets its END record. Rolled back by somebody else, or
+ *             lost: told, and the decision stays open, as evidence
+ *   SETTLED   nothing is left to do there
  *
  * A step that fails is tried again for ever, with back-off.
  */
@@ -41,6 +45,7 @@ enum recovery_state {
     RECOVERY_FENCING,
     RECOVERY_LISTING,
     RECOVERY_SETTLING,
+    RECOVERY_PROVING,
     RECOVERY_SETTLED,
     RECOVERY_STATES
 };
@@ -54,7 +59,9 @@ enum recovery_event_type {
     RECOVERY_EV_RESOLVED, /* answer to COMMIT or ROLLBACK */
     RECOVERY_EV_RETRY,    /* the participant's timer */
     RECOVERY_EV_ALIVE,    /* the participant is back: do not sit out the back-off */
-    RECOVERY_EV_REVIEW,   /* a decision, after REVIEW_DECISIONS */
+    RECOVERY_EV_REVIEW,   /* an open decision, after REVIEW_DECISIONS */
+    RECOVERY_EV_REVIEWED, /* … that were all of them */
+    RECOVERY_EV_PROVED,   /* answer to PROVE. OK: committed */
 };
 
 enum recovery_answer {
@@ -62,16 +69,18 @@ enum recovery_answer {
     RECOVERY_AGAIN,     /* it failed, or nobody knows: try again */
     RECOVERY_STALE,     /* only in FENCED: the participant has seen a higher or equal epoch */
     RECOVERY_GONE,      /* only in RESOLVED: no such gid; ended by a try whose answer was lost */
-    RECOVERY_OTHER_WAY, /* only in RESOLVED: somebody else has ended it against the decision */
+    RECOVERY_OTHER_WAY, /* in RESOLVED, PROVED: somebody else has ended it against the decision */
+    RECOVERY_LOST,      /* only in PROVED: the participant does not know, nor ever will */
 };
 
 struct recovery_event {
     enum recovery_event_type type;
-    unsigned participant; /* 0-based; all but REVIEW */
+    unsigned participant; /* 0-based */
     enum recovery_answer answer;
     const char *gid;                /* FOUND; read during the call */
     struct open_decision *decision; /* FOUND, RESOLVED: the gid's, NULL: the log has none;
-                                       REVIEW: any. Marked when it is contradicted */
+                                       PROVED: NULL, it was forgotten early by mistake. What becomes
+                                       known is marked */
     bool committed;                 /* RESOLVED: what was asked for */
 };
 
@@ -85,10 +94,12 @@ enum recovery_action_type {
     RECOVERY_ACT_CANCEL_RETRY,
     RECOVERY_ACT_TELL_SETTLED,      /* the gid that was RESOLVED, as `committed` says */
     RECOVERY_ACT_TELL_CONTRADICTED, /* it was ended otherwise, and stays so */
-    RECOVERY_ACT_FORGET,            /* the gid that was RESOLVED, at this participant */
-    RECOVERY_ACT_REVIEW_DECISIONS,  /* feed REVIEW for each open decision */
-    RECOVERY_ACT_LOG_END,     /* of the decision in REVIEW; all participants may forget it, and so
-                                 may the caller */
+    RECOVERY_ACT_TELL_LOST,        /* the participant has lost the branch of a decision to commit */
+    RECOVERY_ACT_FORGET,           /* the gid that was RESOLVED, at this participant */
+    RECOVERY_ACT_REVIEW_DECISIONS, /* feed REVIEW for each open decision, then REVIEWED */
+    RECOVERY_ACT_PROVE,       /* ask the participant what became of its branch of the decision */
+    RECOVERY_ACT_LOG_END,     /* of the decision; all participants may forget it once that is
+                                 durable, and the caller may now */
     RECOVERY_ACT_PROGRESS,    /* one participant more is fenced, or settled */
     RECOVERY_ACT_FAIL,        /* this incarnation must not go on */
     RECOVERY_ACT_TELL_BROKEN, /* the mistake of `broken` is made here: count it (base/broken.h) */
@@ -116,6 +127,8 @@ struct recovery_participant {
     unsigned n_fences;   /* sent */
     unsigned n_failed;   /* tries of this step */
     unsigned n_settling; /* COMMIT and ROLLBACK outstanding */
+    unsigned n_proving;  /* PROVE outstanding */
+    bool reviewed;       /* no PROVE will be added to these */
     bool unsettled;      /* one of them has to be tried again */
 };
 

@@ -3,6 +3,7 @@
 #define SYNCBED_COORDINATOR_RECOVERY_PRIVATE_H
 
 #include "base/crash_point.h"
+#include "coordinator/forgetting.h"
 #include "coordinator/open_decisions.h"
 #include "coordinator/recovery.h"
 #include "coordinator/recovery_core.h"
@@ -39,6 +40,18 @@ struct recovery_settling {
     struct recovery_settling *prev, *next; /* in recovery->settlings */
 };
 
+/* A branch of a decision, while its participant is asked what became of it. */
+struct recovery_proof {
+    struct recovering *participant;
+    char gid[GID_SIZE];
+};
+
+/* The last memo that a participant gave, as far as the log goes back. */
+struct recovery_memo {
+    char store[STORE_NAME_SIZE];
+    char memo[STORE_MEMO_SIZE];
+};
+
 struct recovery {
     struct event_base *base;
     char name[ROLE_NAME_SIZE];
@@ -46,7 +59,10 @@ struct recovery {
     enum twopc_break broken;
     struct recovery_handlers handlers;
     struct decision_log *log;
+    struct forgetting *forgetting; /* borrowed */
     struct open_decisions open;
+    unsigned n_memos;
+    struct recovery_memo memo[STORES_MAX];
     bool stopped;
     struct recovery_settling *settlings; /* all that are not over */
     unsigned n_participants;
@@ -60,7 +76,7 @@ struct recovery_scene {
     const char *request;
     bool commit;
     const char *detail;             /* the store's words */
-    struct open_decision *decision; /* REVIEW */
+    struct open_decision *decision; /* REVIEW, PROVED */
 };
 
 /* The core takes the event, and what it decides is carried out. */
@@ -74,6 +90,9 @@ void recovery_failed(struct recovering *p, enum store_status status, const char 
 
 /* Commit or roll back a gid that was found in doubt; then feed RESOLVED. */
 void recovery_settle(struct recovering *p, const char *gid, bool commit);
+
+/* Ask what became of this participant's branch of `decision`; then feed PROVED. */
+void recovery_prove(struct recovering *p, const struct open_decision *decision);
 
 /* Forget it in whatever state; its store has answered, or was not asked. */
 void recovery_settling_free(struct recovery_settling *s);

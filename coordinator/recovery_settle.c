@@ -1,6 +1,7 @@
 /*
  * Settling what recovery has found in doubt: one gid at one participant, from the core's decision
- * to the store's answer. It may be held at three crash points on the way (base/crash_point.h).
+ * to the store's answer. It may be held at three crash points on the way (base/crash_point.h). And
+ * asking for the proof of what is not in doubt any more.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -109,4 +110,43 @@ void recovery_settle(struct recovering *p, const char *gid, bool commit)
     DL_APPEND(p->recovery->settlings, s);
     if (!crash_point_reach(&s->stand, CRASH_XA_START_LISTED, resolve, s))
         resolve(s);
+}
+
+/* --- proofs ----------------------------------------------------------------------------------- */
+
+static void proved(void *arg, const struct store_reply *reply, enum store_outcome outcome)
+{
+    static const enum recovery_answer answers[STORE_OUTCOMES] = {
+        [STORE_OUTCOME_UNKNOWN] = RECOVERY_AGAIN, [STORE_OUTCOME_PREPARED] = RECOVERY_AGAIN,
+        [STORE_OUTCOME_COMMITTED] = RECOVERY_OK,  [STORE_OUTCOME_ROLLED_BACK] = RECOVERY_OTHER_WAY,
+        [STORE_OUTCOME_LOST] = RECOVERY_LOST,
+    };
+    struct recovery_proof *proof = arg;
+    struct recovering *p = proof->participant;
+    struct recovery_event ev = {.type = RECOVERY_EV_PROVED,
+                                .participant = p->index,
+                                .answer = answers[outcome],
+                                .decision = open_decisions_find(&p->recovery->open, proof->gid)};
+    struct recovery_scene scene = {
+        .gid = proof->gid, .detail = reply->detail, .decision = ev.decision};
+
+    if (ev.answer == RECOVERY_AGAIN)
+        recovery_failed(p, reply->status == STORE_OK ? STORE_RETRY : reply->status, reply->detail);
+    recovery_feed(p, &ev, &scene);
+    free(proof);
+}
+
+void recovery_prove(struct recovering *p, const struct open_decision *d)
+{
+    struct recovery_proof *proof = mem_alloc(sizeof *proof);
+    unsigned i = 0;
+
+    while (strcmp(d->participant[i], store_name(p->store)) != 0) {
+        i++;
+        assert(i < d->n_participants); /* or the core would not have asked */
+    }
+    proof->participant = p;
+    memcpy(proof->gid, d->gid, sizeof proof->gid);
+    store_prove(p->store, d->gid, d->memo[i], clock_now_us() + RECOVERY_VERB_DEADLINE_US, proved,
+                proof);
 }

@@ -33,11 +33,11 @@ struct branch {
     struct transaction *transaction;
     unsigned index;
     struct store *store;
-    struct store_branch *handle; /* NULL: nothing was sent, or nothing is left there */
-    char memo[STORE_MEMO_SIZE];  /* what proves its outcome, once it has executed */
-    bool told;                   /* the decision was sent there */
-    bool commit_lost;            /* a COMMIT was sent, and its answer lost: it may have committed */
-    bool complained;             /* of an answer to it that no waiting mends */
+    struct store_branch *handle;   /* NULL: nothing was sent, or nothing is left there */
+    char memo[STORE_MEMO_SIZE];    /* what proves its outcome, once it has executed */
+    bool told;                     /* the decision was sent there */
+    char words[STORE_DETAIL_SIZE]; /* the store's, of how it has ended */
+    bool complained;               /* of an answer to it that no waiting mends */
     struct event retry;
 };
 
@@ -71,6 +71,7 @@ struct transaction {
     int64_t phase_us;      /* since when it is in this phase */
     char gid[GID_SIZE];
     struct decision_ticket ticket;
+    uint64_t ends_before;      /* queued before its COMMIT: forgetting.h */
     struct twopc_actions todo; /* what the core has decided and a crash point may hold back */
     bool done_todo;
     unsigned n_held;

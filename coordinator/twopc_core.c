@@ -202,7 +202,7 @@ static void on_released(struct twopc_txn *t, unsigned i, enum twopc_answer answe
 /* Nobody has to be told any more. */
 static void conclude(struct twopc_txn *t, struct twopc_actions *out)
 {
-    if (t->state == TWOPC_COMMITTING && t->gone != 0) {
+    if (t->state == TWOPC_COMMITTING && (t->heuristic | t->lost) != 0) {
         reply(t, TWOPC_ACT_REPLY_DECIDED, out);
     } else if (t->state == TWOPC_COMMITTING) {
         reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
@@ -225,6 +225,53 @@ static void on_logged(struct twopc_txn *t, struct twopc_actions *out)
              (struct twopc_action){.type = TWOPC_ACT_SET_TIMER, .delay_us = TWOPC_PATIENCE_US});
 }
 
+static void settle(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
+{
+    t->settled |= bit(i);
+    if (t->settled == everyone(t))
+        conclude(t, out);
+}
+
+static void tell(const struct twopc_txn *t, unsigned i, uint32_t *mask, enum twopc_action_type type,
+                 struct twopc_actions *out)
+{
+    *mask |= bit(i);
+    send_to(t, bit(i), type, out);
+}
+
+/* How the branch has ended, whoever has ended it. */
+static void ended(struct twopc_txn *t, unsigned i, enum twopc_answer how, struct twopc_actions *out)
+{
+    bool commits = t->state == TWOPC_COMMITTING;
+
+    if (how == (commits ? TWOPC_ROLLED_BACK : TWOPC_COMMITTED))
+        tell(t, i, &t->heuristic, TWOPC_ACT_TELL_HEURISTIC, out);
+    else if (how == TWOPC_LOST && commits) /* an abort wanted nothing else */
+        tell(t, i, &t->lost, TWOPC_ACT_TELL_LOST, out);
+    settle(t, i, out);
+}
+
+static void send_again_later(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
+{
+    if (t->retrying & bit(i))
+        return;
+    t->retrying |= bit(i);
+    emit(out, (struct twopc_action){.type = TWOPC_ACT_SET_RETRY,
+                                    .participant = i,
+                                    .delay_us = backoff_delay_us(t->retries[i]++)});
+}
+
+/* Who never said yes has nothing to prove: its rollback found what it wanted. */
+static void not_prepared_there(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
+{
+    if (!(t->prepared & bit(i))) {
+        settle(t, i, out);
+    } else if (!(t->proving & bit(i))) {
+        t->proving |= bit(i);
+        send_to(t, bit(i), TWOPC_ACT_PROVE, out);
+    }
+}
+
 static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
                    struct twopc_actions *out)
 {
@@ -235,19 +282,35 @@ static void on_ack(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
     }
     if ((t->state != TWOPC_COMMITTING && t->state != TWOPC_ABORTING) || t->settled & bit(i))
         return;
-    if (answer != TWOPC_YES && answer != TWOPC_GONE) {
-        if (t->retrying & bit(i))
-            return;
-        t->retrying |= bit(i);
-        emit(out, (struct twopc_action){.type = TWOPC_ACT_SET_RETRY,
-                                        .participant = i,
-                                        .delay_us = backoff_delay_us(t->retries[i]++)});
-        return;
+    switch (answer) {
+    case TWOPC_YES:
+        settle(t, i, out);
+        break;
+    case TWOPC_NOTA:
+        not_prepared_there(t, i, out);
+        break;
+    case TWOPC_COMMITTED:
+    case TWOPC_ROLLED_BACK:
+        ended(t, i, answer, out);
+        break;
+    case TWOPC_NO:
+    case TWOPC_LOST:
+    case TWOPC_UNKNOWN:
+        send_again_later(t, i, out);
+        break;
     }
-    t->settled |= bit(i);
-    t->gone |= answer == TWOPC_GONE ? bit(i) : 0;
-    if (t->settled == everyone(t))
-        conclude(t, out);
+}
+
+static void on_proved(struct twopc_txn *t, unsigned i, enum twopc_answer answer,
+                      struct twopc_actions *out)
+{
+    if (!(t->proving & bit(i)) || t->settled & bit(i))
+        return;
+    t->proving &= ~bit(i);
+    if (answer == TWOPC_COMMITTED || answer == TWOPC_ROLLED_BACK || answer == TWOPC_LOST)
+        ended(t, i, answer, out);
+    else
+        send_again_later(t, i, out);
 }
 
 static void on_retry(struct twopc_txn *t, unsigned i, struct twopc_actions *out)
@@ -328,6 +391,9 @@ int twopc_step(struct twopc_txn *t, const struct twopc_event *ev, struct twopc_a
         return 0;
     case TWOPC_EV_ACK:
         on_ack(t, i, ev->answer, ret_actions);
+        return 0;
+    case TWOPC_EV_PROVED:
+        on_proved(t, i, ev->answer, ret_actions);
         return 0;
     case TWOPC_EV_RETRY:
         on_retry(t, i, ret_actions);

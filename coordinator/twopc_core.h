@@ -21,9 +21,19 @@
  *   RELEASING  only with readers: their transactions end. A reader that was lost since its vote may
  *              have lost its locks before the last were taken: that is a no.
  *   LOGGING    the commit record is being forced; undecided until it is durable.
- *   COMMITTING, ABORTING   decided; sent again, with back-off, until acknowledged. When a branch
- * was settled by somebody else (by hand, XA's "heuristic"), "committed everywhere" would be a
- * guess: the client hears `decided` and the decision gets no END.
+ *   COMMITTING, ABORTING   decided; sent again, with back-off, until acknowledged.
+ *
+ * "Nothing is prepared there" acknowledges nothing. It may have been our COMMIT whose answer was
+ * lost; or somebody's hand, the same way or the other (XA's "heuristic"); or the participant was
+ * restored from a copy that is older. So PROVE asks the participant what became of the branch:
+ *
+ *   as decided      fine, whoever has done it
+ *   the other way   heuristic: told, and it stays so
+ *   lost            told: the participant does not know, nor ever will
+ *   still prepared, or no answer: the decision is sent again
+ *
+ * After a commit that is not known to have been carried out everywhere the client hears `decided`
+ * at most, and the decision gets no END: it stays, as evidence, for the operator.
  *
  * What a crash leaves behind needs no state here: a branch that is prepared at a participant is
  * committed if the log has its COMMIT record, else rolled back (recovery.h).
@@ -35,7 +45,7 @@
 #include <stdint.h>
 
 #define TWOPC_PARTICIPANTS_MAX 8
-#define TWOPC_ACTIONS_MAX      (TWOPC_PARTICIPANTS_MAX + 4) /* + reply, timer or log, forget, broken */
+#define TWOPC_ACTIONS_MAX      (TWOPC_PARTICIPANTS_MAX + 4) /* + reply, timer or log, forget, told */
 #define TWOPC_PATIENCE_US      INT64_C(1000000) /* of phase two: then the answer is `decided` */
 
 enum twopc_state {
@@ -65,16 +75,20 @@ enum twopc_event_type {
     TWOPC_EV_RELEASED, /* answer to RELEASE */
     TWOPC_EV_LOGGED,   /* the commit record is durable */
     TWOPC_EV_ACK,      /* answer to COMMIT or ROLLBACK */
+    TWOPC_EV_PROVED,   /* answer to PROVE */
     TWOPC_EV_RETRY,    /* the participant's retry timer */
     TWOPC_EV_TIMEOUT,  /* the transaction's timer: its deadline, in phase two the patience */
 };
 
 enum twopc_answer {
-    TWOPC_YES,     /* done as asked */
-    TWOPC_NO,      /* not done, and rolled back there; never in an ACK */
-    TWOPC_UNKNOWN, /* lost or busy: may have been done. In an ACK: send again */
-    TWOPC_GONE, /* only in an ACK: nothing is prepared there, and it was not we who have ended it.
-                   Settled by somebody else, the other way or who knows how */
+    TWOPC_YES,         /* done as asked */
+    TWOPC_NO,          /* a vote: not done, and rolled back there */
+    TWOPC_UNKNOWN,     /* lost or busy: may have been done. In an ACK: send again; PROVED: likewise,
+                          or still prepared */
+    TWOPC_NOTA,        /* an ACK: nothing of it is prepared there */
+    TWOPC_COMMITTED,   /* an ACK or PROVED: so it has ended there, whoever did it */
+    TWOPC_ROLLED_BACK, /* likewise */
+    TWOPC_LOST,        /* PROVED: how it ended is not known there, nor ever will be */
 };
 
 struct twopc_event {
@@ -90,7 +104,10 @@ enum twopc_action_type {
     TWOPC_ACT_RELEASE,         /* end a reader's transaction */
     TWOPC_ACT_LOG_COMMIT,      /* force to disk, then feed LOGGED; on failure crash, never guess */
     TWOPC_ACT_COMMIT,
-    TWOPC_ACT_ROLLBACK, /* whatever was sent there, answered or not */
+    TWOPC_ACT_ROLLBACK,       /* whatever was sent there, answered or not */
+    TWOPC_ACT_PROVE,          /* ask how the branch has ended there */
+    TWOPC_ACT_TELL_HEURISTIC, /* it has ended the other way there: record it */
+    TWOPC_ACT_TELL_LOST,      /* the participant has lost it: record it */
     TWOPC_ACT_REPLY_EVERYWHERE,
     TWOPC_ACT_REPLY_DECIDED,
     TWOPC_ACT_REPLY_ABORTED,
@@ -146,9 +163,11 @@ struct twopc_txn {
     uint32_t executed; /* readers that hold their locks */
     uint32_t prepared;
     uint32_t released;
-    uint32_t settled;  /* needs no decision message any more */
-    uint32_t gone;     /* of the settled: by somebody else */
-    uint32_t retrying; /* its retry timer runs */
+    uint32_t settled;   /* needs no decision message any more */
+    uint32_t heuristic; /* of the settled: by somebody else, the other way */
+    uint32_t lost;      /* of the settled, when it was to commit: not known there any more */
+    uint32_t proving;   /* was asked for a proof */
+    uint32_t retrying;  /* its retry timer runs */
     bool replied;
     unsigned retries[TWOPC_PARTICIPANTS_MAX];
 };

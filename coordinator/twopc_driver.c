@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FORGET_DEADLINE_US (5 * US_PER_S)
+#define PROOF_DEADLINE_US (2 * US_PER_S)
 
 static void feed(struct transaction *t, struct twopc_event ev);
 
@@ -105,13 +105,27 @@ static void released(void *arg, const struct store_reply *reply)
     voted(arg, TWOPC_EV_RELEASED, reply);
 }
 
-static void settled(struct branch *b, enum twopc_answer answer)
+/* Nobody has to be told there any more. */
+static void leave_if_settled(struct branch *b)
 {
     struct transaction *t = b->transaction;
 
+    if (t->state == TRANSACTION_OVER || !(t->core.settled >> b->index & 1U))
+        return;
     free_branch(b);
     transaction_leave_keys(t, store_name(b->store));
-    feed(t, (struct twopc_event){.type = TWOPC_EV_ACK, .participant = b->index, .answer = answer});
+}
+
+static void acked(struct branch *b, enum twopc_event_type type, enum twopc_answer answer)
+{
+    feed(b->transaction,
+         (struct twopc_event){.type = type, .participant = b->index, .answer = answer});
+    leave_if_settled(b);
+}
+
+static void keep_words(struct branch *b, const struct store_reply *reply)
+{
+    (void)snprintf(b->words, sizeof b->words, "%s", reply->detail);
 }
 
 /* What no waiting mends is logged, but not each of the tries that go on for ever. */
@@ -123,63 +137,93 @@ static void not_settled(struct branch *b, const struct store_reply *reply)
         log_error("%s at %s: %s, %s; sent again and again", b->transaction->gid,
                   store_name(b->store), store_status_name(reply->status), reply->detail);
     b->complained = !mends;
-    feed(b->transaction, (struct twopc_event){.type = TWOPC_EV_ACK,
-                                              .participant = b->index,
-                                              .answer = TWOPC_UNKNOWN});
+    acked(b, TWOPC_EV_ACK, TWOPC_UNKNOWN);
 }
 
-/* Nothing of it is prepared there, though it had voted yes. */
-static void not_there(struct branch *b)
+/* `contradicted`: what a store means that remembers how somebody else has ended it. */
+static void ended(struct branch *b, const struct store_reply *reply, enum twopc_answer contradicted)
 {
-    struct transaction *t = b->transaction;
-
-    if (b->commit_lost) { /* presumed: the COMMIT whose answer was lost has done it */
-        settled(b, TWOPC_YES);
-        return;
-    }
-    t->co->counters.not_there++;
-    log_error("%s is not prepared at %s any more, before any COMMIT of ours got there: somebody "
-              "else has settled it, maybe the other way. It is answered `decided` at most, and its "
-              "decision stays open",
-              t->gid, store_name(b->store));
-    settled(b, TWOPC_GONE);
-}
-
-/* The store remembers that somebody else has ended it the other way: no trying mends that. */
-static void contradicted(struct branch *b, const struct store_reply *reply)
-{
-    struct transaction *t = b->transaction;
-
-    t->co->counters.heuristic++;
-    log_error("%s at %s: %s by somebody else, against what was decided for it; it stays so", t->gid,
-              store_name(b->store), reply->detail);
-    settled(b, TWOPC_GONE);
-}
-
-static void committed(void *arg, const struct store_reply *reply)
-{
-    struct branch *b = arg;
-
     if (reply->status == STORE_OK) {
-        settled(b, TWOPC_YES);
+        acked(b, TWOPC_EV_ACK, TWOPC_YES);
     } else if (reply->status == STORE_NOTA) {
-        not_there(b);
+        acked(b, TWOPC_EV_ACK, TWOPC_NOTA);
     } else if (reply->status == STORE_HEURISTIC) {
-        contradicted(b, reply);
+        keep_words(b, reply);
+        acked(b, TWOPC_EV_ACK, contradicted);
     } else {
-        b->commit_lost |= reply->status == STORE_UNKNOWN;
         not_settled(b, reply);
     }
 }
 
+static void committed(void *arg, const struct store_reply *reply)
+{
+    ended(arg, reply, TWOPC_ROLLED_BACK);
+}
+
 static void rolled_back(void *arg, const struct store_reply *reply)
 {
-    if (reply->status == STORE_OK || reply->status == STORE_NOTA)
-        settled(arg, TWOPC_YES);
-    else if (reply->status == STORE_HEURISTIC)
-        contradicted(arg, reply);
-    else
-        not_settled(arg, reply);
+    ended(arg, reply, TWOPC_COMMITTED);
+}
+
+/* --- proofs ----------------------------------------------------------------------------------- */
+
+/* Then it may speak of somebody else's transaction. */
+static bool was_restored(const struct branch *b)
+{
+    const struct coordinator *co = b->transaction->co;
+
+    for (unsigned i = 0; i < co->n_stores; i++) {
+        if (co->store[i] == b->store)
+            return watermark_restored(co->watermark, i);
+    }
+    return false;
+}
+
+static void proved(void *arg, const struct store_reply *reply, enum store_outcome outcome)
+{
+    static const enum twopc_answer answers[STORE_OUTCOMES] = {
+        [STORE_OUTCOME_UNKNOWN] = TWOPC_UNKNOWN,
+        [STORE_OUTCOME_PREPARED] = TWOPC_UNKNOWN,
+        [STORE_OUTCOME_COMMITTED] = TWOPC_COMMITTED,
+        [STORE_OUTCOME_ROLLED_BACK] = TWOPC_ROLLED_BACK,
+        [STORE_OUTCOME_LOST] = TWOPC_LOST,
+    };
+    struct branch *b = arg;
+
+    if (!b->handle) /* given back: the coordinator is being closed */
+        return;
+    keep_words(b, reply);
+    if (answers[outcome] != TWOPC_UNKNOWN && outcome != STORE_OUTCOME_LOST && was_restored(b)) {
+        outcome = STORE_OUTCOME_LOST;
+        (void)snprintf(b->words, sizeof b->words, "it was restored from a backup, or emptied");
+    }
+    acked(b, TWOPC_EV_PROVED, answers[outcome]);
+}
+
+static void prove(struct branch *b)
+{
+    b->transaction->co->counters.proofs++;
+    store_prove(b->store, b->transaction->gid, b->memo, clock_now_us() + PROOF_DEADLINE_US, proved,
+                b);
+}
+
+static void tell_heuristic(struct branch *b)
+{
+    struct transaction *t = b->transaction;
+    bool commits = t->request->outcome == OUTCOME_COMMITTED;
+
+    t->co->counters.heuristic++;
+    log_error("%s at %s: %s by somebody else, though it was decided to %s%s%s; it stays so", t->gid,
+              store_name(b->store), commits ? "rolled back" : "committed",
+              commits ? "commit it" : "roll it back", b->words[0] ? ": " : "", b->words);
+}
+
+static void tell_lost(struct branch *b)
+{
+    b->transaction->co->counters.lost++;
+    log_error("%s at %s: lost, though it was decided to commit it: %s. It is answered `decided` at "
+              "most, and its decision stays open",
+              b->transaction->gid, store_name(b->store), b->words);
 }
 
 /* --- timers and the log ----------------------------------------------------------------------- */
@@ -207,6 +251,7 @@ static void decision_durable(void *arg)
 
     t->request->outcome = OUTCOME_COMMITTED;
     t->request->level = LEVEL_DECIDED;
+    forgetting_durable(&t->co->forgetting, t->ends_before);
     feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
 }
 
@@ -231,6 +276,7 @@ static void log_commit(struct transaction *t)
         memcpy(commit.memo[n], b->memo, STORE_MEMO_SIZE);
         commit.n_participants++;
     }
+    t->ends_before = forgetting_mark(&t->co->forgetting);
     t->ticket.durable = decision_durable;
     t->ticket.arg = t;
     decision_log_commit(t->co->log, &commit, &t->ticket);
@@ -239,26 +285,32 @@ static void log_commit(struct transaction *t)
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
-static void forgotten(void *arg, const struct store_reply *reply)
-{
-    (void)arg;
-    (void)reply; /* what was not forgotten costs the store some space, nothing else */
-}
-
 /*
- * Nothing of it is left: stores that remember its outcome need not any more; but they shall while
- * it is open who settled it elsewhere, and how.
+ * Nothing of it is left: stores that remember its outcome need not any more (of a commit: once that
+ * it has ended is durable); but they shall while it is open who settled it elsewhere, and how.
  */
 static void finish(struct transaction *t)
 {
-    t->co->n_left_open += t->core.gone != 0 && t->request->outcome == OUTCOME_COMMITTED;
-    for (unsigned i = 0; i < t->n_branches; i++) {
-        struct branch *b = &t->branch[i];
+    bool committed = t->request->outcome == OUTCOME_COMMITTED;
+    bool open = (t->core.heuristic | t->core.lost) != 0;
 
-        if (b->told && t->core.gone == 0)
-            store_forget(b->store, t->gid, clock_now_us() + FORGET_DEADLINE_US, forgotten, NULL);
+    t->co->n_left_open += committed && open;
+    for (unsigned i = 0; i < t->n_branches && !committed && !open; i++) {
+        if (t->branch[i].told)
+            forget_at(t->branch[i].store, t->gid);
     }
     transaction_over(t, t->request->outcome);
+}
+
+static void log_end(struct transaction *t)
+{
+    t->request->level = LEVEL_EVERYWHERE;
+    if (!decision_log_end(t->co->log, t->gid))
+        return;
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        if (t->branch[i].told)
+            forgetting_add(&t->co->forgetting, t->branch[i].store, t->gid);
+    }
 }
 
 static void begin_branch(struct branch *b, enum store_branch_until until, store_done done)
@@ -303,6 +355,15 @@ static void act(struct transaction *t, const struct twopc_action *a)
         b->told = true;
         store_branch_rollback(b->handle, rolled_back, b);
         break;
+    case TWOPC_ACT_PROVE:
+        prove(b);
+        break;
+    case TWOPC_ACT_TELL_HEURISTIC:
+        tell_heuristic(b);
+        break;
+    case TWOPC_ACT_TELL_LOST:
+        tell_lost(b);
+        break;
     case TWOPC_ACT_REPLY_EVERYWHERE:
         t->request->outcome = OUTCOME_COMMITTED; /* where only reads leave no decision */
         transaction_answer(t, CODE_NONE, LEVEL_EVERYWHERE);
@@ -325,8 +386,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
         set_timer(&b->retry, a->delay_us);
         break;
     case TWOPC_ACT_LOG_END:
-        t->request->level = LEVEL_EVERYWHERE;
-        decision_log_end(t->co->log, t->gid);
+        log_end(t);
         break;
     case TWOPC_ACT_FORGET:
         finish(t);

@@ -36,6 +36,7 @@ enum verb {
     VERB_ROLLBACK,
     VERB_RELEASE,
     VERB_LIST,
+    VERB_PROVE,
     VERB_FORGET,
     VERB_VIEW,
     VERB_SETTLE,
@@ -86,6 +87,7 @@ struct job {
     unsigned n_partitions;
     int64_t epoch;
     struct store_mark mark;
+    char memo[STORE_MEMO_SIZE];   /* PROVE */
     struct session_identity lost; /* COMMIT, ROLLBACK: the session that had the branch */
 
     /* What was found, beside the session's reply. */
@@ -96,9 +98,10 @@ struct job {
     struct store_view *view; /* VIEW, owned */
     unsigned n_views;
     size_t views_capacity;
-    struct position position; /* POSITION; SINK_OPEN, with epoch */
-    int64_t fence;            /* MARK */
-    struct store_mark before; /* MARK */
+    int64_t fence;              /* MARK */
+    struct store_mark before;   /* MARK */
+    enum store_outcome outcome; /* PROVE */
+    struct position position;   /* POSITION; SINK_OPEN, with epoch */
 
     /* Whom to tell, exactly once. */
     bool told;
@@ -108,6 +111,7 @@ struct job {
     store_sink_opened opened;
     store_positioned positioned;
     store_marked marked;
+    store_proved proved;
     void (*row)(void *arg, const struct store_scan_row *row);
     void *arg;
 
@@ -136,6 +140,14 @@ struct session { /* the first member of a driver's own */
     struct event timer;          /* DOWN, CONNECTING: pool.c's. READY: the driver's */
 };
 
+/* How far the store has been, to see that it was restored from an older copy: postgres_past.c. */
+struct store_past {
+    uint64_t highest;  /* transaction id that it has told us, of its present life */
+    uint64_t floor;    /* those of earlier lives are lost from here on; 0: all, it is not known */
+    unsigned n_lives;  /* that have ended with a restore */
+    unsigned restored; /* of these: seen by this process */
+};
+
 struct store {
     struct event_base *base;
     const struct store_driver *driver;
@@ -145,6 +157,7 @@ struct store {
     int64_t lock_timeout_us;
     bool once;
     bool no_journal;
+    struct store_past past;
     unsigned n_sessions; /* the last one is the administrative */
     struct session **session;
     unsigned n_ready; /* of the working ones */
@@ -171,6 +184,8 @@ struct store_driver {
     /* The session, idle and bound to no branch, has something of one on it that only its end lets
      * go: it is dropped. NULL: never. */
     bool (*tied)(const struct session *session);
+    /* store_expect(). NULL: its memos are "". */
+    void (*expect)(struct store *store, const char *memo);
 };
 
 extern const struct store_driver postgres_driver;

@@ -140,6 +140,8 @@ enum store_status maria_status_of(unsigned error, enum maria_phase phase);
 void maria_end(struct maria_session *s);
 void maria_end_row(struct maria_session *s, unsigned what, MYSQL_ROW row);
 void maria_end_next(struct maria_session *s);
+void maria_prove_start(struct maria_session *s);
+void maria_prove_next(struct maria_session *s);
 void maria_settle_start(struct maria_session *s);
 void maria_forget_settled(struct maria_session *s);
 void maria_view_start(struct maria_session *s);

@@ -283,3 +283,24 @@ void maria_forget_settled(struct maria_session *s)
 {
     send_forget_settled(s);
 }
+
+/* --- proof ----------------------------------------------------------------------------------- */
+
+/* The witness is there if and only if its branch has committed. */
+void maria_prove_start(struct maria_session *s)
+{
+    s->step = LOOKING;
+    s->listed = s->committed = false;
+    buf_append_str(maria_statement(s, MARIA_ROWS, LOOK_LISTED), "XA RECOVER");
+    buf_printf(maria_statement(s, MARIA_ROWS, LOOK_COMMITTED),
+               "SELECT gid FROM witness WHERE gid = '%s'", s->base.job->gid);
+    maria_send(s);
+}
+
+void maria_prove_next(struct maria_session *s)
+{
+    s->base.job->outcome = s->listed      ? STORE_OUTCOME_PREPARED
+                           : s->committed ? STORE_OUTCOME_COMMITTED
+                                          : STORE_OUTCOME_ROLLED_BACK;
+    session_finish(&s->base);
+}

@@ -250,6 +250,7 @@ const struct maria_verb maria_verbs[VERBS] = {
     [VERB_ROLLBACK] = {.start = maria_end, .row = maria_end_row, .next = maria_end_next},
     [VERB_RELEASE] = {.start = release},
     [VERB_LIST] = {.start = maria_list_start, .row = maria_list_row, .next = maria_list_next},
+    [VERB_PROVE] = {.start = maria_prove_start, .row = maria_end_row, .next = maria_prove_next},
     [VERB_FORGET] = {.start = forget},
     [VERB_VIEW] = {.start = maria_view_start, .row = maria_view_row, .next = maria_view_next},
     [VERB_SETTLE] = {.start = maria_settle_start, .row = maria_end_row, .next = maria_end_next},

@@ -49,6 +49,8 @@ static void tell(struct job *job, const struct store_reply *reply)
         job->positioned(job->arg, reply->status, ok ? &job->position : NULL);
     else if (job->marked)
         job->marked(job->arg, reply, ok ? job->fence : 0, &job->before);
+    else if (job->proved)
+        job->proved(job->arg, reply, ok ? job->outcome : STORE_OUTCOME_UNKNOWN);
     else if (job->done)
         job->done(job->arg, reply);
 }

@@ -147,12 +147,6 @@ static void take_value(struct read_result *read, const PGresult *res)
         (void)snprintf(read->value, sizeof read->value, "%s", PQgetvalue(res, 0, 0));
 }
 
-static void take_memo(struct store_reply *reply, const PGresult *res)
-{
-    if (PQntuples(res) > 0)
-        (void)snprintf(reply->memo, sizeof reply->memo, "%s", PQgetvalue(res, 0, 0));
-}
-
 /* Who we are, so that another session can end us and see us gone. */
 static void take_identity(struct session *s, const PGresult *res)
 {
@@ -170,10 +164,14 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
             reply_fail(&s->base.reply, STORE_FATAL, "PREPARE found no open transaction");
         break;
     case PG_CHANGE:
-        take_memo(&s->base.reply, res);
+        if (PQntuples(res) > 0)
+            pg_past_memo(s->base.store, PQgetvalue(res, 0, 0), s->base.reply.memo);
         break;
     case PG_VALUE:
         take_value(&s->base.reply.read[e->op], res);
+        break;
+    case PG_PAST:
+        pg_past_told(s->base.store, res);
         break;
     case PG_ROWS:
         if (s->base.state == SESSION_CONNECTING)
@@ -342,6 +340,7 @@ static void set_up(struct pg_session *s)
         send_parses(s);
         pg_sync(s);
     }
+    pg_past_ask(s);
     pg_send(s, PG_ROWS,
             "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()", 0,
             NULL);
@@ -468,4 +467,5 @@ const struct store_driver postgres_driver = {
     .session_free = pg_session_free,
     .start = pg_start,
     .timeout = pg_timeout,
+    .expect = pg_past_expect,
 };

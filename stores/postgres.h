@@ -51,6 +51,7 @@ enum pg_purpose {
     PG_NEW,      /* … or else this request has been executed before, which is as good */
     PG_CHANGE,   /* … and its row is the transaction's id: the memo */
     PG_VALUE,    /* a row of (val, n), or none: what operation `op` reads */
+    PG_PAST,     /* its row: the next transaction id, if that is below what it has been */
     PG_ROWS,     /* for the verb's `rows` */
     PG_SYNC,     /* end of a segment */
     PG_SYNC_NEXT /* … after which the verb's `next` is called */
@@ -120,6 +121,17 @@ extern const char *const pg_schema[]; /* statements that make it, and empty it; 
  */
 enum pg_phase { PG_PHASE_WORK, PG_PHASE_END };
 enum store_status pg_status_of(const char *severity, const char *sqlstate, enum pg_phase phase);
+
+/* postgres_past.c: memos, and whether the server was restored from an older copy. */
+void pg_past_expect(struct store *store, const char *memo);
+/* What a transaction told as its id becomes its memo. */
+void pg_past_memo(struct store *store, const char *xid, char ret_memo[STORE_MEMO_SIZE]);
+/* On a new connection: does the server still know the highest id? Sends nothing when none is known.
+ */
+void pg_past_ask(struct pg_session *s);
+void pg_past_told(struct store *store, const PGresult *res);
+void pg_prove_start(struct pg_session *s);
+void pg_prove_rows(struct pg_session *s, const PGresult *res);
 
 /* postgres_verbs.c: operation `i` of `txn`, which is no read. */
 void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i);

@@ -46,6 +46,13 @@ const char *const pg_schema[] = {
     "  RETURN true;"
     " END $$",
 
+    /* "future": an id that was never handed out, so this server is an older copy of itself. */
+    "CREATE OR REPLACE FUNCTION syncbed_xact_fate(id xid8) RETURNS text LANGUAGE plpgsql AS $$ "
+    "BEGIN"
+    "  RETURN pg_xact_status(id);"
+    " EXCEPTION WHEN invalid_parameter_value THEN RETURN 'future';"
+    " END $$",
+
     /* A list is cut to 256 bytes of whole characters. */
     "CREATE OR REPLACE FUNCTION syncbed_joined(list text, element text) RETURNS text"
     " LANGUAGE plpgsql IMMUTABLE AS $$ DECLARE joined text := left(list || ',' || element, 256);"

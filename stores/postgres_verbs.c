@@ -241,16 +241,6 @@ static void look_at_lost(struct pg_session *s)
     pg_pause(s, POLL_US);
 }
 
-/* For a branch, "no such gid" is what it wanted: its PREPARE is behind us or has no backend. */
-static void rolled_back(struct pg_session *s)
-{
-    struct store_reply *reply = &s->base.reply;
-
-    if (reply->status == STORE_NOTA && s->base.job->branch)
-        *reply = (struct store_reply){.status = STORE_OK};
-    session_finish(&s->base);
-}
-
 static void rollback_next(struct pg_session *s)
 {
     switch (s->step) {
@@ -261,7 +251,7 @@ static void rollback_next(struct pg_session *s)
         send_end_of_lost(s);
         break;
     case ROLLING_BACK:
-        rolled_back(s);
+        session_finish(&s->base);
         break;
     default:
         assert(false);
@@ -335,6 +325,7 @@ const struct pg_verb pg_verbs[VERBS] = {
     [VERB_ROLLBACK] = {.start = rollback, .rows = pg_count_rows, .next = rollback_next},
     [VERB_RELEASE] = {.start = release},
     [VERB_LIST] = {.start = pg_list_start, .rows = pg_list_rows},
+    [VERB_PROVE] = {.start = pg_prove_start, .rows = pg_prove_rows},
     [VERB_VIEW] = {.start = pg_view_start, .rows = pg_view_rows, .next = pg_view_next},
     [VERB_SETTLE] = {.start = pg_settle_start, .rows = pg_count_rows, .next = pg_settle_next},
     [VERB_FORGET_SETTLED] = {.start = pg_forget_settled},

@@ -381,6 +381,11 @@ function verbs.rollback(gid)
     return ok()
 end
 
+-- prove gid -> its state, or none
+function verbs.prove(gid)
+    return ok({state_of(gid)})
+end
+
 -- forget gid. One that was rolled back stays barred for a while.
 function verbs.forget(gid)
     local state = state_of(gid)

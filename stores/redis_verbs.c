@@ -178,6 +178,35 @@ static void release(struct redis_session *s)
     redis_call_end(s);
 }
 
+static void prove(struct redis_session *s)
+{
+    call_of_gid(s, "prove");
+    redis_call_end(s);
+}
+
+static void prove_reply(struct redis_session *s, const redisReply *reply)
+{
+    struct job *job = s->base.job;
+    const char *state = redis_text_at(reply, 2);
+
+    if (!redis_take_status(s, reply)) {
+        session_finish(&s->base);
+        return;
+    }
+    if (strcmp(state, "committed") == 0) {
+        job->outcome = STORE_OUTCOME_COMMITTED;
+    } else if (strcmp(state, "aborted") == 0) {
+        job->outcome = STORE_OUTCOME_ROLLED_BACK;
+    } else if (state[0]) {
+        job->outcome = STORE_OUTCOME_PREPARED;
+    } else {
+        job->outcome = STORE_OUTCOME_LOST;
+        (void)snprintf(s->base.reply.detail, sizeof s->base.reply.detail, "%s",
+                       "its intent is not there: an older copy, or what was not yet on disk");
+    }
+    session_finish(&s->base);
+}
+
 static void forget(struct redis_session *s)
 {
     call_of_gid(s, "forget");
@@ -328,6 +357,7 @@ const struct redis_verb redis_verbs[VERBS] = {
     [VERB_ROLLBACK] = {.start = rollback},
     [VERB_RELEASE] = {.start = release},
     [VERB_LIST] = {.start = redis_list_start, .reply = redis_list_reply},
+    [VERB_PROVE] = {.start = prove, .reply = prove_reply},
     [VERB_FORGET] = {.start = forget},
     [VERB_VIEW] = {.start = redis_view_start, .reply = redis_view_reply},
     [VERB_SETTLE] = {.start = settle},

@@ -231,6 +231,33 @@ void store_resolve(struct store *store, const char *gid, bool commit, int64_t de
     submit_gid(job, gid);
 }
 
+void store_prove(struct store *store, const char *gid, const char *memo, int64_t deadline_us,
+                 store_proved done, void *arg)
+{
+    struct job *job = new_job(store, VERB_PROVE, LANE_ADMIN, deadline_us, NULL, arg);
+    bool fits = copy(job->memo, sizeof job->memo, memo);
+
+    assert(fits);
+    job->proved = done;
+    submit_gid(job, gid);
+}
+
+void store_expect(struct store *store, const char *memo)
+{
+    if (store->driver->expect)
+        store->driver->expect(store, memo);
+}
+
+unsigned store_restored(const struct store *store)
+{
+    return store->past.restored;
+}
+
+bool store_remembers(const struct store *store)
+{
+    return store->driver->forgets;
+}
+
 void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
                   void *arg)
 {

@@ -172,9 +172,11 @@ void store_branch_commit(struct store_branch *branch, store_done done, void *arg
 /*
  * Roll back, whatever has been sent: goes behind the PREPARE on the same session. When that session
  * is lost, its backend is ended *and seen to be gone* before "no such gid" counts, so that no late
- * PREPARE can leave an orphan. OK: nothing of this gid is or ever will be prepared here. HEURISTIC:
- * it was committed by hand, where the store remembers. UNAVAILABLE, UNKNOWN, RETRY: call again. May
- * be called while begin's or prepare's answer is outstanding; that answer then no longer comes.
+ * PREPARE can leave an orphan. OK: rolled back, or nothing was sent. NOTA: nothing of this gid is
+ * or ever will be prepared here; of a branch that had been, store_prove() tells what became of it.
+ * HEURISTIC: it was committed by hand, where the store remembers. UNAVAILABLE, UNKNOWN, RETRY: call
+ * again. May be called while begin's or prepare's answer is outstanding; that answer then no longer
+ * comes.
  */
 void store_branch_rollback(struct store_branch *branch, store_done done, void *arg);
 
@@ -205,14 +207,52 @@ void store_list_in_doubt(struct store *store, const char *prefix, int64_t deadli
                          store_listed done, void *arg);
 
 /* Commit or roll back a prepared transaction by gid, from a session that did not prepare it.
- * Answers as the branch's own commit, and as its rollback but for NOTA, which this one gives as it
- * is. */
+ * Answers as the branch's own commit and rollback. */
 void store_resolve(struct store *store, const char *gid, bool commit, int64_t deadline_us,
                    store_done done, void *arg);
 
+/* What became of a branch that had been prepared here. */
+enum store_outcome {
+    STORE_OUTCOME_UNKNOWN,     /* not to be told now: ask again */
+    STORE_OUTCOME_PREPARED,    /* still */
+    STORE_OUTCOME_COMMITTED,   /* for certain, whoever has done it */
+    STORE_OUTCOME_ROLLED_BACK, /* likewise */
+    STORE_OUTCOME_LOST,        /* the store does not know, nor ever will: reply->detail says why */
+    STORE_OUTCOMES
+};
+
+/* `outcome` is UNKNOWN on any status but OK. */
+typedef void (*store_proved)(void *arg, const struct store_reply *reply,
+                             enum store_outcome outcome);
+
 /*
- * Let the participant forget the outcome of a gid (the Redis intent keeps it until then; what was
- * rolled back stays barred for ten minutes more). A no-op with OK where there is nothing to forget.
+ * Prove it. `memo` is what the branch answered when it had executed (store_reply). The proof is
+ *   PostgreSQL  the fate of the transaction's id, which is the memo;
+ *   Redis       the intent, which stays with its outcome until it is forgotten (store_forget);
+ *   MariaDB     the witness, a row of its own in the branch: there means committed. It is
+ * ROLLED_BACK otherwise, also where the server was restored: see the watermark (coordinator/).
+ *
+ * LOST: the store was restored from a copy that is older than the branch, or has forgotten it. A
+ * store that was restored uses its transaction ids again; that it was shows when it comes back
+ * without the highest id that it had ever told us (store_expect), and then none of the ids that it
+ * has lost proves anything any more. Goes over the administrative session.
+ */
+void store_prove(struct store *store, const char *gid, const char *memo, int64_t deadline_us,
+                 store_proved done, void *arg);
+
+/* An earlier process was told this memo: the store has been that far. Before it is alive. */
+void store_expect(struct store *store, const char *memo);
+
+/* How often the store has come back as an older copy of itself, as far as memos show. */
+unsigned store_restored(const struct store *store);
+
+/* Does it remember outcomes until it is told to forget them? */
+bool store_remembers(const struct store *store);
+
+/*
+ * Let a participant that remembers forget the outcome of a gid (the Redis intent keeps it until
+ * then; what was rolled back stays barred for ten minutes more). From then on store_prove() finds
+ * it lost. At others a no-op with OK.
  */
 void store_forget(struct store *store, const char *gid, int64_t deadline_us, store_done done,
                   void *arg);

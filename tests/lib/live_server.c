@@ -458,18 +458,55 @@ void live_server_new(struct live_server *server, enum store_kind kind)
     live_server_new_of(server, server_kind_at(i));
 }
 
-void live_server_free(struct live_server *server)
+/* A command of the system's own, as we are. */
+static void command(char *const argv[])
 {
-    char *argv[] = {(char[]){"/bin/rm"}, (char[]){"-rf"}, server->folder, NULL};
-    pid_t pid;
+    pid_t pid = fork();
 
-    live_server_kill(server);
-    pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
         execv(argv[0], argv);
         _exit(127);
     }
     assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void remove_folder(char *path)
+{
+    command((char *[]){(char[]){"/bin/rm"}, (char[]){"-rf"}, path, NULL});
+}
+
+static void copy_folder(char *from, char *to)
+{
+    remove_folder(to);
+    command((char *[]){(char[]){"/bin/cp"}, (char[]){"-a"}, from, to, NULL});
+}
+
+void live_server_copy(const struct live_server *server)
+{
+    char data[96];
+    char copy[96];
+
+    assert_int_equal(server->pid, 0);
+    (void)snprintf(data, sizeof data, "%s/data", server->folder);
+    (void)snprintf(copy, sizeof copy, "%s/copy", server->folder);
+    copy_folder(data, copy);
+}
+
+void live_server_restore(const struct live_server *server)
+{
+    char data[96];
+    char copy[96];
+
+    assert_int_equal(server->pid, 0);
+    (void)snprintf(data, sizeof data, "%s/data", server->folder);
+    (void)snprintf(copy, sizeof copy, "%s/copy", server->folder);
+    copy_folder(copy, data);
+}
+
+void live_server_free(struct live_server *server)
+{
+    live_server_kill(server);
+    remove_folder(server->folder);
     release_port();
 }

@@ -31,6 +31,9 @@ void live_server_free(struct live_server *server); /* ends it, removes the direc
 
 void live_server_kill(struct live_server *server);  /* SIGKILL to the whole process tree */
 void live_server_start(struct live_server *server); /* after a kill; waits until it serves */
+/* While it is down: put a copy of its data aside, or put that copy back in their place. */
+void live_server_copy(const struct live_server *server);
+void live_server_restore(const struct live_server *server);
 void live_server_pause(const struct live_server *server);
 void live_server_continue(const struct live_server *server);
 

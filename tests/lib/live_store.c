@@ -189,6 +189,28 @@ enum store_status live_forget(const char *gid)
     return live_await(&answer);
 }
 
+struct proof {
+    struct answer answer;
+    enum store_outcome outcome;
+};
+
+static void proof_done(void *arg, const struct store_reply *reply, enum store_outcome outcome)
+{
+    struct proof *proof = arg;
+
+    proof->outcome = outcome;
+    answer_done(&proof->answer, reply);
+}
+
+enum store_outcome live_prove(const char *gid, const char *memo)
+{
+    struct proof proof = {.answer = {.n = 0}};
+
+    store_prove(live.store, gid, memo, live_deadline(), proof_done, &proof);
+    assert_int_equal(live_await(&proof.answer), STORE_OK);
+    return proof.outcome;
+}
+
 enum store_status live_end_sessions(struct store *store, const char *prefix)
 {
     struct answer answer = {0};
@@ -257,6 +279,11 @@ static void take_listing(void *arg, enum store_status status, const struct store
     listing->answer.n++;
     listing->answer.reply.status = status;
     listing->waiters = waiters;
+}
+
+bool live_nothing_left(enum store_status status)
+{
+    return status == STORE_OK || status == STORE_NOTA;
 }
 
 const char *live_in_doubt(const char *prefix, unsigned *ret_waiters)

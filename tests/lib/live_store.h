@@ -63,6 +63,7 @@ enum store_status live_execute(struct store *store, const struct txn *txn);
 enum store_status live_resolve(const char *gid, bool commit);
 enum store_status live_fence(const char *owner, int64_t epoch);
 enum store_status live_forget(const char *gid);
+enum store_outcome live_prove(const char *gid, const char *memo);
 enum store_status live_end_sessions(struct store *store, const char *prefix);
 struct store_branch *live_begin(struct store *store, const struct txn *txn, const char *gid,
                                 enum store_branch_until until, struct answer *ret_answer);
@@ -70,6 +71,9 @@ typedef void (*branch_verb)(struct store_branch *branch, store_done done, void *
 enum store_status live_branch(struct store_branch *branch, branch_verb verb);
 /* Call the verb again until it answers something that is not "call again". */
 enum store_status live_insist(struct store_branch *branch, branch_verb verb);
+
+/* What rollback answers when nothing of the branch is, or ever will be, prepared here. */
+bool live_nothing_left(enum store_status status);
 
 /* gids in doubt, sorted, joined by ' '; and the waiters (may be NULL). */
 const char *live_in_doubt(const char *prefix, unsigned *ret_waiters);

@@ -72,7 +72,7 @@ static void on_rolled_back(struct sequence *q)
         store_branch_rollback(q->branch, step, q);
         return;
     }
-    assert_int_equal(q->answer.reply.status, STORE_OK);
+    assert_true(live_nothing_left(q->answer.reply.status));
     over(q, FATE_REFUSED);
 }
 

@@ -26,6 +26,8 @@ static const char *const action_names[RECOVERY_ACTION_TYPES] = {
     [RECOVERY_ACT_CANCEL_RETRY] = "no-retry",
     [RECOVERY_ACT_TELL_SETTLED] = "settled",
     [RECOVERY_ACT_TELL_CONTRADICTED] = "contradicted",
+    [RECOVERY_ACT_TELL_LOST] = "lost",
+    [RECOVERY_ACT_PROVE] = "prove",
     [RECOVERY_ACT_FORGET] = "forget",
     [RECOVERY_ACT_REVIEW_DECISIONS] = "review",
     [RECOVERY_ACT_LOG_END] = "end",
@@ -78,7 +80,13 @@ static void expect(struct recovery_core *core, struct recovery_event ev, const c
                              .answer = RECOVERY_##how,                                             \
                              .decision = (d),                                                      \
                              .committed = (yes)})
-#define REVIEW(d) ((struct recovery_event){.type = RECOVERY_EV_REVIEW, .decision = (d)})
+#define REVIEW(i, d)                                                                               \
+    ((struct recovery_event){.type = RECOVERY_EV_REVIEW, .participant = (i), .decision = (d)})
+#define PROVED(i, how, d)                                                                          \
+    ((struct recovery_event){.type = RECOVERY_EV_PROVED,                                           \
+                             .participant = (i),                                                   \
+                             .answer = RECOVERY_##how,                                             \
+                             .decision = (d)})
 
 /* Epoch 3 of serve1, at pg1 and pg2. */
 static struct recovery_core make_core(enum twopc_break broken)
@@ -115,10 +123,13 @@ static void ends_sessions_and_fences_before_it_lists(void **state)
     assert_false(core.participant[0].fenced);
     expect(&core, EV(FENCED, 0), "list progress");
     assert_true(core.participant[0].fenced);
-    expect(&core, EV(LISTED, 0), "review progress");
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, EV(REVIEWED, 0), "progress");
     assert_false(recovery_core_complete(&core));
     go_to_listing(&core, 1);
-    expect(&core, EV(LISTED, 1), "review progress");
+    expect(&core, EV(LISTED, 1), "review");
+    assert_false(recovery_core_complete(&core));
+    expect(&core, EV(REVIEWED, 1), "progress");
     assert_true(recovery_core_complete(&core));
 }
 
@@ -134,7 +145,7 @@ static void commits_what_the_log_has_and_rolls_back_the_rest(void **state)
     expect(&core, EV(LISTED, 0), "");
     expect(&core, RESOLVED(0, OK, &d, true), "settled");
     expect(&core, RESOLVED(0, OK, NULL, false), "settled forget list");
-    expect(&core, EV(LISTED, 0), "review progress");
+    expect(&core, EV(LISTED, 0), "review");
 }
 
 static void leaves_alone_what_is_not_left_over_from_itself(void **state)
@@ -150,7 +161,7 @@ static void leaves_alone_what_is_not_left_over_from_itself(void **state)
     go_to_listing(&core, 0);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         expect(&core, FOUND(0, others[i], NULL), "");
-    expect(&core, EV(LISTED, 0), "review progress");
+    expect(&core, EV(LISTED, 0), "review");
 }
 
 static void each_step_is_tried_again_with_back_off(void **state)
@@ -199,18 +210,56 @@ static void a_participant_that_saw_a_later_incarnation_ends_this_one(void **stat
     assert_false(core.participant[0].fenced);
 }
 
-static void a_decision_ends_when_all_its_participants_are_settled(void **state)
+static void a_decision_ends_when_all_its_participants_have_committed(void **state)
 {
     struct recovery_core core = make_core(TWOPC_SOUND);
     struct open_decision d = decided_at_both();
 
     (void)state;
     go_to_listing(&core, 0);
-    expect(&core, EV(LISTED, 0), "review progress");
-    expect(&core, REVIEW(&d), "");
+    expect(&core, FOUND(0, OURS, &d), "commit");
+    expect(&core, EV(LISTED, 0), "");
+    expect(&core, RESOLVED(0, OK, &d, true), "settled list");
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), ""); /* we have committed it ourselves */
+    expect(&core, EV(REVIEWED, 0), "progress");
     go_to_listing(&core, 1);
-    expect(&core, EV(LISTED, 1), "review progress");
-    expect(&core, REVIEW(&d), "end");
+    expect(&core, EV(LISTED, 1), "review");
+    expect(&core, REVIEW(1, &d), "prove"); /* that it is not prepared here proves nothing */
+    expect(&core, EV(REVIEWED, 1), "");
+    expect(&core, PROVED(1, OK, &d), "end progress");
+}
+
+static void the_last_commit_ends_the_decision_at_the_next_review(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct open_decision d = decided_at_both();
+
+    (void)state;
+    d.committed = 0x2;
+    go_to_listing(&core, 0);
+    expect(&core, FOUND(0, OURS, &d), "commit");
+    expect(&core, EV(LISTED, 0), "");
+    expect(&core, RESOLVED(0, OK, &d, true), "settled list");
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "end");
+}
+
+static void what_cannot_be_proven_is_asked_again(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct open_decision d = decided_at_both();
+
+    (void)state;
+    go_to_listing(&core, 0);
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "prove");
+    expect(&core, PROVED(0, AGAIN, &d), ""); /* before all were asked */
+    expect(&core, EV(REVIEWED, 0), "retry@50ms");
+    expect(&core, EV(RETRY, 0), "review");
+    expect(&core, REVIEW(0, &d), "prove");
+    expect(&core, EV(REVIEWED, 0), "");
+    expect(&core, PROVED(0, OK, &d), "progress");
 }
 
 static void a_decision_at_a_store_that_is_not_there_stays_open(void **state)
@@ -220,11 +269,15 @@ static void a_decision_at_a_store_that_is_not_there_stays_open(void **state)
 
     (void)state;
     (void)snprintf(d.participant[1], sizeof d.participant[1], "pg3");
-    for (unsigned i = 0; i < 2; i++) {
-        go_to_listing(&core, i);
-        expect(&core, EV(LISTED, i), "review progress");
-    }
-    expect(&core, REVIEW(&d), "");
+    go_to_listing(&core, 0);
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "prove");
+    expect(&core, EV(REVIEWED, 0), "");
+    expect(&core, PROVED(0, OK, &d), "progress");
+    go_to_listing(&core, 1);
+    expect(&core, EV(LISTED, 1), "review");
+    expect(&core, REVIEW(1, &d), "");
+    expect(&core, EV(REVIEWED, 1), "progress");
 }
 
 static void a_decision_that_somebody_contradicted_stays_open(void **state)
@@ -237,11 +290,32 @@ static void a_decision_that_somebody_contradicted_stays_open(void **state)
     expect(&core, FOUND(0, OURS, &d), "commit");
     expect(&core, EV(LISTED, 0), "");
     expect(&core, RESOLVED(0, OTHER_WAY, &d, true), "contradicted list");
-    assert_true(d.contradicted);
-    expect(&core, EV(LISTED, 0), "review progress");
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "");
+    expect(&core, EV(REVIEWED, 0), "progress");
     go_to_listing(&core, 1);
-    expect(&core, EV(LISTED, 1), "review progress");
-    expect(&core, REVIEW(&d), "");
+    expect(&core, EV(LISTED, 1), "review");
+    expect(&core, REVIEW(1, &d), "prove");
+    expect(&core, PROVED(1, OK, &d), "");
+    expect(&core, EV(REVIEWED, 1), "progress");
+}
+
+/* Rolled back by hand while we were away; restored from an older copy. */
+static void a_proof_that_it_is_otherwise_is_told_and_the_decision_stays_open(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct open_decision d = decided_at_both();
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        go_to_listing(&core, i);
+        expect(&core, EV(LISTED, i), "review");
+        expect(&core, REVIEW(i, &d), "prove");
+        expect(&core, EV(REVIEWED, i), "");
+    }
+    expect(&core, PROVED(0, OTHER_WAY, &d), "contradicted progress");
+    expect(&core, PROVED(1, LOST, &d), "lost progress");
+    assert_true(recovery_core_complete(&core));
 }
 
 static void rejects_what_it_did_not_ask_for(void **state)
@@ -277,9 +351,13 @@ static void broken_forgets_when_the_first_is_settled(void **state)
 
     (void)state;
     go_to_listing(&core, 0);
-    expect(&core, REVIEW(&d), "");
-    expect(&core, EV(LISTED, 0), "review progress");
-    expect(&core, REVIEW(&d), "broken end");
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "prove");
+    expect(&core, EV(REVIEWED, 0), "");
+    expect(&core, PROVED(0, OK, &d), "progress");
+    go_to_listing(&core, 1);
+    expect(&core, EV(LISTED, 1), "review");
+    expect(&core, REVIEW(1, &d), "broken end");
 }
 
 int main(void)
@@ -291,9 +369,12 @@ int main(void)
         cmocka_unit_test(each_step_is_tried_again_with_back_off),
         cmocka_unit_test(what_could_not_be_settled_is_listed_again_later),
         cmocka_unit_test(a_participant_that_saw_a_later_incarnation_ends_this_one),
-        cmocka_unit_test(a_decision_ends_when_all_its_participants_are_settled),
+        cmocka_unit_test(a_decision_ends_when_all_its_participants_have_committed),
+        cmocka_unit_test(the_last_commit_ends_the_decision_at_the_next_review),
+        cmocka_unit_test(what_cannot_be_proven_is_asked_again),
         cmocka_unit_test(a_decision_at_a_store_that_is_not_there_stays_open),
         cmocka_unit_test(a_decision_that_somebody_contradicted_stays_open),
+        cmocka_unit_test(a_proof_that_it_is_otherwise_is_told_and_the_decision_stays_open),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
         cmocka_unit_test(broken_presumes_commit),
         cmocka_unit_test(broken_forgets_when_the_first_is_settled),

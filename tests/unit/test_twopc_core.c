@@ -30,6 +30,9 @@ static const char *const action_names[TWOPC_ACTION_TYPES] = {
     [TWOPC_ACT_LOG_COMMIT] = "force-commit",
     [TWOPC_ACT_COMMIT] = "commit",
     [TWOPC_ACT_ROLLBACK] = "rollback",
+    [TWOPC_ACT_PROVE] = "prove",
+    [TWOPC_ACT_TELL_HEURISTIC] = "heuristic",
+    [TWOPC_ACT_TELL_LOST] = "lost",
     [TWOPC_ACT_REPLY_EVERYWHERE] = "ok-everywhere",
     [TWOPC_ACT_REPLY_DECIDED] = "ok-decided",
     [TWOPC_ACT_REPLY_ABORTED] = "aborted",
@@ -45,7 +48,7 @@ static const char *const action_names[TWOPC_ACTION_TYPES] = {
 
 static bool addressed(enum twopc_action_type a)
 {
-    return a <= TWOPC_ACT_RELEASE || a == TWOPC_ACT_COMMIT || a == TWOPC_ACT_ROLLBACK ||
+    return a <= TWOPC_ACT_RELEASE || (a >= TWOPC_ACT_COMMIT && a <= TWOPC_ACT_TELL_LOST) ||
            a == TWOPC_ACT_SET_RETRY;
 }
 
@@ -93,20 +96,24 @@ static struct twopc_event about(enum twopc_event_type type, unsigned participant
     return (struct twopc_event){.type = type, .participant = participant, .answer = answer};
 }
 
-#define BEGIN        about(TWOPC_EV_BEGIN, 0, TWOPC_YES)
-#define LOGGED       about(TWOPC_EV_LOGGED, 0, TWOPC_YES)
-#define TIMEOUT      about(TWOPC_EV_TIMEOUT, 0, TWOPC_YES)
-#define RETRY(p)     about(TWOPC_EV_RETRY, (p), TWOPC_YES)
-#define EXECUTED(p)  about(TWOPC_EV_EXECUTED, (p), TWOPC_YES)
-#define REFUSED(p)   about(TWOPC_EV_EXECUTED, (p), TWOPC_NO)
-#define YES(p)       about(TWOPC_EV_PREPARED, (p), TWOPC_YES)
-#define NO(p)        about(TWOPC_EV_PREPARED, (p), TWOPC_NO)
-#define LOST_VOTE(p) about(TWOPC_EV_PREPARED, (p), TWOPC_UNKNOWN)
-#define RELEASED(p)  about(TWOPC_EV_RELEASED, (p), TWOPC_YES)
-#define NOT_HELD(p)  about(TWOPC_EV_RELEASED, (p), TWOPC_UNKNOWN)
-#define ACK(p)       about(TWOPC_EV_ACK, (p), TWOPC_YES)
-#define ACK_LOST(p)  about(TWOPC_EV_ACK, (p), TWOPC_UNKNOWN)
-#define GONE(p)      about(TWOPC_EV_ACK, (p), TWOPC_GONE)
+#define BEGIN                 about(TWOPC_EV_BEGIN, 0, TWOPC_YES)
+#define LOGGED                about(TWOPC_EV_LOGGED, 0, TWOPC_YES)
+#define TIMEOUT               about(TWOPC_EV_TIMEOUT, 0, TWOPC_YES)
+#define RETRY(p)              about(TWOPC_EV_RETRY, (p), TWOPC_YES)
+#define EXECUTED(p)           about(TWOPC_EV_EXECUTED, (p), TWOPC_YES)
+#define REFUSED(p)            about(TWOPC_EV_EXECUTED, (p), TWOPC_NO)
+#define YES(p)                about(TWOPC_EV_PREPARED, (p), TWOPC_YES)
+#define NO(p)                 about(TWOPC_EV_PREPARED, (p), TWOPC_NO)
+#define LOST_VOTE(p)          about(TWOPC_EV_PREPARED, (p), TWOPC_UNKNOWN)
+#define RELEASED(p)           about(TWOPC_EV_RELEASED, (p), TWOPC_YES)
+#define NOT_HELD(p)           about(TWOPC_EV_RELEASED, (p), TWOPC_UNKNOWN)
+#define ACK(p)                about(TWOPC_EV_ACK, (p), TWOPC_YES)
+#define ACK_LOST(p)           about(TWOPC_EV_ACK, (p), TWOPC_UNKNOWN)
+#define NOTA(p)               about(TWOPC_EV_ACK, (p), TWOPC_NOTA)
+#define PROVED_COMMITTED(p)   about(TWOPC_EV_PROVED, (p), TWOPC_COMMITTED)
+#define PROVED_ROLLED_BACK(p) about(TWOPC_EV_PROVED, (p), TWOPC_ROLLED_BACK)
+#define PROVED_LOST(p)        about(TWOPC_EV_PROVED, (p), TWOPC_LOST)
+#define PROVED_UNKNOWN(p)     about(TWOPC_EV_PROVED, (p), TWOPC_UNKNOWN)
 
 /* The client hears "ok" only once the commit record is durable and every participant has it. */
 static void commits_when_all_vote_yes(void **state)
@@ -257,8 +264,32 @@ static void answers_decided_when_a_participant_stays_away(void **state)
     expect(&t, ACK(1), "end forget");
 }
 
-/* Settled by hand, maybe rolled back: neither `everywhere` nor an END would be true. */
-static void a_branch_settled_by_somebody_else_leaves_the_decision_open(void **state)
+static struct twopc_txn committing_two(void)
+{
+    struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
+
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    expect(&t, YES(0), "");
+    expect(&t, YES(1), "force-commit");
+    expect(&t, LOGGED, "commit:0 commit:1 timer@1000ms");
+    return t;
+}
+
+/* Our COMMIT whose answer was lost, or somebody's hand: the same for everybody. */
+static void what_is_not_there_any_more_has_to_be_proven_committed(void **state)
+{
+    struct twopc_txn t = committing_two();
+
+    (void)state;
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, NOTA(0), ""); /* delivered twice */
+    expect(&t, ACK(1), "");
+    expect(&t, PROVED_COMMITTED(0), "ok-everywhere end forget");
+    expect(&t, PROVED_COMMITTED(0), "");
+}
+
+/* Neither `everywhere` nor an END would be true. */
+static void a_commit_rolled_back_by_hand_is_told_and_leaves_the_decision_open(void **state)
 {
     struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
 
@@ -267,23 +298,71 @@ static void a_branch_settled_by_somebody_else_leaves_the_decision_open(void **st
     expect(&t, YES(0), "");
     expect(&t, YES(1), "force-commit");
     expect(&t, LOGGED, "commit:0 commit:1 timer@1000ms");
-    expect(&t, GONE(0), "");
-    expect(&t, GONE(0), "");
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_ROLLED_BACK(0), "heuristic:0");
     expect(&t, ACK_LOST(1), "retry:1@50ms");
     expect(&t, RETRY(1), "commit:1");
     expect(&t, ACK(1), "ok-decided forget");
 }
 
+static void a_store_that_remembers_tells_it_without_a_proof(void **state)
+{
+    struct twopc_txn t = committing_two();
+
+    (void)state;
+    expect(&t, ACK(1), "");
+    expect(&t, about(TWOPC_EV_ACK, 0, TWOPC_ROLLED_BACK), "heuristic:0 ok-decided forget");
+}
+
+static void a_branch_that_its_participant_has_lost_leaves_the_decision_open(void **state)
+{
+    struct twopc_txn t = committing_two();
+
+    (void)state;
+    expect(&t, ACK(1), "");
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_LOST(0), "lost:0 ok-decided forget");
+}
+
+static void without_a_proof_the_decision_is_sent_again(void **state)
+{
+    struct twopc_txn t = committing_two();
+
+    (void)state;
+    expect(&t, ACK(1), "");
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_UNKNOWN(0), "retry:0@50ms"); /* still prepared, or no answer */
+    expect(&t, TIMEOUT, "ok-decided");
+    expect(&t, RETRY(0), "commit:0");
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_COMMITTED(0), "end forget");
+}
+
 /* Committed by somebody else while it aborts: the client has heard, nothing was logged. */
-static void an_abort_that_was_settled_otherwise_ends(void **state)
+static void an_abort_that_was_committed_by_hand_is_told(void **state)
+{
+    struct twopc_txn t = begun(3, 0, TWOPC_PARALLEL);
+
+    (void)state;
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1 execute+prepare:2");
+    expect(&t, YES(0), "");
+    expect(&t, NO(1), "aborted rollback:0 rollback:2");
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_COMMITTED(0), "heuristic:0");
+    expect(&t, NOTA(2), "forget"); /* it never said yes: nothing to prove */
+    assert_int_equal(t.heuristic, 1);
+}
+
+static void an_abort_needs_no_proof_of_more_than_that_it_did_not_commit(void **state)
 {
     struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
 
     (void)state;
     expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    expect(&t, YES(0), "");
     expect(&t, NO(1), "aborted rollback:0");
-    expect(&t, GONE(0), "forget");
-    assert_int_equal(t.gone, 1);
+    expect(&t, NOTA(0), "prove:0");
+    expect(&t, PROVED_LOST(0), "forget");
 }
 
 static void the_early_rule_answers_with_the_decision(void **state)
@@ -413,7 +492,7 @@ static void broken_says_aborted_of_what_is_decided(void **state)
 
 /* --- random schedules ------------------------------------------------------------------------- */
 
-enum branch { NONE, EXECUTED_ONLY, PREPARED, COMMITTED, ROLLED_BACK };
+enum branch { NONE, EXECUTED_ONLY, PREPARED, COMMITTED, ROLLED_BACK, LOST_FOR_GOOD };
 
 /* One transaction, its participants and the network between them. */
 struct world {
@@ -430,6 +509,8 @@ struct world {
     unsigned n_replies;
     enum twopc_action_type reply;
     unsigned n_ends;
+    uint32_t meddled; /* somebody's hand, or a restore, has ended it there */
+    uint32_t told;    /* … and it was told */
     unsigned n_pending;
     struct twopc_event pending[64]; /* on their way to the coordinator */
 };
@@ -473,19 +554,52 @@ static void participant_works(struct world *w, enum twopc_event_type answer_type
     deliver_later(w, answer_type, i, dice == 0 ? TWOPC_NO : dice <= 2 ? TWOPC_UNKNOWN : TWOPC_YES);
 }
 
+/* Somebody settles it by hand, or its participant is restored from an older copy. */
+static void meddle(struct world *w, unsigned i)
+{
+    static const enum branch to[] = {COMMITTED, ROLLED_BACK, LOST_FOR_GOOD};
+
+    w->branch[i] = to[rng_below(&w->rng, 3)];
+    w->meddled |= UINT32_C(1) << i;
+}
+
 static void participant_decides(struct world *w, unsigned i, enum branch to)
 {
     unsigned dice = (unsigned)rng_below(&w->rng, 8);
+    enum twopc_answer answer = TWOPC_YES;
+    bool meddled = w->meddled >> i & 1U;
 
     if (w->acked[i])
         violated(w, "a decision was sent again after its acknowledgement");
-    if (to == COMMITTED && w->branch[i] != PREPARED && w->branch[i] != COMMITTED)
+    if (w->branch[i] == PREPARED && chance(w, 20))
+        meddle(w, i);
+    meddled = w->meddled >> i & 1U;
+    if (to == COMMITTED && w->branch[i] != PREPARED && w->branch[i] != COMMITTED && !meddled)
         violated(w, "commit at a participant that is not prepared");
-    if (to == ROLLED_BACK && w->branch[i] == COMMITTED)
+    if (to == ROLLED_BACK && w->branch[i] == COMMITTED && !meddled)
         violated(w, "rollback at a participant that has committed");
-    if (dice != 0)
+    if (meddled || (w->branch[i] == to && to == COMMITTED))
+        answer = TWOPC_NOTA;
+    else if (dice != 0)
         w->branch[i] = to;
-    deliver_later(w, TWOPC_EV_ACK, i, dice <= 1 ? TWOPC_UNKNOWN : TWOPC_YES);
+    deliver_later(w, TWOPC_EV_ACK, i, dice <= 1 ? TWOPC_UNKNOWN : answer);
+}
+
+static void participant_proves(struct world *w, unsigned i)
+{
+    enum twopc_answer how = w->branch[i] == COMMITTED       ? TWOPC_COMMITTED
+                            : w->branch[i] == ROLLED_BACK   ? TWOPC_ROLLED_BACK
+                            : w->branch[i] == LOST_FOR_GOOD ? TWOPC_LOST
+                                                            : TWOPC_UNKNOWN;
+
+    deliver_later(w, TWOPC_EV_PROVED, i, chance(w, 4) ? TWOPC_UNKNOWN : how);
+}
+
+static void participant_is_told_of(struct world *w, unsigned i, bool wrong)
+{
+    if (!(w->meddled >> i & 1U) || !wrong)
+        violated(w, "an outcome was told that there was not");
+    w->told |= UINT32_C(1) << i;
 }
 
 static void check_commit(struct world *w)
@@ -503,6 +617,14 @@ static void check_readers_held(const struct world *w)
     for (unsigned i = 0; i < w->n; i++) {
         if (reader(w, i) && !w->released[i])
             violated(w, "decided before a reader was known to have held its locks");
+    }
+}
+
+static void check_all_committed(const struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        if (!reader(w, i) && w->branch[i] != COMMITTED)
+            violated(w, "ended, and not committed everywhere");
     }
 }
 
@@ -542,18 +664,30 @@ static void carry_out(struct world *w, const struct twopc_action *a)
             violated(w, "rollback after the record was forced");
         participant_decides(w, i, ROLLED_BACK);
         break;
+    case TWOPC_ACT_PROVE:
+        participant_proves(w, i);
+        break;
+    case TWOPC_ACT_TELL_HEURISTIC:
+        participant_is_told_of(w, i, w->branch[i] == (w->durable ? ROLLED_BACK : COMMITTED));
+        break;
+    case TWOPC_ACT_TELL_LOST:
+        participant_is_told_of(w, i, w->durable && w->branch[i] == LOST_FOR_GOOD);
+        break;
     case TWOPC_ACT_REPLY_EVERYWHERE:
     case TWOPC_ACT_REPLY_DECIDED:
     case TWOPC_ACT_REPLY_ABORTED:
     case TWOPC_ACT_REPLY_UNKNOWN:
         w->n_replies++;
         w->reply = a->type;
+        if (a->type == TWOPC_ACT_REPLY_EVERYWHERE)
+            check_all_committed(w);
         break;
     case TWOPC_ACT_SET_RETRY:
         deliver_later(w, TWOPC_EV_RETRY, i, TWOPC_YES);
         break;
     case TWOPC_ACT_LOG_END:
         w->n_ends++;
+        check_all_committed(w);
         break;
     case TWOPC_ACT_TELL_BROKEN:
         violated(w, "a mistake that nobody had built in");
@@ -621,12 +755,15 @@ static void recover(struct world *w)
     }
 }
 
+/* Where nobody has meddled; at the others it was told. */
 static void check_outcome(const struct world *w)
 {
     unsigned n_updaters = 0;
     unsigned n_committed = 0;
 
     for (unsigned i = 0; i < w->n; i++) {
+        if (w->meddled >> i & 1U)
+            continue;
         n_updaters += !reader(w, i);
         n_committed += w->branch[i] == COMMITTED;
     }
@@ -639,6 +776,22 @@ static void check_outcome(const struct world *w)
     if ((w->reply == TWOPC_ACT_REPLY_EVERYWHERE || w->reply == TWOPC_ACT_REPLY_DECIDED) &&
         n_committed != n_updaters)
         violated(w, "answered ok, and not committed");
+}
+
+/* Nothing is left, and what has ended otherwise was told, where its yes had been heard. */
+static void check_ended(const struct world *w)
+{
+    for (unsigned i = 0; i < w->n; i++) {
+        enum branch wanted = w->durable ? COMMITTED : ROLLED_BACK;
+        bool lost_abort = !w->durable && w->branch[i] == LOST_FOR_GOOD;
+        bool heard = w->t.prepared >> i & 1U;
+
+        if (w->branch[i] == PREPARED)
+            violated(w, "ended with a branch in doubt");
+        if (w->meddled >> i & 1U && heard && w->branch[i] != wanted && !lost_abort &&
+            !(w->told >> i & 1U))
+            violated(w, "ended otherwise, and nobody was told");
+    }
 }
 
 static struct world make_world(uint64_t seed)
@@ -674,12 +827,9 @@ static void run_schedule(uint64_t seed)
     } else {
         if (w.n_replies != 1)
             violated(&w, "ended without a reply");
-        if (w.n_ends != w.durable)
-            violated(&w, "an END record for each commit, and only for one");
-        for (unsigned i = 0; i < w.n; i++) {
-            if (w.branch[i] == PREPARED)
-                violated(&w, "ended with a branch in doubt");
-        }
+        if (w.n_ends != (w.durable && w.told == 0))
+            violated(&w, "an END record for each commit of which nothing was told");
+        check_ended(&w);
     }
     check_outcome(&w);
 }
@@ -711,8 +861,13 @@ int main(void)
         cmocka_unit_test(aborts_at_the_deadline),
         cmocka_unit_test(cannot_abort_once_the_record_may_be_durable),
         cmocka_unit_test(answers_decided_when_a_participant_stays_away),
-        cmocka_unit_test(a_branch_settled_by_somebody_else_leaves_the_decision_open),
-        cmocka_unit_test(an_abort_that_was_settled_otherwise_ends),
+        cmocka_unit_test(what_is_not_there_any_more_has_to_be_proven_committed),
+        cmocka_unit_test(a_commit_rolled_back_by_hand_is_told_and_leaves_the_decision_open),
+        cmocka_unit_test(a_store_that_remembers_tells_it_without_a_proof),
+        cmocka_unit_test(a_branch_that_its_participant_has_lost_leaves_the_decision_open),
+        cmocka_unit_test(without_a_proof_the_decision_is_sent_again),
+        cmocka_unit_test(an_abort_that_was_committed_by_hand_is_told),
+        cmocka_unit_test(an_abort_needs_no_proof_of_more_than_that_it_did_not_commit),
         cmocka_unit_test(the_early_rule_answers_with_the_decision),
         cmocka_unit_test(sends_an_abort_again_until_acknowledged),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
