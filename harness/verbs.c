@@ -162,6 +162,15 @@ static const struct cli_option matrix_options[] = {
                    "front doors are found"                                                         \
     }
 
+static const struct cli_option participant_options[] = {
+    OPTION_WHERE,
+    {.name = "listen",
+     .value = "HOST:PORT",
+     .type = CLI_TEXT,
+     .meaning = "listen there, on loopback (port 0: a free one); default: standard input, output"},
+    {.name = "reset", .type = CLI_FLAG, .meaning = "empty the store first, and make its tables"},
+};
+
 static const struct cli_option in_doubt_options[] = {OPTION_WHERE, OPTION_LOG, OPTION_JSON};
 
 static const struct cli_option settle_options[] = {
@@ -379,10 +388,8 @@ static const struct cli_verb verbs[] = {
      .arguments = "[SERVER...]",
      .n_arguments_max = 16,
      .summary = "start servers and leave them running for later runs",
-     .detail =
-         "Servers are called by their kind and digits: pg1, maria1 …, redis, kafka; mariabin1 is "
-         "a MariaDB with its binary log on. Without "
-         "arguments: pg1 pg2 redis kafka.",
+     .detail = "Servers are called by their kind and digits: pg1, maria1 …, redis, kafka; "
+               "mariabin1 has its binary log on. Without arguments: pg1 pg2 redis kafka.",
      .run = verb_up},
     {.name = "down",
      .group = CLI_SERVERS,
@@ -445,6 +452,16 @@ static const struct cli_verb verbs[] = {
      .summary = "applies the log to one store",
      OPTIONS(sink_options),
      .run = verb_sink},
+    {.name = "participant",
+     .group = CLI_ROLES,
+     .needs = CLI_NEEDS_PROGRAM,
+     .arguments = "STORE",
+     .n_arguments_min = 1,
+     .n_arguments_max = 1,
+     .summary = "a store as a participant, for a coordinator of your own",
+     .detail = "It speaks prepare, commit, rollback and recover in lines: docs/participant.md.",
+     OPTIONS(participant_options),
+     .run = verb_participant},
     {.name = "load",
      .group = CLI_ROLES,
      .needs = CLI_NEEDS_PROGRAM,

@@ -24,6 +24,7 @@ int verb_settle(const struct cli_args *args);
 int verb_forget(const struct cli_args *args);
 int verb_serve(const struct cli_args *args);
 int verb_sink(const struct cli_args *args);
+int verb_participant(const struct cli_args *args);
 int verb_load(const struct cli_args *args);
 int verb_keeper(const struct cli_args *args);
 

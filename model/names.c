@@ -37,6 +37,13 @@ void gid_format(char ret_text[GID_SIZE], const struct gid *gid)
     assert(size > 0 && size < GID_SIZE); /* gid_check_name() has seen to that */
 }
 
+bool gid_valid(const char *gid)
+{
+    size_t n = strspn(gid, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");
+
+    return n > 0 && n < GID_SIZE && gid[n] == '\0';
+}
+
 bool gid_parse(const char *text, struct gid *ret_gid)
 {
     struct gid gid;

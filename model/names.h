@@ -41,6 +41,9 @@ __attribute__((warn_unused_result)) int gid_check_name(const char *coordinator, 
 
 void gid_format(char ret_text[GID_SIZE], const struct gid *gid);
 
+/* 1 to GID_SIZE - 1 of [A-Za-z0-9._:-], so that a gid can stand in a statement as it is. */
+bool gid_valid(const char *gid);
+
 /* False: not a gid of ours. */
 bool gid_parse(const char *text, struct gid *ret_gid);
 

@@ -218,9 +218,6 @@ struct store_view *job_find_view(const struct job *job, const char *gid);
 void view_add_key(struct store_view *view, const char *key);
 void view_add_waiter(struct store_view *view, const struct store_waiter *waiter);
 
-/* 1 to GID_SIZE - 1 of [A-Za-z0-9._:-], so that a gid can stand in a statement as it is. */
-bool gid_valid(const char *gid);
-
 /* --- from store.c and branch.c ---------------------------------------------------------------- */
 
 int pool_open(struct store *store, unsigned n_sessions, struct errctx *err);

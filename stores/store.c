@@ -66,13 +66,6 @@ enum code store_status_code(enum store_status status)
     return CODE_UNKNOWN;
 }
 
-bool gid_valid(const char *gid)
-{
-    size_t n = strspn(gid, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:-");
-
-    return n > 0 && n < GID_SIZE && gid[n] == '\0';
-}
-
 unsigned ops_by_key(const struct txn *txn, const struct store *store,
                     unsigned ret_index[TXN_OPS_MAX])
 {
