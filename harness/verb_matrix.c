@@ -297,7 +297,7 @@ static void print_totals(struct buf *out, const struct matrix *m)
 
     buf_printf(out,
                "\n%u rows: %u shown here, %u not so, %u not exercised, %u unknown; %u by tests, "
-               "%u not here; %s/matrix.json\n",
+               "%u not here\nresults: %s/matrix.json\n",
                m->rows.n, t.word[MATRIX_SHOWN], t.word[MATRIX_VIOLATED],
                t.word[MATRIX_NOT_EXERCISED], t.word[MATRIX_UNKNOWN], t.by_tests, t.not_here,
                m->series.out);
