@@ -18,6 +18,9 @@ static const struct {
     /* Out of memory, or no slot left for a prepared transaction: rolled back, may be had later. */
     {"53200", STORE_CONFLICT, STORE_RETRY},
 
+    /* duplicate_object: the gid is another branch's, which must not be rolled back for this one. */
+    {"42710", STORE_CONFLICT, STORE_FATAL},
+
     /* Ends of a prepared transaction. */
     {"42704", STORE_FATAL, STORE_NOTA},  /* undefined_object: no such gid */
     {"55000", STORE_FATAL, STORE_RETRY}, /* busy: somebody else is ending it */

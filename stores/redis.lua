@@ -286,6 +286,8 @@ function verbs.prepare(gid, turn, target, wait_us)
     local came = text_of(now + tonumber(wait_us))
     if state == 'aborted' then
         return {'barred', 'rolled back before it was prepared'}
+    elseif state and turn == 'first' then -- another's: it must not be taken for this one
+        return {'conflict', 'the gid is in use'}
     elseif state then
         return state == target and ok() or {'fatal', 'prepare of an intent that is ' .. state}
     end

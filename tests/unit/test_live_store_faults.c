@@ -279,6 +279,59 @@ static void liveness_is_told(void **state)
     live_await_alive(live.store, true);
 }
 
+/* --- a store that refuses to prepare ---------------------------------------------------------- */
+
+/* A no, after which nothing is sent: rolling that gid back would roll back the other branch. */
+static void a_gid_in_use_is_refused_and_its_owner_left_alone(void **state)
+{
+    struct txn one = live_txn("r1", "w a v1", NULL);
+    struct txn two = live_txn("r2", "w b v2", NULL);
+    struct answer answer;
+    struct store_branch *owner =
+        live_begin(live.store, &one, "sb1:t:1:1:r1", STORE_UNTIL_PREPARED, &answer);
+    struct store_branch *other =
+        live_begin(live.store, &two, "sb1:t:1:1:r1", STORE_UNTIL_PREPARED, &answer);
+
+    (void)state;
+    assert_int_equal(answer.reply.status, STORE_CONFLICT);
+    store_branch_free(other);
+    assert_string_equal(live_in_doubt("", NULL), "sb1:t:1:1:r1");
+    assert_int_equal(live_branch(owner, store_branch_commit), STORE_OK);
+    store_branch_free(owner);
+    assert_string_equal(live_peek("a"), "v1 n=1: 1 r1 0 w v1");
+    assert_string_equal(live_peek("b"), "none");
+    assert_int_equal(live_execute(live.store, &two), STORE_OK); /* it holds no lock */
+}
+
+/* PostgreSQL has max_prepared_transactions of them, and nobody else has a limit. */
+static void prepared_slots_that_are_used_up_are_a_no(void **state)
+{
+    struct txn txn = live_txn("r", "append a x", NULL);
+    struct answer answer = {0};
+    char gid[GID_SIZE], first[GID_SIZE] = "";
+    unsigned n = 0;
+
+    (void)state;
+    if (live_place().kind != STORE_POSTGRES)
+        return;
+    do {
+        struct store_branch *branch;
+
+        (void)snprintf(txn.op[0].key, sizeof txn.op[0].key, "k%u", n);
+        (void)snprintf(gid, sizeof gid, "sb1:t:1:%u:r", n);
+        if (n == 0)
+            memcpy(first, gid, sizeof first);
+        branch = live_begin(live.store, &txn, gid, STORE_UNTIL_PREPARED, &answer);
+        store_branch_free(branch);
+    } while (answer.reply.status == STORE_OK && ++n < 1000);
+    assert_int_equal(answer.reply.status, STORE_CONFLICT);
+    assert_non_null(strstr(answer.reply.detail, "maximum number of prepared transactions"));
+    assert_in_range(n, 2, 999);
+    assert_int_equal(live_resolve(first, true), STORE_OK); /* the others are untouched */
+    store_branch_free(live_begin(live.store, &txn, gid, STORE_UNTIL_PREPARED, &answer));
+    assert_int_equal(answer.reply.status, STORE_OK);
+}
+
 #define CASE(f) cmocka_unit_test_setup(f, live_empty)
 
 int main(void)
@@ -295,6 +348,8 @@ int main(void)
         CASE(commits_under_a_kill_keep_their_answers),
         CASE(closing_a_store_answers_what_is_outstanding),
         CASE(liveness_is_told),
+        CASE(a_gid_in_use_is_refused_and_its_owner_left_alone),
+        CASE(prepared_slots_that_are_used_up_are_a_no),
     };
 
     return live_run_tests(tests, sizeof tests / sizeof tests[0]);
