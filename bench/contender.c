@@ -61,6 +61,8 @@ static void take(struct contender_options *o, const char *name, const char *valu
         o->measure_ms = number(name, value, 1, INT32_MAX);
     else if (strcmp(name, "accounts") == 0)
         o->accounts = (int)number(name, value, 1, INT32_MAX);
+    else if (strcmp(name, "hot-percent") == 0)
+        o->hot_percent = (unsigned)number(name, value, 0, 100);
     else if (strcmp(name, "port") == 0 && o->n_servers < CONTENDER_SERVERS_MAX)
         o->port[o->n_servers++] = value;
 }
@@ -68,19 +70,13 @@ static void take(struct contender_options *o, const char *name, const char *valu
 struct contender_options contender_options(int argc, char *const *argv)
 {
     static const struct option known[] = {
-        {"mode", required_argument, NULL, 0},
-        {"clients", required_argument, NULL, 0},
-        {"warm-up-ms", required_argument, NULL, 0},
-        {"measure-ms", required_argument, NULL, 0},
-        {"folder", required_argument, NULL, 0},
-        {"user", required_argument, NULL, 0},
-        {"database", required_argument, NULL, 0},
-        {"port", required_argument, NULL, 0},
-        {"statement", required_argument, NULL, 0},
-        {"accounts", required_argument, NULL, 0},
-        {"door", required_argument, NULL, 0},
-        {"process", required_argument, NULL, 0},
-        {NULL, 0, NULL, 0},
+        {"mode", required_argument, NULL, 0},        {"clients", required_argument, NULL, 0},
+        {"warm-up-ms", required_argument, NULL, 0},  {"measure-ms", required_argument, NULL, 0},
+        {"folder", required_argument, NULL, 0},      {"user", required_argument, NULL, 0},
+        {"database", required_argument, NULL, 0},    {"port", required_argument, NULL, 0},
+        {"statement", required_argument, NULL, 0},   {"accounts", required_argument, NULL, 0},
+        {"door", required_argument, NULL, 0},        {"process", required_argument, NULL, 0},
+        {"hot-percent", required_argument, NULL, 0}, {NULL, 0, NULL, 0},
     };
     struct contender_options o = {.mode = "",
                                   .clients = 1,
@@ -202,8 +198,20 @@ void contender_report(const struct contender_options *options,
 }
 
 /* A linear congruential generator (Knuth's MMIX), of which only the high bits are used. */
-unsigned contender_draw(uint64_t *state, unsigned below)
+static unsigned draw(uint64_t *state, unsigned below)
 {
     *state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     return (unsigned)((*state >> 33) % below);
+}
+
+unsigned contender_account(const struct contender_options *options, unsigned i, uint64_t *random)
+{
+    if (i == 0 && options->hot_percent > 0 && draw(random, 100) < options->hot_percent)
+        return 0;
+    return draw(random, (unsigned)options->accounts);
+}
+
+int contender_amount(unsigned i, unsigned n_servers)
+{
+    return i == 0 ? 1 - (int)n_servers : 1;
 }

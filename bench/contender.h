@@ -3,8 +3,8 @@
  * options, and the line of JSON that it ends with.
  *
  * A contender keeps `clients` transfers in flight, each of which follows the one before it at once
- * (closed loop): -1 on a random account of the first server, +1 on one of the second. It begins to
- * measure after the warm-up:
+ * (closed loop): -1 on a random account of the first server, +1 on one of the second, or of each
+ * other one. It begins to measure after the warm-up:
  *
  *   {"committed":N, "tps":…, "p50_ms":…, "p99_ms":…, "cpu_us_per_txn":…, "fsyncs_per_txn":…}
  *
@@ -32,6 +32,7 @@ struct contender_options {
     const char *port[CONTENDER_SERVERS_MAX]; /* on 127.0.0.1 */
     const char *statement;                   /* adds $2 to account $1; returns rows, or none */
     int accounts;                            /* "acct:0" … of each server */
+    unsigned hot_percent;                    /* of the transfers take from the first's "acct:0" */
     const char *door;                        /* port of a front door; NULL: not given */
     const char *process;                     /* whose processor time counts; NULL: our own */
 };
@@ -74,7 +75,11 @@ void contender_report(const struct contender_options *options,
                       const struct contender_samples *samples, unsigned n_samples,
                       const struct contender_use *from, const struct contender_use *to);
 
-/* The n-th of a client's random accounts; `state` begins at the client's number. */
-unsigned contender_draw(uint64_t *state, unsigned below);
+/*
+ * The next transfer of a client: which account of server `i`, and what is added to it. The first
+ * server gives one to each of the others. `random` begins at the client's number.
+ */
+unsigned contender_account(const struct contender_options *options, unsigned i, uint64_t *random);
+int contender_amount(unsigned i, unsigned n_servers);
 
 #endif

@@ -43,8 +43,10 @@ static int measure(size_t which, const char *out, const struct cli_args *args, s
 {
     struct bench *bench = mem_alloc(sizeof *bench);
     char folder[PATH_MAX], path[PATH_MAX];
-    const struct bench_options options = {
-        .folder = path, .quick = cli_given(args, "quick"), .only = cli_text(args, "only", NULL)};
+    const struct bench_options options = {.folder = path,
+                                          .quick = cli_given(args, "quick"),
+                                          .only = cli_text(args, "only", NULL),
+                                          .soak_minutes = (unsigned)cli_int(args, "soak", 0)};
     json_t *rows;
     int r;
 

@@ -108,8 +108,15 @@ static const struct cli_option bench_options[] = {
     {.name = "only",
      .value = "CASE",
      .type = CLI_TEXT,
-     .meaning = "of 2pc: only the cases with this in their name (\"default/1\"), and what they are "
+     .meaning = "of 2pc: only the cases that begin with this (\"default/1\"), and what they are "
                 "compared with"},
+    {.name = "soak",
+     .value = "MINUTES",
+     .type = CLI_INT,
+     .min = 2,
+     .max = 1440,
+     .meaning =
+         "of 2pc: only this: 32 clients for so long, and the coordinator's memory over time"},
     OPTION_JSON,
 };
 

@@ -4,7 +4,7 @@
 # and report.html stays in out/results/NAME; docs/files.md says what is in it.
 #
 #   results/regenerate.sh            every experiment; about a quarter of an hour
-#   results/regenerate.sh NAME…      only experiments/NAME.yaml, or: mutants, bench-load, 2pc-matrix
+#   results/regenerate.sh NAME…      only experiments/NAME.yaml, or: mutants, bench-load, bench-2pc, 2pc-matrix
 #
 # For numbers worth keeping: nothing else running on the machine, nothing uncommitted in the tree.
 set -euo pipefail
@@ -13,6 +13,20 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 # A broken promise (status 1) or a verdict that could not be given (3) is a result, too.
 keep_status() {
     "$@" || case $? in 1 | 3) ;; *) return 1 ;; esac
+}
+
+# What a benchmark is drawn by, if anything draws it: bench/NAME.gp, from the rows of bench.json.
+plot() {
+    local script=bench/${1#bench-}.gp rows=out/results/$1/rows.txt
+
+    [[ -f $script ]] || return 0
+    python3 -c '
+import json, sys
+for row in json.load(sys.stdin):
+    name, _, number = row["case"].rpartition("/")
+    print(name, number, row["metric"], row["value"])
+' <"results/$1/bench.json" >"$rows"
+    gnuplot -e "rows='$rows'; out='results/$1/'" "$script"
 }
 
 regenerate() {
@@ -28,9 +42,10 @@ regenerate() {
         keep_status ./syncbed matrix 2pc --out "$out" >"results/$name/table.txt"
         cp "$out/matrix.json" "results/$name/"
         ;;
-    bench-load)
-        ./syncbed bench load --out "$out" >"results/$name/table.txt"
+    bench-*)
+        ./syncbed bench "${name#bench-}" --out "$out" >"results/$name/table.txt"
         cp "$out/bench.json" "results/$name/"
+        plot "$name"
         ;;
     *)
         keep_status ./syncbed run "experiments/$name.yaml" --out "$out" >"results/$name/table.txt"

@@ -1,5 +1,5 @@
 /*
- * floor.c - what atomic commit over two PostgreSQL servers costs at the least: no coordinator, only
+ * floor.c - what atomic commit over PostgreSQL servers costs at the least: no coordinator, only
  * the statements and flushes that a way of committing cannot do without. A thread a client.
  *
  *   s1   sequential: a round trip a statement, one server after the other, as JTA drives it
@@ -7,6 +7,9 @@
  *        into a group-committed log; COMMIT PREPARED at both
  *   z3   as l3, but done once the decision is durable; COMMIT PREPARED goes in front of the next
  *        transfer, in the same packet
+ *   h3   as z3, but COMMIT PREPARED goes out beside the next transfer, on a second session, whose
+ *        flush waits a moment (commit_delay) for the PREPARE of the first: one flush for both.
+ *        Worth it where a flush is slow
  *   c0   commit-markable: the decision is a row in the first server's own commit; only the second
  *        prepares. No log
  *   o0   two commits, not atomic: the price of nothing
@@ -37,25 +40,25 @@ struct client {
     struct contender_window window;
     struct group_log *log;
     unsigned number;
-    struct server server[2];
+    unsigned n; /* servers */
+    struct server server[CONTENDER_SERVERS_MAX];
     char gid[GID_SIZE];
-    char decided[GID_SIZE]; /* z3: to be committed with the next; "": none */
+    char decided[GID_SIZE]; /* z3, h3: to be committed with the next; "": none */
+    struct server second[CONTENDER_SERVERS_MAX]; /* h3: sessions for phase two */
     struct contender_samples samples;
     pthread_t thread;
 };
 
-static const int amount[2] = {-1, 1};
-
-static void wait_both(struct client *c)
+static void wait_all(struct client *c)
 {
-    server_wait(&c->server[0]);
-    server_wait(&c->server[1]);
+    for (unsigned i = 0; i < c->n; i++)
+        server_wait(&c->server[i]);
 }
 
 static void queue_branch(struct client *c, unsigned i, unsigned account)
 {
     server_begin(&c->server[i]);
-    server_transfer(&c->server[i], account, amount[i]);
+    server_transfer(&c->server[i], account, contender_amount(i, c->n));
     server_gid(&c->server[i], "PREPARE TRANSACTION", c->gid);
 }
 
@@ -73,20 +76,20 @@ static void at_once(struct server *server)
 
 static void sequential(struct client *c, const unsigned *account)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         server_begin(&c->server[i]);
         at_once(&c->server[i]);
     }
-    for (unsigned i = 0; i < 2; i++) {
-        server_transfer(&c->server[i], account[i], amount[i]);
+    for (unsigned i = 0; i < c->n; i++) {
+        server_transfer(&c->server[i], account[i], contender_amount(i, c->n));
         at_once(&c->server[i]);
     }
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         server_gid(&c->server[i], "PREPARE TRANSACTION", c->gid);
         at_once(&c->server[i]);
     }
     group_log_write(c->log, c->gid);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         server_gid(&c->server[i], "COMMIT PREPARED", c->gid);
         at_once(&c->server[i]);
     }
@@ -94,20 +97,20 @@ static void sequential(struct client *c, const unsigned *account)
 
 static void pipelined(struct client *c, const unsigned *account)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         queue_branch(c, i, account[i]);
         server_send(&c->server[i]);
     }
-    wait_both(c);
+    wait_all(c);
     group_log_write(c->log, c->gid);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < c->n; i++)
         commit_prepared(c, i, c->gid);
-    wait_both(c);
+    wait_all(c);
 }
 
 static void early(struct client *c, const unsigned *account)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         if (c->decided[0]) {
             server_gid(&c->server[i], "COMMIT PREPARED", c->decided);
             server_end_segment(&c->server[i]);
@@ -115,7 +118,24 @@ static void early(struct client *c, const unsigned *account)
         queue_branch(c, i, account[i]);
         server_send(&c->server[i]);
     }
-    wait_both(c);
+    wait_all(c);
+    group_log_write(c->log, c->gid);
+    memcpy(c->decided, c->gid, sizeof c->decided);
+}
+
+static void held(struct client *c, const unsigned *account)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        if (c->decided[0]) {
+            server_gid(&c->second[i], "COMMIT PREPARED", c->decided);
+            server_send(&c->second[i]);
+        }
+        queue_branch(c, i, account[i]);
+        server_send(&c->server[i]);
+    }
+    wait_all(c);
+    for (unsigned i = 0; i < c->n; i++)
+        server_wait(&c->second[i]);
     group_log_write(c->log, c->gid);
     memcpy(c->decided, c->gid, sizeof c->decided);
 }
@@ -126,12 +146,12 @@ static void commit_markable(struct client *c, const unsigned *account)
 
     (void)snprintf(row, sizeof row, "INSERT INTO bench_decision VALUES ('%s')", c->gid);
     server_begin(&c->server[0]);
-    server_transfer(&c->server[0], account[0], amount[0]);
+    server_transfer(&c->server[0], account[0], contender_amount(0, 2));
     server_queue(&c->server[0], row);
     server_send(&c->server[0]);
     queue_branch(c, 1, account[1]);
     server_send(&c->server[1]);
-    wait_both(c);
+    wait_all(c);
     server_commit(&c->server[0]);
     at_once(&c->server[0]);
     commit_prepared(c, 1, c->gid);
@@ -140,32 +160,32 @@ static void commit_markable(struct client *c, const unsigned *account)
 
 static void two_commits(struct client *c, const unsigned *account)
 {
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         server_begin(&c->server[i]);
-        server_transfer(&c->server[i], account[i], amount[i]);
+        server_transfer(&c->server[i], account[i], contender_amount(i, c->n));
         server_commit(&c->server[i]);
         server_send(&c->server[i]);
     }
-    wait_both(c);
+    wait_all(c);
 }
 
 static const struct mode modes[] = {
-    {"s1", sequential, true},       {"l3", pipelined, true},    {"z3", early, true},
-    {"c0", commit_markable, false}, {"o0", two_commits, false},
+    {"s1", sequential, true}, {"l3", pipelined, true},        {"z3", early, true},
+    {"h3", held, true},       {"c0", commit_markable, false}, {"o0", two_commits, false},
 };
 
 static void *client_main(void *arg)
 {
     struct client *c = arg;
-    unsigned accounts = (unsigned)c->options->accounts;
+    unsigned account[CONTENDER_SERVERS_MAX];
     uint64_t random = c->number, sequence = 0;
     int64_t began_us = contender_now_us();
 
     while (began_us < c->window.to_us) {
-        const unsigned account[2] = {contender_draw(&random, accounts),
-                                     contender_draw(&random, accounts)};
         int64_t ended_us;
 
+        for (unsigned i = 0; i < c->n; i++)
+            account[i] = contender_account(c->options, i, &random);
         (void)snprintf(c->gid, sizeof c->gid, "floor:%d:%u:%llu", getpid(), c->number,
                        (unsigned long long)sequence++);
         c->mode->transfer(c, account);
@@ -174,9 +194,9 @@ static void *client_main(void *arg)
         began_us = ended_us;
     }
     if (c->decided[0]) {
-        for (unsigned i = 0; i < 2; i++)
+        for (unsigned i = 0; i < c->n; i++)
             commit_prepared(c, i, c->decided);
-        wait_both(c);
+        wait_all(c);
     }
     return NULL;
 }
@@ -223,6 +243,29 @@ static void run(struct client *client, unsigned n, struct group_log *log,
         (void)pthread_join(client[i].thread, NULL);
 }
 
+static void connect_client(struct client *c)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        server_connect(&c->server[i], c->options, i);
+        if (c->mode->transfer != held)
+            continue;
+        server_connect(&c->second[i], c->options, i);
+        server_queue(&c->second[i], "SET commit_delay = 300"); /* us; a transfer takes 150 */
+        at_once(&c->second[i]);
+        server_queue(&c->second[i], "SET commit_siblings = 0");
+        at_once(&c->second[i]);
+    }
+}
+
+static void close_client(struct client *c)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        server_close(&c->server[i]);
+        server_close(&c->second[i]);
+    }
+    free(c->samples.took_us);
+}
+
 int main(int argc, char **argv)
 {
     const struct contender_options options = contender_options(argc, argv);
@@ -232,22 +275,19 @@ int main(int argc, char **argv)
     struct contender_samples samples[CONTENDER_CLIENTS_MAX];
     struct contender_use from, to;
 
-    if (!client || options.n_servers != 2)
-        contender_fail("give --port twice");
+    if (!client || options.n_servers < 2)
+        contender_fail("give --port twice at least");
     for (unsigned i = 0; i < options.clients; i++) {
-        client[i] = (struct client){.options = &options, .mode = mode, .log = log, .number = i};
-        server_connect(&client[i].server[0], &options, 0);
-        server_connect(&client[i].server[1], &options, 1);
+        client[i] = (struct client){
+            .options = &options, .mode = mode, .log = log, .number = i, .n = options.n_servers};
+        connect_client(&client[i]);
     }
     run(client, options.clients, log, &from, &to);
     for (unsigned i = 0; i < options.clients; i++)
         samples[i] = client[i].samples;
     contender_report(&options, samples, options.clients, &from, &to);
-    for (unsigned i = 0; i < options.clients; i++) {
-        server_close(&client[i].server[0]);
-        server_close(&client[i].server[1]);
-        free(samples[i].took_us);
-    }
+    for (unsigned i = 0; i < options.clients; i++)
+        close_client(&client[i]);
     group_log_close(log);
     free(client);
     return 0;

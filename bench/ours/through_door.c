@@ -51,9 +51,9 @@ struct bench {
 
 static void submit(struct client *c)
 {
-    unsigned accounts = (unsigned)c->bench->options.accounts;
-    unsigned debit = contender_draw(&c->random, accounts);
-    unsigned credit = contender_draw(&c->random, accounts);
+    const struct contender_options *o = &c->bench->options;
+    unsigned debit = contender_account(o, 0, &c->random);
+    unsigned credit = contender_account(o, 1, &c->random);
     char line[LINE_SIZE];
     /* With the process: the door remembers the requests of earlier runs, and answers them. */
     int n = snprintf(line, sizeof line,

@@ -64,7 +64,8 @@ json_t *bench_json(const struct bench *bench);
 struct bench_options {
     const char *folder; /* exists; what is left in it may be removed */
     bool quick;
-    const char *only; /* the scenarios that have it in their name; NULL: all */
+    const char *only;      /* the scenarios that begin with it; NULL: all */
+    unsigned soak_minutes; /* 2pc: only that; 0: not */
 };
 
 /*

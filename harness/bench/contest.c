@@ -20,6 +20,7 @@
 
 #define STRAGGLER_MS 60000 /* beyond warm-up and measurement: a virtual machine starts, too */
 #define LAST_WORDS   400
+#define WATCH_MS     1000
 
 const char *contest_no_peers(void)
 {
@@ -31,8 +32,7 @@ const char *contest_no_peers(void)
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-/* build/…/bench/NAME, beside the program that we are. */
-static char *program_of(const char *name)
+char *contest_program(const char *name)
 {
     char *self = program_self();
     char *slash = strrchr(self, '/');
@@ -57,7 +57,7 @@ static void add_program(struct spawn_plan *plan, enum contender_kind kind)
         spawn_arg(plan, "peers.Peers");
         return;
     }
-    plan->program = program_of(names[kind]);
+    plan->program = contest_program(names[kind]);
     spawn_arg(plan, "%s", names[kind]);
 }
 
@@ -85,8 +85,10 @@ static void add_options(const struct contest *c, struct spawn_plan *plan, const 
     add_option(plan, "folder", folder);
     add_option(plan, "user", t->store[0].user);
     add_option(plan, "database", t->store[0].database);
-    for (unsigned i = 0; i < t->n_stores; i++)
-        add_number(plan, "port", t->store[i].address.port);
+    for (unsigned i = 0; i < c->servers->n; i++)
+        add_number(plan, "port", c->port[i] ? c->port[i] : t->store[i].address.port);
+    if (c->hot_percent > 0)
+        add_number(plan, "hot-percent", c->hot_percent);
     add_option(plan, "statement", two_servers_statement());
     add_number(plan, "accounts", BENCH_ACCOUNTS);
 }
@@ -94,17 +96,21 @@ static void add_options(const struct contest *c, struct spawn_plan *plan, const 
 /* --- the process ------------------------------------------------------------------------------ */
 
 /* What it says until it closes its standard output; false: not in time. */
-static bool read_all(int fd, int64_t until_us, struct buf *out)
+static bool read_all(const struct contest *c, pid_t pid, int fd, int64_t until_us, struct buf *out)
 {
     char bytes[4096];
 
-    for (;;) {
+    while (clock_now_us() < until_us) {
         struct pollfd wait = {.fd = fd, .events = POLLIN};
-        int64_t left_us = until_us - clock_now_us();
+        int n_ready = poll(&wait, 1, WATCH_MS);
         ssize_t n;
 
-        if (left_us <= 0 || poll(&wait, 1, (int)(left_us / US_PER_MS) + 1) < 0)
+        if (n_ready < 0)
             return false;
+        if (c->watch)
+            c->watch(c->arg, pid);
+        if (n_ready == 0)
+            continue;
         n = read(fd, bytes, sizeof bytes);
         if (n == 0)
             return true;
@@ -113,6 +119,7 @@ static bool read_all(int fd, int64_t until_us, struct buf *out)
         else if (errno != EAGAIN)
             return false;
     }
+    return false;
 }
 
 static int last_words(const char *log, const char *name, struct errctx *err)
@@ -139,8 +146,9 @@ static json_t *last_line(const struct buf *said)
     return json_loads(text + begin, 0, NULL);
 }
 
+/* `ret_killed`, unless NULL: it ended by SIGKILL, which is then an error that is looked for. */
 static int carry_out(const struct contest *c, const struct spawn_plan *plan, json_t **ret_line,
-                     struct errctx *err)
+                     bool *ret_killed, struct errctx *err)
 {
     int64_t until_us = clock_now_us() + (c->warm_up_ms + c->measure_ms + STRAGGLER_MS) * US_PER_MS;
     struct buf said = {0};
@@ -153,12 +161,14 @@ static int carry_out(const struct contest *c, const struct spawn_plan *plan, jso
     (void)unsetenv("LD_PRELOAD");
     if (rc < 0)
         return rc;
-    if (!read_all(fd, until_us, &said))
+    if (!read_all(c, pid, fd, until_us, &said))
         (void)kill(pid, SIGKILL); /* it is our child and not waited for: it cannot be another */
     (void)waitpid(pid, &status, 0);
     (void)close(fd);
     *ret_line = last_line(&said);
     buf_done(&said);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && ret_killed)
+        *ret_killed = true;
     if (*ret_line && WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     json_decref(*ret_line);
@@ -196,7 +206,7 @@ static int measure(struct contest *c, enum contender_kind kind, const char *mode
     if (rc == 0 && kind == CONTENDER_SERVED)
         rc = served_door_start(c, mode, plan, err);
     if (rc == 0)
-        rc = carry_out(c, plan, &line, err);
+        rc = carry_out(c, plan, &line, NULL, err);
     if (rc == 0)
         rc = served_door_stop(c, &m->fsyncs_per_txn, err);
     if (rc == 0)
@@ -208,6 +218,27 @@ static int measure(struct contest *c, enum contender_kind kind, const char *mode
                                err);
     json_decref(line);
     return rc;
+}
+
+int contest_call(struct contest *c, const char *program, const char *mode, unsigned clients,
+                 json_t **ret_line, struct errctx *err)
+{
+    struct spawn_plan plan = {0};
+    bool killed = false;
+    char folder[PATH_MAX];
+    int rc;
+
+    (void)snprintf(folder, sizeof folder, "%.*s/in_process", PATH_MAX - 16, c->servers->folder);
+    rc = files_make_folder(folder, err);
+    if (rc < 0)
+        return rc;
+    plan.program = contest_program(program);
+    spawn_arg(&plan, "%s", program);
+    add_options(c, &plan, mode, clients, folder);
+    plan.output = spawn_text("%s/%s.log", c->folder, mode);
+    rc = carry_out(c, &plan, ret_line, &killed, err);
+    spawn_done(&plan);
+    return killed ? 0 : rc;
 }
 
 int contest_run(struct contest *c, enum contender_kind kind, const char *mode, unsigned clients,

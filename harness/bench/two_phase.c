@@ -1,18 +1,21 @@
 /*
  * The benchmark `2pc`: our coordinator, the floors under it (bench/floors/floor.c) and the peers
- * beside it (bench/peers/), all under the same load on the same two servers.
+ * beside it (bench/peers/), all under the same load on the same servers, stage by stage.
  *
  * Contenders take turns within each repeat, so that what the machine does meanwhile hits all of
  * them, and ratios are of neighbours in time.
  */
 #include "harness/bench/bench.h"
 
-#include "harness/bench/contest.h"
-#include "harness/bench/two_phase_cases.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "harness/bench/recovery_time.h"
+#include "harness/bench/soak.h"
+#include "harness/bench/stage.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define REPEATS         5
@@ -20,35 +23,54 @@
 #define PEER_WARM_UP_MS 4000 /* Java compiles what it runs often */
 #define MEASURE_MS      3000
 #define QUICK_MS        1000
+#define RECOVERY        "recovery"
 
 struct two_phase {
     const struct bench_options *options;
     struct bench *bench;
-    struct two_servers servers;
-    struct contest contest;
+    struct stage stage;
 };
 
-static bool matches(const struct two_phase *b, const struct two_phase_case *c, unsigned clients)
+/* --- what is wanted --------------------------------------------------------------------------- */
+
+static bool matches(const struct two_phase *b, const char *name, int number)
 {
     char scenario[BENCH_NAME_SIZE];
 
-    two_phase_scenario(c, clients, scenario);
-    return !b->options->only || strstr(scenario, b->options->only);
+    two_phase_scenario(name, number, scenario);
+    return !b->options->only || strncmp(scenario, b->options->only, strlen(b->options->only)) == 0;
 }
 
 /* It was asked for, or what was asked for is compared with it. */
-static bool is_wanted(const struct two_phase *b, const struct two_phase_case *c, unsigned clients)
+static bool is_wanted(const struct two_phase *b, const struct two_phase_case *c, int number)
 {
-    bool wanted = matches(b, c, clients);
+    bool wanted = matches(b, c->name, number);
 
     for (unsigned i = 0; i < two_phase_n_cases && !wanted; i++) {
         const struct two_phase_case *other = &two_phase_cases[i];
 
-        wanted = matches(b, other, clients) &&
+        wanted = matches(b, other->name, number) &&
                  (strcmp(other->floor, c->name) == 0 || strcmp(other->peer, c->name) == 0);
     }
     return wanted && (c->kind != CONTENDER_PEER || !contest_no_peers());
 }
+
+static bool stage_is_wanted(const struct two_phase *b, enum two_phase_stage which)
+{
+    if (which == STAGE_PLAIN && matches(b, RECOVERY, RECOVERY_BRANCHES))
+        return true;
+    for (unsigned i = 0; i < two_phase_n_cases; i++) {
+        const struct two_phase_case *c = &two_phase_cases[i];
+
+        for (unsigned k = 0; c->stage == which && k < TWO_PHASE_LOADS; k++) {
+            if (c->number[k] >= 0 && is_wanted(b, c, c->number[k]))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* --- measuring -------------------------------------------------------------------------------- */
 
 static void add(struct two_phase *b, const char *scenario, const struct measurement *m)
 {
@@ -68,24 +90,25 @@ static void add(struct two_phase *b, const char *scenario, const struct measurem
         bench_add(b->bench, scenario, numbers[i].metric, numbers[i].value);
 }
 
-static int run_case(struct two_phase *b, const struct two_phase_case *c, unsigned clients,
+static int run_case(struct two_phase *b, const struct two_phase_case *c, int number,
                     struct errctx *err)
 {
-    bool quick = b->options->quick;
+    struct contest *contest = &b->stage.contest;
     char scenario[BENCH_NAME_SIZE], floor[BENCH_NAME_SIZE] = "", peer[BENCH_NAME_SIZE] = "";
     struct measurement m;
     int rc;
 
-    two_phase_scenario(c, clients, scenario);
+    two_phase_scenario(c->name, number, scenario);
     if (c->floor[0])
-        (void)snprintf(floor, sizeof floor, "%s/%u", c->floor, clients);
+        two_phase_scenario(c->floor, number, floor);
     if (c->peer[0])
-        (void)snprintf(peer, sizeof peer, "%s/%u", c->peer, clients);
-    b->contest.measure_ms = quick ? QUICK_MS : MEASURE_MS;
-    b->contest.warm_up_ms = quick                       ? QUICK_MS
-                            : c->kind == CONTENDER_PEER ? PEER_WARM_UP_MS
-                                                        : WARM_UP_MS;
-    rc = contest_run(&b->contest, c->kind, c->mode, clients, &m, err);
+        two_phase_scenario(c->peer, number, peer);
+    contest->measure_ms = b->options->quick ? QUICK_MS : MEASURE_MS;
+    contest->warm_up_ms = c->kind == CONTENDER_PEER ? PEER_WARM_UP_MS : WARM_UP_MS;
+    if (b->options->quick)
+        contest->warm_up_ms = QUICK_MS;
+    stage_set(&b->stage, c->stage, number);
+    rc = contest_run(contest, c->kind, c->mode, stage_clients(c->stage, number), &m, err);
     if (rc < 0)
         return rc;
     (void)fprintf(stderr, "%-28s %7.0f/s  p50 %.2f ms  p99 %.2f ms\n", scenario, m.tps, m.p50_ms,
@@ -95,57 +118,83 @@ static int run_case(struct two_phase *b, const struct two_phase_case *c, unsigne
     return 0;
 }
 
-static int check_only(const struct two_phase *b, struct errctx *err)
+static int run_recovery(struct two_phase *b, struct errctx *err)
 {
-    for (unsigned k = 0; k < TWO_PHASE_LOADS; k++) {
-        for (unsigned i = 0; i < two_phase_n_cases; i++) {
-            if (is_wanted(b, &two_phase_cases[i], two_phase_clients[k]))
-                return 0;
-        }
-    }
-    return err_set(err, EINVAL, ERR_ABORT, "no case has \"%s\" in its name", b->options->only);
+    char scenario[BENCH_NAME_SIZE];
+    struct recovery_time time;
+    int rc = recovery_measure(&b->stage.contest, &time, err);
+
+    if (rc < 0)
+        return rc;
+    two_phase_scenario(RECOVERY, RECOVERY_BRANCHES, scenario);
+    (void)fprintf(stderr, "%-28s %.0f ms from the log, %.0f ms from the start\n", scenario,
+                  time.from_log_ms, time.from_start_ms);
+    bench_add(b->bench, scenario, "from_log_ms", time.from_log_ms);
+    bench_add(b->bench, scenario, "from_start_ms", time.from_start_ms);
+    return 0;
 }
 
-static int run_cases(struct two_phase *b, struct errctx *err)
+static int run_repeat(struct two_phase *b, enum two_phase_stage which, struct errctx *err)
 {
-    unsigned repeats = b->options->quick ? 1 : REPEATS;
     int rc = 0;
 
-    for (unsigned repeat = 0; repeat < repeats; repeat++) {
-        for (unsigned k = 0; k < TWO_PHASE_LOADS; k++) {
-            for (unsigned i = 0; rc == 0 && i < two_phase_n_cases; i++) {
-                if (is_wanted(b, &two_phase_cases[i], two_phase_clients[k]))
-                    rc = run_case(b, &two_phase_cases[i], two_phase_clients[k], err);
-            }
+    for (unsigned k = 0; k < TWO_PHASE_LOADS; k++) {
+        for (unsigned i = 0; rc == 0 && i < two_phase_n_cases; i++) {
+            const struct two_phase_case *c = &two_phase_cases[i];
+
+            if (c->stage == which && c->number[k] >= 0 && is_wanted(b, c, c->number[k]))
+                rc = run_case(b, c, c->number[k], err);
         }
     }
+    if (rc == 0 && which == STAGE_PLAIN && matches(b, RECOVERY, RECOVERY_BRANCHES))
+        rc = run_recovery(b, err);
     return rc;
 }
 
-static void on_event(void *arg, const char *what, const char *name, const struct keeper_end *end)
+static int run_stage(struct two_phase *b, enum two_phase_stage which, struct errctx *err)
 {
-    struct two_phase *b = arg;
+    unsigned repeats = b->options->quick ? 1 : REPEATS;
+    int rc = stage_begin(&b->stage, which, b->options->folder, err);
 
-    (void)end;
-    if (strcmp(what, "exited") == 0)
-        roles_exited(&b->contest.roles, name);
+    for (unsigned i = 0; rc == 0 && i < repeats; i++)
+        rc = run_repeat(b, which, err);
+    stage_end(&b->stage);
+    return rc;
+}
+
+static int run_soak(struct two_phase *b, struct errctx *err)
+{
+    int rc = stage_begin(&b->stage, STAGE_PLAIN, b->options->folder, err);
+
+    if (rc == 0)
+        rc = soak_measure(&b->stage.contest, b->options->soak_minutes, b->bench, err);
+    stage_end(&b->stage);
+    return rc;
 }
 
 int bench_two_phase(const struct bench_options *options, struct bench *bench, struct errctx *err)
 {
-    struct two_phase b = {.options = options, .bench = bench};
-    int rc = check_only(&b, err);
+    struct two_phase *b = mem_alloc(sizeof *b); /* large */
+    bool any = false;
+    int rc = 0;
 
-    if (rc < 0)
-        return rc;
+    b->options = options;
+    b->bench = bench;
     if (contest_no_peers())
         (void)fprintf(stderr, "peers are left out: %s\n", contest_no_peers());
-    b.contest = (struct contest){.servers = &b.servers, .folder = options->folder};
-    rc = two_servers_start(&b.servers, 2, on_event, &b, err);
-    roles_init(&b.contest.roles, b.servers.base, b.servers.keeper, options->folder);
-    if (rc == 0)
-        rc = run_cases(&b, err);
-    roles_done(&b.contest.roles);
-    two_servers_stop(&b.servers);
+    if (options->soak_minutes > 0) {
+        rc = run_soak(b, err);
+        free(b);
+        return rc;
+    }
+    for (unsigned which = 0; rc == 0 && which < TWO_PHASE_STAGES; which++) {
+        if (!stage_is_wanted(b, which))
+            continue;
+        any = true;
+        rc = run_stage(b, which, err);
+    }
+    if (rc == 0 && !any)
+        rc = err_set(err, EINVAL, ERR_ABORT, "no case begins with \"%s\"", options->only);
+    free(b);
     return rc;
 }

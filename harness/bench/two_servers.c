@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENTS_RECYCLED 50 /* of 16 MiB */
+#define SEGMENTS_RECYCLED 100 /* of 16 MiB, by all servers together */
 #define SESSIONS_END_US   (10 * US_PER_S)
 #define POLL_US           (10 * US_PER_MS)
 
@@ -105,7 +105,7 @@ static int recycle_log(const struct two_servers *s, unsigned i, struct errctx *e
         rc = run(s, i, "ALTER SYSTEM SET max_wal_size = '4GB'", err);
     if (rc == 0)
         rc = run(s, i, "SELECT pg_reload_conf()", err);
-    for (unsigned k = 0; rc == 0 && k < SEGMENTS_RECYCLED; k++) {
+    for (unsigned k = 0; rc == 0 && k < SEGMENTS_RECYCLED / s->n; k++) {
         rc = run(s, i, "INSERT INTO bench_decision VALUES ('') ON CONFLICT DO NOTHING", err);
         if (rc == 0)
             rc = run(s, i, "DELETE FROM bench_decision", err);
@@ -122,7 +122,7 @@ int two_servers_start(struct two_servers *s, unsigned n, keeper_event event, voi
     const char *names[STORES_MAX];
     int rc;
 
-    *s = (struct two_servers){.base = loop_new(), .n = n};
+    *s = (struct two_servers){.base = loop_new(), .n_started = n, .n = n};
     for (unsigned i = 0; i < n; i++) {
         (void)snprintf(name[i], sizeof name[i], "pg%u", i + 1);
         names[i] = name[i];
@@ -145,7 +145,7 @@ int two_servers_start(struct two_servers *s, unsigned n, keeper_event event, voi
 
 void two_servers_stop(struct two_servers *s)
 {
-    for (unsigned i = 0; i < s->n; i++)
+    for (unsigned i = 0; i < s->n_started; i++)
         PQfinish(conn_of(s, i));
     keeper_free(s->keeper);
     if (s->base)
@@ -183,7 +183,7 @@ int two_servers_settle(struct two_servers *s, struct errctx *err)
 {
     int rc = 0;
 
-    for (unsigned i = 0; rc == 0 && i < s->n; i++) {
+    for (unsigned i = 0; rc == 0 && i < s->n_started; i++) {
         rc = await_sessions_gone(s, i, err);
         if (rc == 0)
             rc = run(s, i, "CHECKPOINT", err);
@@ -231,10 +231,10 @@ static int check_server(const struct two_servers *s, unsigned i, int64_t *sum, s
     if (rc == 0)
         rc = ask(s, i, "SELECT sum(n)::bigint FROM kv", &seen, err);
     seen -= BENCH_ACCOUNTS; /* each begins at 1 */
-    if (rc == 0 && seen != s->n_transfers)
+    if (rc == 0 && seen != s->n_transfers[i])
         return err_set(err, EIO, ERR_FATAL,
                        "%s has seen %" PRId64 " transfers, of %" PRId64 " that were told", name,
-                       seen, s->n_transfers);
+                       seen, s->n_transfers[i]);
     if (rc == 0)
         rc = ask(s, i, "SELECT sum(num)::bigint FROM kv", &here, err);
     *sum += here;
@@ -243,12 +243,13 @@ static int check_server(const struct two_servers *s, unsigned i, int64_t *sum, s
 
 int two_servers_check(struct two_servers *s, int64_t committed, struct errctx *err)
 {
-    const int64_t expected = (int64_t)s->n * BENCH_ACCOUNTS * BENCH_BALANCE;
+    const int64_t expected = (int64_t)s->n_started * BENCH_ACCOUNTS * BENCH_BALANCE;
     int64_t sum = 0;
     int rc = 0;
 
-    s->n_transfers += committed;
-    for (unsigned i = 0; rc == 0 && i < s->n; i++)
+    for (unsigned i = 0; i < s->n; i++)
+        s->n_transfers[i] += committed;
+    for (unsigned i = 0; rc == 0 && i < s->n_started; i++)
         rc = check_server(s, i, &sum, err);
     if (rc == 0 && sum != expected)
         return err_set(err, EIO, ERR_FATAL, "the balances add up to %" PRId64 ", not %" PRId64, sum,

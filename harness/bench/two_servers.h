@@ -1,8 +1,8 @@
 /*
- * two_servers.h - the participants of `bench 2pc`: PostgreSQL servers of our keeper, each with
- * accounts "acct:0" … and write-ahead log that is recycled, as it is at a server that has run for a
- * while (a new server zero-fills its log while it is measured, and two-phase commit is three times
- * slower).
+ * two_servers.h - the participants of `bench 2pc`: two (or more) PostgreSQL servers of our keeper,
+ * each with accounts "acct:0" … and write-ahead log that is recycled, as it is at a server that has
+ * run for a while (a new server zero-fills its log while it is measured, and two-phase commit is
+ * three times slower).
  *
  * PostgreSQL is spoken to directly and blocking, past stores/: what is measured there must not be
  * what measures.
@@ -25,11 +25,12 @@ struct two_servers {
     struct keeper *keeper;
     keeper_event event;
     void *arg; /* of `event` */
-    unsigned n;
+    unsigned n_started;
+    unsigned n; /* of these, taking part: the first ones; all at first */
     struct topology topology;
-    void *conn[STORES_MAX]; /* PGconn */
-    char folder[PATH_MAX];  /* on a real disk, for decision logs */
-    int64_t n_transfers;    /* that the accounts have seen, from the first to the last check */
+    void *conn[STORES_MAX];          /* PGconn */
+    char folder[PATH_MAX];           /* on a real disk, for decision logs */
+    int64_t n_transfers[STORES_MAX]; /* that a server's accounts have seen, until the last check */
 };
 
 /*
