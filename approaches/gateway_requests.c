@@ -10,6 +10,8 @@
 #include <string.h>
 #include <utlist.h>
 
+_Static_assert(PARTICIPANT_MEMO_SIZE == STORE_MEMO_SIZE, "a memo is handed on as it is");
+
 /* --- answers ---------------------------------------------------------------------------------- */
 
 static struct call *call_new(struct client *client, const struct participant_request *request)
@@ -36,6 +38,14 @@ void gateway_call_over(struct call *call)
         door_conn_replied(call->client->conn);
     DL_DELETE(call->gateway->calls, call);
     free(call);
+}
+
+static void append_text(struct buf *out, const char *name, const char *text)
+{
+    if (!*text)
+        return;
+    buf_printf(out, ",\"%s\":", name);
+    protocol_append_string(out, text);
 }
 
 static void refuse(struct call *call, const char *code, const char *detail)
@@ -119,6 +129,7 @@ static void on_prepared(void *arg, const struct store_reply *reply)
         participant_begin_reply(out, call->id);
         buf_append_str(out, ",\"txn\":");
         append_ours(out, g, &held->txn, reply->read);
+        append_text(out, "memo", reply->memo);
         buf_append_str(out, "}\n");
     }
     if (reply->status == STORE_OK)
@@ -232,33 +243,27 @@ static void on_recovered(void *arg, enum store_status status, const struct store
     gateway_call_over(call);
 }
 
-static void on_looked(void *arg, enum store_status status, const struct store_in_doubt *entries,
-                      unsigned n_entries, unsigned waiters)
+static void on_proved(void *arg, const struct store_reply *reply, enum store_outcome outcome)
 {
+    static const char *const words[STORE_OUTCOMES] = {
+        [STORE_OUTCOME_UNKNOWN] = "unknown",     [STORE_OUTCOME_PREPARED] = "prepared",
+        [STORE_OUTCOME_COMMITTED] = "committed", [STORE_OUTCOME_ROLLED_BACK] = "rolled-back",
+        [STORE_OUTCOME_LOST] = "lost",
+    };
     struct call *call = arg;
     struct buf *out = output(call);
-    bool prepared = false;
 
-    (void)waiters;
-    for (unsigned i = 0; i < n_entries; i++)
-        prepared |= strcmp(entries[i].gid, call->gid) == 0;
-    if (status != STORE_OK) {
-        refuse(call, store_status_name(status), "");
+    if (reply->status != STORE_OK) {
+        refuse(call, store_status_name(reply->status), reply->detail);
         return;
     }
     if (out) {
         participant_begin_reply(out, call->id);
-        buf_printf(out, ",\"state\":\"%s\"}\n", prepared ? "prepared" : "absent");
+        buf_printf(out, ",\"outcome\":\"%s\"", words[outcome]);
+        append_text(out, "detail", reply->detail);
+        buf_append_str(out, "}\n");
     }
     gateway_call_over(call);
-}
-
-static void list(struct client *client, const struct participant_request *request,
-                 store_listed listed)
-{
-    store_list_in_doubt(client->gateway->store, request->gid,
-                        clock_now_us() + request->deadline_ms * US_PER_MS, listed,
-                        call_new(client, request));
 }
 
 /* --- requests --------------------------------------------------------------------------------- */
@@ -266,6 +271,7 @@ static void list(struct client *client, const struct participant_request *reques
 void gateway_take(struct client *client, const struct participant_request *request)
 {
     struct gateway *g = client->gateway;
+    int64_t deadline_us = clock_now_us() + request->deadline_ms * US_PER_MS;
 
     switch (request->verb) {
     case PARTICIPANT_PREPARE:
@@ -276,10 +282,12 @@ void gateway_take(struct client *client, const struct participant_request *reque
         end(client, request);
         break;
     case PARTICIPANT_RECOVER:
-        list(client, request, on_recovered);
+        store_list_in_doubt(g->store, request->gid, deadline_us, on_recovered,
+                            call_new(client, request));
         break;
     case PARTICIPANT_STATUS:
-        list(client, request, on_looked);
+        store_prove(g->store, request->gid, request->memo, deadline_us, on_proved,
+                    call_new(client, request));
         break;
     case PARTICIPANT_FORGET:
         store_forget(g->store, request->gid, clock_now_us() + request->deadline_ms * US_PER_MS,

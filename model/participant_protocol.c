@@ -20,6 +20,12 @@ static bool prefix_valid(const char *text)
 
 static const struct field_rule field_gid = {gid_valid,
                                             "must be a gid: 1 to 64 of A-Z a-z 0-9 . _ : -"};
+static bool memo_valid(const char *text)
+{
+    return strlen(text) < PARTICIPANT_MEMO_SIZE && strspn(text, "0123456789+") == strlen(text);
+}
+
+static const struct field_rule field_memo = {memo_valid, "must be as a prepare was answered"};
 static const struct field_rule field_prefix = {
     prefix_valid, "must be the beginning of a gid: up to 64 of A-Z a-z 0-9 . _ : -"};
 
@@ -53,6 +59,7 @@ static int take_txn(struct participant_request *request, const json_t *root, str
 static int take(struct participant_request *request, const json_t *root, struct errctx *err)
 {
     const json_t *deadline = json_object_get(root, "deadline_ms");
+    const json_t *memo = json_object_get(root, "memo");
     bool by_prefix;
     int r = field_int(json_object_get(root, "id"), "id", 0, INT64_MAX, &request->id, err);
 
@@ -66,6 +73,8 @@ static int take(struct participant_request *request, const json_t *root, struct 
     if (r == 0 && deadline)
         r = field_int(deadline, "deadline_ms", 1, PROTOCOL_DEADLINE_MS_MAX, &request->deadline_ms,
                       err);
+    if (r == 0 && memo)
+        r = field_text(memo, "memo", &field_memo, request->memo, sizeof request->memo, err);
     if (r == 0 && request->verb == PARTICIPANT_PREPARE)
         r = take_txn(request, root, err);
     return r;

@@ -22,6 +22,8 @@
 
 #include <stdint.h>
 
+#define PARTICIPANT_MEMO_SIZE 24
+
 enum participant_verb {
     PARTICIPANT_PREPARE,
     PARTICIPANT_COMMIT,
@@ -37,6 +39,7 @@ struct participant_request {
     int64_t id;         /* -1 when a malformed line had none that could be read */
     char gid[GID_SIZE]; /* RECOVER: a prefix, "" for all */
     int64_t deadline_ms;
+    char memo[PARTICIPANT_MEMO_SIZE]; /* STATUS: what the prepare was answered; "" for none */
     struct txn txn; /* PREPARE: the whole transaction; other stores' operations may be in it */
 };
 

@@ -178,16 +178,13 @@ void maria_end_row(struct maria_session *s, unsigned what, MYSQL_ROW row)
         s->connection = strtoll(row[0], NULL, 10);
 }
 
-/* For a branch's rollback, no trace is what it wanted: its PREPARE is behind us, or has no session.
- */
 static void conclude(struct maria_session *s)
 {
-    const struct job *job = s->base.job;
-    bool rollback = !commits(job);
+    bool rollback = !commits(s->base.job);
 
     if (s->committed && rollback)
         reply_fail(&s->base.reply, STORE_HEURISTIC, "it was committed");
-    else if (!s->committed && !(rollback && job->branch))
+    else if (!s->committed)
         reply_fail(&s->base.reply, STORE_NOTA, "there is no such branch");
     if (!rollback) {
         over(s);

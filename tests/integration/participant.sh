@@ -50,6 +50,7 @@ for store in pg1 mariabin1 redis; do
         '{"id":6,"prepare":"sb1:test:1:2:r2","request":"r2","txn":[["incr","'$store'","n",-1,{"min":0}]]}')
     [ "$(jq -r '.code // "ok"' <<<"$said" | tr '\n' ' ')" = "bad-request bad-request bad-request ok bad-request constraint " ] ||
         die "$store: $said"
+    memo=$(jq -r 'select(.memo).memo' <<<"$said") # PostgreSQL's; the others keep a record themselves
     kill -9 "$pid"
     wait "$pid" 2>/dev/null || true
     start $store
@@ -58,12 +59,12 @@ for store in pg1 mariabin1 redis; do
         [ "$(jq -r 'select(.prepared).prepared[].gid' <<<"$said")" = "$gid" ] && break
         sleep 0.1
     done
-    [ "$(jq -r 'select(.state).state' <<<"$said")" = prepared ] || die "$store forgot it: $said"
-    said=$(talk "$port" '{"id":1,"commit":"'$gid'"}' '{"id":2,"status":"'$gid'"}' \
+    [ "$(jq -r 'select(.outcome).outcome' <<<"$said")" = prepared ] || die "$store forgot it: $said"
+    said=$(talk "$port" '{"id":1,"commit":"'$gid'"}' '{"id":2,"status":"'$gid'","memo":"'"$memo"'"}' \
         '{"id":3,"prepare":"sb1:test:1:3:r3","request":"r3","txn":[["r","'$store'","a",null]]}' \
         '{"id":4,"rollback":"sb1:test:1:3:r3"}' '{"id":5,"commit":"sb1:test:1:9:r9"}')
-    [ "$(jq -c '[.ok, .state, .txn, .code]' <<<"$said" | tr '\n' ' ')" = \
-        '[true,null,null,null] [true,"absent",null,null] [true,null,[["r","'$store'","a","x",1]],null] [true,null,null,null] [false,null,null,"nota"] ' ] ||
+    [ "$(jq -c '[.ok, .outcome, .txn, .code]' <<<"$said" | tr '\n' ' ')" = \
+        '[true,null,null,null] [true,"committed",null,null] [true,null,[["r","'$store'","a","x",1]],null] [true,null,null,null] [false,null,null,"nota"] ' ] ||
         die "$store: $said"
     declare "port_$store=$port"
 done

@@ -56,6 +56,19 @@ static void takes_each_other_verb(void **state)
     }
 }
 
+static void a_status_may_carry_a_memo(void **state)
+{
+    (void)state;
+    assert_string_equal(decode("{\"id\":1,\"status\":\"g\",\"memo\":\"762+1\"}"), "");
+    assert_string_equal(request.memo, "762+1");
+    assert_string_equal(decode("{\"id\":1,\"status\":\"g\"}"), "");
+    assert_string_equal(request.memo, "");
+    assert_non_null(strstr(decode("{\"id\":1,\"status\":\"g\",\"memo\":\"x\"}"), "memo"));
+    assert_non_null(strstr(decode("{\"id\":1,\"status\":\"g\",\"memo\":"
+                                  "\"111111111111111111111111\"}"),
+                           "memo"));
+}
+
 static void says_what_is_wrong_and_whose_line_it_was(void **state)
 {
     (void)state;
@@ -99,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_a_prepare_with_its_transaction),
         cmocka_unit_test(takes_each_other_verb),
+        cmocka_unit_test(a_status_may_carry_a_memo),
         cmocka_unit_test(says_what_is_wrong_and_whose_line_it_was),
         cmocka_unit_test(writes_answers),
     };
