@@ -17,6 +17,9 @@ static const char *const decision_words[DOUBT_DECISIONS] = {
 
 static const char *const state_words[DOUBT_STATES] = {
     [DOUBT_NOTHING] = "nothing",
+    [DOUBT_COMMITTED] = "committed",
+    [DOUBT_ROLLED_BACK] = "rolled back",
+    [DOUBT_LOST] = "lost",
     [DOUBT_UNREACHABLE] = "unreachable",
     [DOUBT_PREPARED] = "prepared",
     [DOUBT_COMMITTED_BY_HAND] = "committed by hand",
@@ -158,7 +161,8 @@ void doubt_take_log(struct doubt *d, const char *coordinator)
 }
 
 /* Stores that took part, as bits; ret_away: one of them cannot be asked, or is none of ours. */
-static uint32_t members_of(const struct doubt *d, const struct decision *commit, bool *ret_away)
+static uint32_t members_of(const struct doubt *d, const struct decision *commit,
+                           const char *ret_memo[STORES_MAX], bool *ret_away)
 {
     uint32_t members = 0;
     unsigned n_known = 0;
@@ -169,6 +173,7 @@ static uint32_t members_of(const struct doubt *d, const struct decision *commit,
             if (strcmp(commit->participant[p], d->store[i].name) != 0)
                 continue;
             members |= UINT32_C(1) << i;
+            ret_memo[i] = commit->memo[p];
             n_known++;
             *ret_away |= !d->store[i].reachable;
         }
@@ -180,14 +185,52 @@ static uint32_t members_of(const struct doubt *d, const struct decision *commit,
 /* Of most decisions nothing is in doubt; of those at a store that is away nobody knows. */
 static void take_commit(struct doubt *d, const struct decision *commit)
 {
+    const char *memo[STORES_MAX] = {NULL};
     bool away;
-    uint32_t members = members_of(d, commit, &away);
+    uint32_t members = members_of(d, commit, memo, &away);
     struct doubt_txn *txn = away ? find_or_add(d, commit->gid) : find(d, commit->gid);
 
     if (!txn)
         return;
     txn->decided = true;
     txn->members = members;
+    for (unsigned i = 0; i < d->n_stores; i++) {
+        if (memo[i])
+            (void)snprintf(txn->memo[i], sizeof txn->memo[i], "%s", memo[i]);
+    }
+}
+
+/* --- what the stores can prove ---------------------------------------------------------------- */
+
+bool doubt_needs_proof(const struct doubt *d, const struct doubt_txn *txn, unsigned store)
+{
+    assert(store < d->n_stores);
+    return txn->decided && (txn->members >> store & 1U) &&
+           txn->branch[store].state == DOUBT_NOTHING;
+}
+
+void doubt_take_proof(struct doubt *d, const char *gid, unsigned store, enum store_outcome outcome)
+{
+    struct doubt_txn *txn = find(d, gid);
+
+    assert(txn);
+    if (!doubt_needs_proof(d, txn, store))
+        return;
+    switch (outcome) {
+    case STORE_OUTCOME_COMMITTED:
+        txn->branch[store].state = DOUBT_COMMITTED;
+        break;
+    case STORE_OUTCOME_ROLLED_BACK:
+        txn->branch[store].state = DOUBT_ROLLED_BACK;
+        break;
+    case STORE_OUTCOME_LOST:
+        txn->branch[store].state = DOUBT_LOST;
+        break;
+    case STORE_OUTCOME_UNKNOWN:
+    case STORE_OUTCOME_PREPARED: /* by now, which the view does not say: look again */
+    case STORE_OUTCOMES:
+        break;
+    }
 }
 
 void doubt_take_decision(struct doubt *d, const struct decision *decision)
@@ -244,6 +287,8 @@ static enum doubt_heuristic heuristic_of(const struct doubt *d, const struct dou
     bool committed = any(d, txn, DOUBT_COMMITTED_BY_HAND);
     bool rolled_back = any(d, txn, DOUBT_ROLLED_BACK_BY_HAND);
 
+    if (txn->decision == DOUBT_COMMIT && any(d, txn, DOUBT_ROLLED_BACK))
+        return DOUBT_CONTRADICTS;
     if (!committed && !rolled_back)
         return DOUBT_NO_HAND;
     if (committed && rolled_back)
@@ -261,13 +306,19 @@ static enum doubt_heuristic heuristic_of(const struct doubt *d, const struct dou
     return DOUBT_UNDECIDED;
 }
 
+static bool has_view(const struct doubt_branch *branch)
+{
+    return branch->state == DOUBT_PREPARED || branch->state == DOUBT_COMMITTED_BY_HAND ||
+           branch->state == DOUBT_ROLLED_BACK_BY_HAND;
+}
+
 static void conclude_branch(const struct doubt *d, struct doubt_txn *txn, unsigned i)
 {
     struct doubt_branch *branch = &txn->branch[i];
 
     if (!d->store[i].reachable)
         branch->state = DOUBT_UNREACHABLE;
-    if (branch->state == DOUBT_NOTHING || branch->state == DOUBT_UNREACHABLE)
+    if (!has_view(branch))
         return;
     if (branch->view.age_us > txn->age_us)
         txn->age_us = branch->view.age_us;

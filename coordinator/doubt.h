@@ -34,7 +34,10 @@ enum doubt_decision {
 };
 
 enum doubt_state {
-    DOUBT_NOTHING, /* not prepared: no part of it, or ended in a way that nobody tells here */
+    DOUBT_NOTHING,     /* not prepared: no part of it, or ended in a way that nobody tells here */
+    DOUBT_COMMITTED,   /* … proven by store_prove(), by what its decision says to prove it with */
+    DOUBT_ROLLED_BACK, /* … likewise */
+    DOUBT_LOST,        /* … likewise: the store has lost it */
     DOUBT_UNREACHABLE,
     DOUBT_PREPARED,
     DOUBT_COMMITTED_BY_HAND,
@@ -42,9 +45,12 @@ enum doubt_state {
     DOUBT_STATES
 };
 
-/* How what was settled by hand compares with the decision (XA's heuristic outcomes). */
+/*
+ * How what was settled by hand compares with the decision (XA's heuristic outcomes). A branch that
+ * is proven to have ended against its decision was settled by somebody's hand, too, past us.
+ */
 enum doubt_heuristic {
-    DOUBT_NO_HAND,     /* nothing was settled by hand */
+    DOUBT_NO_HAND,     /* nothing was settled by hand, as far as can be seen */
     DOUBT_AGREES,      /* as was decided */
     DOUBT_CONTRADICTS, /* against the decision, or one way here and the other way there */
     DOUBT_UNDECIDED,   /* there is no decision to compare it with */
@@ -58,10 +64,11 @@ struct doubt_branch {
 
 struct doubt_txn {
     char gid[GID_SIZE];
-    struct gid name;  /* taken apart; request "" when it is not one of ours */
-    bool decided;     /* a COMMIT of it was read */
-    bool ended;       /* … and its END */
-    uint32_t members; /* … and these stores took part in it, as bits */
+    struct gid name;                        /* taken apart; request "" when it is not one of ours */
+    bool decided;                           /* a COMMIT of it was read */
+    bool ended;                             /* … and its END */
+    uint32_t members;                       /* … and these stores took part in it, as bits */
+    char memo[STORES_MAX][STORE_MEMO_SIZE]; /* … each with this, to prove its outcome by */
     /* From here on by doubt_conclude(). */
     enum doubt_decision decision;
     enum doubt_heuristic heuristic;
@@ -109,6 +116,11 @@ void doubt_cannot_reach(struct doubt *d, unsigned store, const char *why);
 /* … then each log at hand: its records in their order. EPOCHs count for the owner named here. */
 void doubt_take_log(struct doubt *d, const char *coordinator);
 void doubt_take_decision(struct doubt *d, const struct decision *decision);
+
+/* Then, if proofs can be had (doubt_ask.h): what became of a branch that is not prepared. After one
+ * doubt_conclude(), and before another. */
+bool doubt_needs_proof(const struct doubt *d, const struct doubt_txn *txn, unsigned store);
+void doubt_take_proof(struct doubt *d, const char *gid, unsigned store, enum store_outcome outcome);
 
 /* Then compare and sort. Decisions that have ended, or of which nothing is in doubt, are left out.
  */

@@ -57,3 +57,63 @@ void doubt_ask(struct store *const *stores, unsigned n_stores, const char *prefi
         store_view(stores[i], prefix, deadline_us, answered, &all->store[i]);
     }
 }
+
+/* --- proofs ----------------------------------------------------------------------------------- */
+
+struct proving {
+    struct doubt *doubt;
+    size_t n_left;
+    void (*done)(void *arg);
+    void *arg;
+};
+
+struct proof {
+    struct proving *all;
+    unsigned store;
+    char gid[GID_SIZE];
+};
+
+static void proven(void *arg, const struct store_reply *reply, enum store_outcome outcome)
+{
+    struct proof *proof = arg;
+    struct proving *all = proof->all;
+
+    (void)reply; /* where it is not OK the outcome is UNKNOWN */
+    doubt_take_proof(all->doubt, proof->gid, proof->store, outcome);
+    free(proof);
+    if (--all->n_left > 0)
+        return;
+    all->done(all->arg);
+    free(all);
+}
+
+static void prove(struct proving *all, struct store *store, const struct doubt_txn *txn, unsigned i,
+                  int64_t deadline_us)
+{
+    struct proof *proof = mem_alloc(sizeof *proof);
+
+    proof->all = all;
+    proof->store = i;
+    (void)snprintf(proof->gid, sizeof proof->gid, "%s", txn->gid);
+    all->n_left++;
+    store_prove(store, txn->gid, txn->memo[i], deadline_us, proven, proof);
+}
+
+size_t doubt_prove(struct doubt *d, struct store *const *stores, int64_t deadline_us,
+                   void (*done)(void *arg), void *arg)
+{
+    struct proving *all = mem_alloc(sizeof *all);
+    size_t n;
+
+    *all = (struct proving){.doubt = d, .done = done, .arg = arg};
+    for (size_t t = 0; t < d->n_txns; t++) {
+        for (unsigned i = 0; i < d->n_stores; i++) {
+            if (doubt_needs_proof(d, d->txn[t], i))
+                prove(all, stores[i], d->txn[t], i, deadline_us);
+        }
+    }
+    n = all->n_left;
+    if (n == 0)
+        free(all);
+    return n;
+}

@@ -16,4 +16,12 @@ typedef void (*doubt_asked)(void *arg, struct doubt *d);
 void doubt_ask(struct store *const *stores, unsigned n_stores, const char *prefix,
                int64_t deadline_us, doubt_asked done, void *arg);
 
+/*
+ * Of a view that was concluded: have proven what became of the branches that a decision names and
+ * that are not prepared. Returns how many there are. Unless that is 0 `done` comes once, from the
+ * loop; then doubt_conclude() again. `d` and the stores must stay where they are until then.
+ */
+size_t doubt_prove(struct doubt *d, struct store *const *stores, int64_t deadline_us,
+                   void (*done)(void *arg), void *arg);
+
 #endif

@@ -27,7 +27,8 @@ static json_t *branch_to_json(const char *store, const struct doubt_branch *bran
         json_pack("{s:s, s:s}", "store", store, "state", doubt_state_word(branch->state));
     json_t *keys;
 
-    if (branch->state == DOUBT_NOTHING || branch->state == DOUBT_UNREACHABLE)
+    if (branch->state != DOUBT_PREPARED && branch->state != DOUBT_COMMITTED_BY_HAND &&
+        branch->state != DOUBT_ROLLED_BACK_BY_HAND)
         return json;
     (void)json_object_set_new(json, "age_us", number_or_null(branch->view.age_us));
     if (branch->state != DOUBT_PREPARED)

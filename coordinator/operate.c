@@ -197,15 +197,40 @@ static void answer_metrics(struct operating *o)
     buf_done(&body);
 }
 
+static void go_on(struct operating *o)
+{
+    by_hand_count(o->co, &o->doubt);
+    if (o->verb == OPERATE_LOOK)
+        answer_json(o, 200, doubt_to_json(&o->doubt));
+    else
+        act_on(o);
+}
+
+static bool is_ending(struct operating *o)
+{
+    if (!o->co->closing)
+        return false;
+    refuse(o, 502, "%s is ending", o->co->name); /* some of its stores are gone already */
+    return true;
+}
+
+static void proven(void *arg)
+{
+    struct operating *o = arg;
+
+    if (is_ending(o))
+        return;
+    doubt_conclude(&o->doubt);
+    go_on(o);
+}
+
 static void looked(void *arg, struct doubt *d)
 {
     struct operating *o = arg;
 
     o->doubt = *d;
-    if (o->co->closing) { /* some of its stores are gone already */
-        refuse(o, 502, "%s is ending", o->co->name);
+    if (is_ending(o))
         return;
-    }
     if (o->verb == OPERATE_METRICS) {
         answer_metrics(o);
         return;
@@ -213,11 +238,8 @@ static void looked(void *arg, struct doubt *d)
     if (!take_log(o))
         return;
     doubt_conclude(&o->doubt);
-    by_hand_count(o->co, &o->doubt);
-    if (o->verb == OPERATE_LOOK)
-        answer_json(o, 200, doubt_to_json(&o->doubt));
-    else
-        act_on(o);
+    if (doubt_prove(&o->doubt, o->co->store, clock_now_us() + OPERATE_TIMEOUT_US, proven, o) == 0)
+        go_on(o);
 }
 
 void coordinator_operate(struct coordinator *co, const struct operate *what,

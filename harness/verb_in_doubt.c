@@ -15,7 +15,7 @@ enum { DONE = 0, NOT_SO = 1 };
 
 /* --- common ----------------------------------------------------------------------------------- */
 
-static int open_and_look(struct operator* op, const struct cli_args *args, struct errctx *err)
+static int open_and_look(struct operator_desk *op, const struct cli_args *args, struct errctx *err)
 {
     int rc = operator_open(op, cli_text(args, "topology", NULL), err);
 
@@ -26,10 +26,10 @@ static int open_and_look(struct operator* op, const struct cli_args *args, struc
 
 /* Run `act` on what was looked at; its answer is the exit status. */
 static int with_operator(const struct cli_args *args,
-                         int (*act)(struct operator* op, const struct cli_args *args,
+                         int (*act)(struct operator_desk *op, const struct cli_args *args,
                                     struct errctx *err))
 {
-    struct operator* op = mem_alloc(sizeof *op); /* too large for a stack */
+    struct operator_desk *op = mem_alloc(sizeof *op); /* too large for a stack */
     struct errctx err;
     int rc = open_and_look(op, args, &err);
 
@@ -56,7 +56,7 @@ static int find_txn(const struct doubt *d, const char *name, const struct doubt_
 }
 
 /* One line a store that was asked; the status of the worst. */
-static int tell(const struct operator* op, const struct operator_done done[STORES_MAX],
+static int tell(const struct operator_desk *op, const struct operator_done done[STORES_MAX],
                 const char *what)
 {
     int status = DONE;
@@ -91,7 +91,7 @@ static int status_of(const struct doubt *d)
     return DONE;
 }
 
-static int show(struct operator* op, const struct cli_args *args, struct errctx *err)
+static int show(struct operator_desk *op, const struct cli_args *args, struct errctx *err)
 {
     struct buf text = {0};
     json_t *json;
@@ -115,7 +115,7 @@ int verb_in_doubt(const struct cli_args *args)
 
 /* --- settle ----------------------------------------------------------------------------------- */
 
-static int stores_meant(const struct operator* op, const char *store, uint32_t *ret_at,
+static int stores_meant(const struct operator_desk *op, const char *store, uint32_t *ret_at,
                         struct errctx *err)
 {
     *ret_at = UINT32_MAX;
@@ -130,7 +130,7 @@ static int stores_meant(const struct operator* op, const char *store, uint32_t *
     return err_set(err, ENOENT, ERR_ABORT, "--store %s: there is no such store here", store);
 }
 
-static int settle(struct operator* op, const struct cli_args *args, struct errctx *err)
+static int settle(struct operator_desk *op, const struct cli_args *args, struct errctx *err)
 {
     bool commit = strcmp(cli_argument(args, 1), "commit") == 0;
     struct operator_done done[STORES_MAX];
@@ -172,7 +172,7 @@ int verb_settle(const struct cli_args *args)
 
 /* --- forget ----------------------------------------------------------------------------------- */
 
-static int forget(struct operator* op, const struct cli_args *args, struct errctx *err)
+static int forget(struct operator_desk *op, const struct cli_args *args, struct errctx *err)
 {
     struct operator_done done[STORES_MAX];
     const struct doubt_txn *txn;

@@ -16,7 +16,7 @@
 
 /* --- the servers ------------------------------------------------------------------------------ */
 
-static int find_servers(struct operator* op, const char *topology_path, struct errctx *err)
+static int find_servers(struct operator_desk *op, const char *topology_path, struct errctx *err)
 {
     int rc;
 
@@ -31,7 +31,7 @@ static int find_servers(struct operator* op, const char *topology_path, struct e
 }
 
 /* Doors of a run that is over have left no data, so there is no log of theirs. */
-static void find_logs(struct operator* op)
+static void find_logs(struct operator_desk *op)
 {
     for (unsigned i = 0; i < op->topology->n_roles; i++) {
         const struct topology_role *role = &op->topology->role[i];
@@ -45,24 +45,19 @@ static void find_logs(struct operator* op)
     }
 }
 
-int operator_open(struct operator* op, const char *topology_path, struct errctx *err)
+int operator_open(struct operator_desk *op, const char *topology_path, struct errctx *err)
 {
-    const struct store_options options = {.sessions = 1};
-    char part[24];
     int rc;
 
-    *op = (struct operator){.base = loop_new()};
+    *op = (struct operator_desk){.base = loop_new()};
     rc = find_servers(op, topology_path, err);
     if (rc)
         return rc;
     find_logs(op);
-    if (op->topology->n_stores == 0)
-        return err_set(err, ENOENT, ERR_ABORT, "no store is up");
-    (void)snprintf(part, sizeof part, "%ld", (long)getpid());
-    return store_set_open(&op->stores, op->base, op->topology, "operator", part, &options, err);
+    return op->topology->n_stores > 0 ? 0 : err_set(err, ENOENT, ERR_ABORT, "no store is up");
 }
 
-void operator_close(struct operator* op)
+void operator_close(struct operator_desk *op)
 {
     doubt_done(&op->doubt);
     store_set_done(&op->stores);
@@ -72,7 +67,7 @@ void operator_close(struct operator* op)
         event_base_free(op->base);
 }
 
-int operator_add_log(struct operator* op, const char *name_dir, struct errctx *err)
+int operator_add_log(struct operator_desk *op, const char *name_dir, struct errctx *err)
 {
     const char *dir = strchr(name_dir, '=');
     struct operator_log *log = &op->log[op->n_logs];
@@ -95,7 +90,7 @@ int operator_add_log(struct operator* op, const char *name_dir, struct errctx *e
 
 static void take_asked(void *arg, struct doubt *d)
 {
-    struct operator* op = arg;
+    struct operator_desk *op = arg;
 
     op->doubt = *d;
     op->looked = true;
@@ -103,7 +98,7 @@ static void take_asked(void *arg, struct doubt *d)
 
 static bool looked(void *arg)
 {
-    return ((struct operator*)arg)->looked;
+    return ((struct operator_desk *)arg)->looked;
 }
 
 static void take_decision(void *arg, const struct decision *decision)
@@ -111,7 +106,7 @@ static void take_decision(void *arg, const struct decision *decision)
     doubt_take_decision(arg, decision);
 }
 
-static void read_log(struct operator* op, const struct operator_log *log)
+static void read_log(struct operator_desk *op, const struct operator_log *log)
 {
     struct errctx err;
 
@@ -121,10 +116,59 @@ static void read_log(struct operator* op, const struct operator_log *log)
                       err.message);
 }
 
-int operator_look(struct operator* op, struct errctx *err)
+/* A store that does not know what the logs say it had answered was restored: it proves nothing. */
+static void expect(void *arg, const struct decision *decision)
 {
+    const struct store_set *stores = arg;
+
+    for (unsigned i = 0; decision->kind == DECISION_COMMIT && i < decision->n_participants; i++) {
+        struct store *store = store_set_find(stores, decision->participant[i]);
+
+        if (store && decision->memo[i][0])
+            store_expect(store, decision->memo[i]);
+    }
+}
+
+static int open_stores(struct operator_desk *op, struct errctx *err)
+{
+    const struct store_options options = {.sessions = 1};
+    char part[24];
     int rc;
 
+    (void)snprintf(part, sizeof part, "%ld", (long)getpid());
+    rc = store_set_open(&op->stores, op->base, op->topology, "operator", part, &options, err);
+    for (unsigned i = 0; !rc && i < op->n_logs; i++) {
+        if (decision_log_read(op->log[i].dir, expect, &op->stores, NULL))
+            continue; /* read_log() will say so */
+    }
+    return rc;
+}
+
+static void proven(void *arg)
+{
+    ((struct operator_desk *)arg)->looked = true;
+}
+
+static int prove(struct operator_desk *op, struct errctx *err)
+{
+    int64_t deadline_us = clock_now_us() + OPERATOR_TIMEOUT_US;
+    int rc = 0;
+
+    op->looked = false;
+    if (doubt_prove(&op->doubt, op->stores.store, deadline_us, proven, op) > 0)
+        rc = loop_until(op->base, looked, op, 2 * OPERATOR_TIMEOUT_US);
+    if (rc)
+        return err_set(err, -rc, ERR_FATAL, "the stores were not heard of");
+    doubt_conclude(&op->doubt);
+    return 0;
+}
+
+int operator_look(struct operator_desk *op, struct errctx *err)
+{
+    int rc = op->stores.n > 0 ? 0 : open_stores(op, err);
+
+    if (rc)
+        return rc;
     doubt_done(&op->doubt);
     op->looked = false;
     doubt_ask(op->stores.store, op->stores.n, "", clock_now_us() + OPERATOR_TIMEOUT_US, take_asked,
@@ -135,7 +179,7 @@ int operator_look(struct operator* op, struct errctx *err)
     for (unsigned i = 0; i < op->n_logs; i++)
         read_log(op, &op->log[i]);
     doubt_conclude(&op->doubt);
-    return 0;
+    return prove(op, err);
 }
 
 /* --- settling and forgetting ------------------------------------------------------------------ */
@@ -158,7 +202,7 @@ static void answered(void *arg, const struct store_reply *reply)
 }
 
 /* Make ready for the answer of store `i`. */
-static struct one_store *expect(struct doing *doing, struct operator_done *done, unsigned i)
+static struct one_store *await_one(struct doing *doing, struct operator_done *done, unsigned i)
 {
     struct one_store *one = &doing->store[i];
 
@@ -168,7 +212,7 @@ static struct one_store *expect(struct doing *doing, struct operator_done *done,
     return one;
 }
 
-int operator_settle(struct operator* op, const struct doubt_txn *txn, uint32_t at, bool commit,
+int operator_settle(struct operator_desk *op, const struct doubt_txn *txn, uint32_t at, bool commit,
                     struct operator_done ret_done[STORES_MAX], struct errctx *err)
 {
     int64_t deadline_us = clock_now_us() + OPERATOR_TIMEOUT_US;
@@ -178,13 +222,13 @@ int operator_settle(struct operator* op, const struct doubt_txn *txn, uint32_t a
     for (unsigned i = 0; i < op->stores.n; i++) {
         if (txn->branch[i].state == DOUBT_PREPARED && (at >> i & 1U))
             store_settle(op->stores.store[i], txn->gid, commit, deadline_us, answered,
-                         expect(&doing, ret_done, i));
+                         await_one(&doing, ret_done, i));
     }
     return await_all(op->base, &doing.await, err);
 }
 
-int operator_forget(struct operator* op, const char *gid, struct operator_done ret_done[STORES_MAX],
-                    struct errctx *err)
+int operator_forget(struct operator_desk *op, const char *gid,
+                    struct operator_done ret_done[STORES_MAX], struct errctx *err)
 {
     int64_t deadline_us = clock_now_us() + OPERATOR_TIMEOUT_US;
     struct doing doing = {0};
@@ -192,7 +236,7 @@ int operator_forget(struct operator* op, const char *gid, struct operator_done r
     memset(ret_done, 0, STORES_MAX * sizeof *ret_done);
     for (unsigned i = 0; i < op->stores.n; i++)
         store_forget_settled(op->stores.store[i], gid, deadline_us, answered,
-                             expect(&doing, ret_done, i));
+                             await_one(&doing, ret_done, i));
     return await_all(op->base, &doing.await, err);
 }
 
@@ -236,7 +280,8 @@ static int end_in(const struct operator_log *at, const char *gid, bool *ret_ende
     return 0;
 }
 
-int operator_end_decision(struct operator* op, const char *gid, bool *ret_ended, struct errctx *err)
+int operator_end_decision(struct operator_desk *op, const char *gid, bool *ret_ended,
+                          struct errctx *err)
 {
     struct gid name;
     int rc = 0;

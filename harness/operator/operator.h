@@ -25,8 +25,7 @@ struct operator_log {
     char dir[PATH_MAX];
 };
 
-struct operator
-{
+struct operator_desk {
     struct event_base *base;
     struct keeper *keeper;     /* NULL: the topology came from a file */
     struct topology *topology; /* owned */
@@ -42,15 +41,15 @@ struct operator
  * there have their logs at hand. -ENOENT: nothing is up. Give it to operator_close() in any case.
  */
 __attribute__((warn_unused_result)) int
-operator_open(struct operator* op, const char *topology_path, struct errctx *err);
-void operator_close(struct operator* op);
+operator_open(struct operator_desk *op, const char *topology_path, struct errctx *err);
+void operator_close(struct operator_desk *op);
 
 /* One more log: "serve1=DIR". */
-__attribute__((warn_unused_result)) int operator_add_log(struct operator* op, const char *name_dir,
-                                                         struct errctx *err);
+__attribute__((warn_unused_result)) int operator_add_log(struct operator_desk *op,
+                                                         const char *name_dir, struct errctx *err);
 
 /* Ask all stores, read the logs, conclude. A log that cannot be read is said and not at hand. */
-__attribute__((warn_unused_result)) int operator_look(struct operator* op, struct errctx *err);
+__attribute__((warn_unused_result)) int operator_look(struct operator_desk *op, struct errctx *err);
 
 /* What came of one store. */
 struct operator_done {
@@ -61,11 +60,11 @@ struct operator_done {
 
 /* Commit or roll back by hand at those stores of `at` (bits) where it is prepared. */
 __attribute__((warn_unused_result)) int
-operator_settle(struct operator* op, const struct doubt_txn *txn, uint32_t at, bool commit,
+operator_settle(struct operator_desk *op, const struct doubt_txn *txn, uint32_t at, bool commit,
                 struct operator_done ret_done[STORES_MAX], struct errctx *err);
 
 /* Forget at every store that this gid was settled by hand. */
-__attribute__((warn_unused_result)) int operator_forget(struct operator* op, const char *gid,
+__attribute__((warn_unused_result)) int operator_forget(struct operator_desk *op, const char *gid,
                                                         struct operator_done ret_done[STORES_MAX],
                                                         struct errctx *err);
 
@@ -74,7 +73,8 @@ __attribute__((warn_unused_result)) int operator_forget(struct operator* op, con
  * bring it up again. ret_ended: there was an open one. -EBUSY: the coordinator runs, and has to be
  * asked itself.
  */
-__attribute__((warn_unused_result)) int operator_end_decision(struct operator* op, const char *gid,
-                                                              bool *ret_ended, struct errctx *err);
+__attribute__((warn_unused_result)) int operator_end_decision(struct operator_desk *op,
+                                                              const char *gid, bool *ret_ended,
+                                                              struct errctx *err);
 
 #endif

@@ -123,6 +123,7 @@ grep -q 'two-again at pg1: rolled back by hand; its decision: commit' "$work/sai
 expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
 grep -q 'SETTLED BY HAND AGAINST THE DECISION' "$work/said" || die "does not complain"
 in_doubt 'set(t) == {"one-again", "two-again"} and all(x["prepared"] == 0 for x in s.values())'
+in_doubt 'state["two-again"] == {"pg1": "rolled back by hand", "pg2": "committed", "redis": "committed"}'
 
 # The same over HTTP, of a door that runs.
 http_door() {

@@ -227,6 +227,31 @@ static void a_hand_is_compared_with_the_decision(void **state)
                 "r4 abort (presumed): pg1 rolled back by hand, pg2 nothing, hand agrees");
 }
 
+static void what_is_not_prepared_any_more_is_told_where_it_can_be_proven(void **state)
+{
+    (void)state;
+    prepared(0, "sb1:serve1:1:1:r1", 9, 0);
+    prepared(0, "sb1:serve1:1:2:r2", 8, 0);
+    prepared(0, "sb1:serve1:1:3:r3", 7, 0);
+    prepared(0, "sb1:serve1:2:4:r4", 6, 0);
+    nothing(1);
+    epoch("serve1", 2);
+    record(DECISION_COMMIT, "sb1:serve1:1:1:r1");
+    record(DECISION_COMMIT, "sb1:serve1:1:2:r2");
+    record(DECISION_COMMIT, "sb1:serve1:1:3:r3");
+    doubt_conclude(&doubt);
+    assert_true(doubt_needs_proof(&doubt, doubt.txn[0], 1));
+    assert_false(doubt_needs_proof(&doubt, doubt.txn[0], 0)); /* it is prepared */
+    assert_false(doubt_needs_proof(&doubt, doubt.txn[3], 1)); /* nobody knows that it took part */
+    doubt_take_proof(&doubt, "sb1:serve1:1:1:r1", 1, STORE_OUTCOME_COMMITTED);
+    doubt_take_proof(&doubt, "sb1:serve1:1:2:r2", 1, STORE_OUTCOME_ROLLED_BACK);
+    doubt_take_proof(&doubt, "sb1:serve1:1:3:r3", 1, STORE_OUTCOME_UNKNOWN);
+    assert_string_equal(
+        view(), "r1 commit: pg1 prepared, pg2 committed; "
+                "r2 commit: pg1 prepared, pg2 rolled back, hand contradicts; "
+                "r3 commit: pg1 prepared, pg2 nothing; r4 none yet: pg1 prepared, pg2 nothing");
+}
+
 static void one_way_here_and_the_other_there_is_against_any_decision(void **state)
 {
     (void)state;
@@ -323,6 +348,7 @@ int main(void)
         CASE(a_decision_that_a_store_away_may_wait_for_is_shown_until_it_has_ended),
         CASE(a_decision_of_which_nothing_is_left_is_no_news),
         CASE(a_hand_is_compared_with_the_decision),
+        CASE(what_is_not_prepared_any_more_is_told_where_it_can_be_proven),
         CASE(one_way_here_and_the_other_there_is_against_any_decision),
         CASE(only_what_is_known_to_be_decided_may_be_settled_unasked),
         CASE(is_found_by_gid_or_by_a_request_that_is_there_once),
