@@ -151,13 +151,18 @@ static void run(struct bench *b)
 int main(int argc, char **argv)
 {
     struct bench *b = calloc(1, sizeof *b);
+    const struct mode *mode;
+    unsigned sessions;
 
     if (!b)
         contender_fail("out of memory");
     b->options = contender_options(argc, argv);
     b->base = loop_new();
+    mode = mode_of(b->options.mode);
+    /* Answered early, a client's next transfer begins while phase two of its last is under way. */
+    sessions = b->options.clients * (mode->reply_rule == TWOPC_AFTER_DECISION ? 2 : 1);
     b->coordinator =
-        our_coordinator_open(b->base, &b->options, mode_of(b->options.mode)->reply_rule, &b->ready);
+        our_coordinator_open(b->base, &b->options, mode->reply_rule, sessions, &b->ready);
     run(b);
     contender_report(&b->options, &b->samples, 1, &b->from, &b->to);
     coordinator_free(b->coordinator);

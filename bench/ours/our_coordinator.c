@@ -25,11 +25,8 @@ static void on_failed(void *arg, const struct errctx *err)
 }
 
 static void open_stores(struct event_base *base, struct coordinator *coordinator,
-                        const struct contender_options *o, enum twopc_reply_rule reply_rule)
+                        const struct contender_options *o, unsigned sessions)
 {
-    /* Answered early, a client's next transfer begins while the last one's phase two is under way.
-     */
-    unsigned sessions = reply_rule == TWOPC_AFTER_DECISION ? 2 * o->clients : o->clients;
     const struct store_options options = {.application = coordinator_application(coordinator),
                                           .sessions = sessions,
                                           .no_journal = true};
@@ -51,7 +48,8 @@ static void open_stores(struct event_base *base, struct coordinator *coordinator
 }
 
 struct coordinator *our_coordinator_open(struct event_base *base, const struct contender_options *o,
-                                         enum twopc_reply_rule reply_rule, bool *ret_ready)
+                                         enum twopc_reply_rule reply_rule, unsigned sessions,
+                                         bool *ret_ready)
 {
     const struct coordinator_options options = {
         .name = NAME, .dir = o->folder, .lock_order = TWOPC_PARALLEL, .reply_rule = reply_rule};
@@ -61,7 +59,7 @@ struct coordinator *our_coordinator_open(struct event_base *base, const struct c
 
     if (coordinator_open(base, &options, &handlers, &coordinator, &err) < 0)
         contender_fail("%s", err.message);
-    open_stores(base, coordinator, o, reply_rule);
+    open_stores(base, coordinator, o, sessions);
     return coordinator;
 }
 

@@ -1,8 +1,8 @@
 /*
  * our_coordinator.h - our coordinator as the programs of the bench open it: over the servers of the
- * command line, without a journal (the floors and the peers keep none), with a session for each
- * client, or two where it is answered early. Locks are taken in parallel: a lone coordinator cannot
- * meet another in the opposite order. Whatever fails ends the program.
+ * command line, without a journal (the floors and the peers keep none). Locks are taken in
+ * parallel: a lone coordinator cannot meet another in the opposite order. Whatever fails ends the
+ * program.
  */
 #ifndef SYNCBED_BENCH_OURS_OUR_COORDINATOR_H
 #define SYNCBED_BENCH_OURS_OUR_COORDINATOR_H
@@ -10,10 +10,12 @@
 #include "bench/contender.h"
 #include "coordinator/coordinator.h"
 
-/* Open the log and begin to recover; `ready` is set once that is done everywhere. */
+/* Open the log and begin to recover; `ready` is set once that is done everywhere. `sessions`: at
+ * each server. */
 struct coordinator *our_coordinator_open(struct event_base *base,
                                          const struct contender_options *options,
-                                         enum twopc_reply_rule reply_rule, bool *ret_ready);
+                                         enum twopc_reply_rule reply_rule, unsigned sessions,
+                                         bool *ret_ready);
 
 /* Run the loop until all servers are recovered. */
 void our_coordinator_await(struct event_base *base, struct coordinator *coordinator,

@@ -77,12 +77,15 @@ int main(int argc, char **argv)
     int64_t began_us = clock_now_us(), opened_us;
     const struct contender_options options = contender_options(argc, argv);
     struct event_base *base = loop_new();
-    bool ready = false;
+    bool ready = false, crashes = strcmp(options.mode, "crash") == 0;
+    /* A transaction that is decided holds its sessions; who recovers has as many as any front door.
+     */
+    unsigned sessions = crashes ? options.clients : STORE_SESSIONS;
     struct coordinator *coordinator =
-        our_coordinator_open(base, &options, TWOPC_AFTER_PHASE_TWO, &ready);
+        our_coordinator_open(base, &options, TWOPC_AFTER_PHASE_TWO, sessions, &ready);
 
     opened_us = clock_now_us();
-    if (strcmp(options.mode, "crash") == 0) {
+    if (crashes) {
         our_coordinator_await(base, coordinator, &ready);
         crash(base, coordinator, &options);
     }
