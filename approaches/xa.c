@@ -1,6 +1,8 @@
 /* Two-phase commit as an approach: settings, stores and counters. See the header. */
 #include "approaches/xa.h"
 
+#include "approaches/takeover.h"
+#include "approaches/topic_log.h"
 #include "base/mem.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/requests.h"
@@ -10,9 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TAKEOVER_SESSIONS 2 /* of each store */
+
 struct xa {
     struct approach_env env;
-    struct coordinator *coordinator;
+    struct coordinator *coordinator; /* NULL while the decision topic is being read */
+    struct topic_log *topic;         /* `log: replicated`; the coordinator's once there is one */
+    struct takeover *takeover;
 };
 
 static void on_ready(void *arg)
@@ -29,10 +35,11 @@ static void on_failed(void *arg, const struct errctx *err)
     xa->env.failed(xa->env.arg, err);
 }
 
-static int open_store(const struct xa *xa, const struct topology_store *where,
+static int open_store(const struct xa *xa, const struct topology_store *where, unsigned sessions,
                       struct store **ret_store, struct errctx *err)
 {
     const struct store_options options = {.application = coordinator_application(xa->coordinator),
+                                          .sessions = sessions,
                                           .no_journal = xa->env.topology->no_journal};
     const struct address *address =
         topology_address(xa->env.topology, xa->env.role->name, where->name);
@@ -43,23 +50,36 @@ static int open_store(const struct xa *xa, const struct topology_store *where,
     return store_open(xa->env.base, where, address, &options, ret_store, err);
 }
 
-static int open_stores(struct xa *xa, struct errctx *err)
+/* `sessions`: of each, 0 for the usual. */
+static int open_stores(const struct xa *xa, unsigned sessions, struct store *ret_stores[STORES_MAX],
+                       struct errctx *err)
 {
     const struct topology *topology = xa->env.topology;
-    struct store *stores[STORES_MAX];
     unsigned n = 0;
     int rc = 0;
 
     while (n < topology->n_stores && rc == 0) {
-        rc = open_store(xa, &topology->store[n], &stores[n], err);
+        rc = open_store(xa, &topology->store[n], sessions, &ret_stores[n], err);
         n += rc == 0;
     }
-    if (rc == 0) {
-        coordinator_start(xa->coordinator, stores, n);
+    while (rc < 0 && n > 0)
+        store_free(ret_stores[--n]);
+    return rc;
+}
+
+static int start(struct xa *xa, struct errctx *err)
+{
+    struct store *stores[STORES_MAX];
+    int rc = open_stores(xa, 0, stores, err);
+
+    if (rc < 0)
+        return rc;
+    coordinator_start(xa->coordinator, stores, xa->env.topology->n_stores);
+    if (!xa->topic)
         return 0;
-    }
-    while (n > 0)
-        store_free(stores[--n]);
+    rc = open_stores(xa, TAKEOVER_SESSIONS, stores, err);
+    if (rc == 0)
+        xa->takeover = takeover_new(xa->env.base, xa->topic, stores, xa->env.topology->n_stores);
     return rc;
 }
 
@@ -67,30 +87,79 @@ static void xa_close(void *self)
 {
     struct xa *xa = self;
 
-    coordinator_free(xa->coordinator);
+    takeover_free(xa->takeover);
+    if (xa->coordinator)
+        coordinator_free(xa->coordinator); /* and the topic with it */
+    else if (xa->topic)
+        decision_log_close(topic_log_decisions(xa->topic));
     free(xa);
+}
+
+static int open_coordinator(struct xa *xa, struct errctx *err)
+{
+    const struct coordinator_handlers handlers = {
+        .ready = on_ready, .failed = on_failed, .arg = xa};
+    const struct topology_role *role = xa->env.role;
+    struct topic_log *topic = xa->topic;
+    struct coordinator_options options = {
+        .name = role->name,
+        .dir = role->data,
+        .force_presume_abort = xa->env.force_presume_abort,
+        .broken = (enum twopc_break)approach_break_number(&xa_approach, xa->env.broken)};
+    int rc;
+
+    if (strcmp(settings_get(xa->env.settings, "lock_order"), "parallel") == 0)
+        options.lock_order = TWOPC_PARALLEL;
+    if (topic) {
+        options.log = topic_log_decisions(topic);
+        options.incarnation = topic_log_incarnation(topic);
+    }
+    rc = coordinator_open(xa->env.base, &options, &handlers, &xa->coordinator, err);
+    if (rc < 0)
+        xa->topic = NULL; /* closed with it */
+    return rc < 0 ? rc : start(xa, err);
+}
+
+static void on_topic_ready(void *arg)
+{
+    struct xa *xa = arg;
+    struct errctx err;
+
+    if (open_coordinator(xa, &err) < 0)
+        xa->env.failed(xa->env.arg, &err);
+}
+
+static int open_topic(struct xa *xa, struct errctx *err)
+{
+    const struct topology *topology = xa->env.topology;
+    const struct topic_log_options options = {
+        .base = xa->env.base,
+        .bootstrap = topology_address(topology, xa->env.role->name, "log"),
+        .topic = topology->topic,
+        .owner = xa->env.role->name,
+        .ready = on_topic_ready,
+        .failed = on_failed,
+        .arg = xa,
+    };
+
+    if (topology->topic[0] == '\0')
+        return err_set(err, EINVAL, ERR_FATAL, "log: replicated needs a topic in the topology");
+    return topic_log_new(&options, &xa->topic, err);
 }
 
 static int xa_open(const struct approach_env *env, void **ret_self, struct errctx *err)
 {
     struct xa *xa = mem_alloc(sizeof *xa);
-    const struct coordinator_handlers handlers = {
-        .ready = on_ready, .failed = on_failed, .arg = xa};
-    struct coordinator_options options = {.name = env->role->name, .dir = env->role->data};
     int rc;
 
     xa->env = *env;
-    options.force_presume_abort = env->force_presume_abort;
-    options.broken = (enum twopc_break)approach_break_number(&xa_approach, env->broken);
-    if (strcmp(settings_get(env->settings, "lock_order"), "parallel") == 0)
-        options.lock_order = TWOPC_PARALLEL;
     if (env->role->data[0] == '\0')
         rc = err_set(err, EINVAL, ERR_FATAL, "%s has no data folder for its decision log",
                      env->role->name);
+    else if (strcmp(settings_get(env->settings, "log"), "replicated") == 0)
+        rc = open_topic(xa, err);
     else
-        rc = coordinator_open(env->base, &options, &handlers, &xa->coordinator, err);
-    if (rc == 0)
-        rc = open_stores(xa, err);
+        rc = open_coordinator(xa, err);
     if (rc < 0) {
         xa_close(xa);
         return rc;
@@ -118,15 +187,19 @@ static unsigned xa_in_flight(const void *self)
 {
     const struct xa *xa = self;
 
-    return coordinator_in_flight(xa->coordinator);
+    return xa->coordinator ? coordinator_in_flight(xa->coordinator) : 0;
 }
 
 static void xa_counters(const void *self, json_t *into)
 {
     const struct xa *xa = self;
-    struct coordinator_counters c;
+    struct coordinator_counters c = {0};
+    uint64_t taken_over[2] = {0}; /* committed, rolled back */
 
-    coordinator_counters(xa->coordinator, &c);
+    if (xa->coordinator)
+        coordinator_counters(xa->coordinator, &c);
+    if (xa->takeover)
+        takeover_counts(xa->takeover, &taken_over[0], &taken_over[1]);
     const struct {
         const char *name;
         uint64_t value;
@@ -149,6 +222,8 @@ static void xa_counters(const void *self, json_t *into)
         {"recovered_rolled_back", c.recovered_rolled_back},
         {"open_decisions", c.open_decisions},
         {"not_recovered", c.not_recovered},
+        {"taken_over_committed", taken_over[0]},
+        {"taken_over_rolled_back", taken_over[1]},
         {"log_records", c.log.records},
         {"log_fsyncs", c.log.fsyncs},
         {"log_batch_max", c.log.batch_max},
@@ -173,6 +248,10 @@ static const struct setting_info settings[] = {
     {"lock_order",
      {"sorted", "parallel"},
      "one store's locks first, then all others; or all at once (deadlocks with two doors)"},
+    {"log",
+     {"local", "replicated"},
+     "decisions in a file of the door's own, or on a topic: then any door settles for one that is "
+     "gone"},
 };
 
 static const struct approach_break breaks[] = {

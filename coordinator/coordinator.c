@@ -294,17 +294,29 @@ static struct coordinator *coordinator_new(struct event_base *base,
     return co;
 }
 
+static void name_sessions(struct coordinator *co, const char *incarnation)
+{
+    char part[24];
+
+    if (incarnation)
+        (void)snprintf(part, sizeof part, "%" PRId64 "-%.8s", co->log->epoch, incarnation);
+    else
+        (void)snprintf(part, sizeof part, "%" PRId64 "-%x", co->log->epoch,
+                       (unsigned)decision_log_incarnation(co->log));
+    session_name(co->application, co->name, part);
+}
+
 int coordinator_open(struct event_base *base, const struct coordinator_options *options,
                      const struct coordinator_handlers *handlers,
                      struct coordinator **ret_coordinator, struct errctx *err)
 {
     struct coordinator *co = coordinator_new(base, options, handlers);
     struct decision_log_options log = {.dir = options->dir, .owner = options->name};
-    char part[24];
     int rc;
 
+    co->log = options->log;
     rc = gid_check_name(options->name, 1, err);
-    if (rc == 0)
+    if (rc == 0 && !co->log)
         rc = decision_log_open(&log, record_read, co, &co->log, err);
     if (rc == 0)
         rc = gid_check_name(options->name, decision_log_epoch(co->log), err);
@@ -314,9 +326,11 @@ int coordinator_open(struct event_base *base, const struct coordinator_options *
         event_new(base, decision_log_fd(co->log), EV_READ | EV_PERSIST, log_readable, co);
     assert(co->log_event);
     (void)event_add(co->log_event, NULL);
-    (void)snprintf(part, sizeof part, "%" PRId64 "-%x", decision_log_epoch(co->log),
-                   (unsigned)decision_log_incarnation(co->log));
-    session_name(co->application, co->name, part);
+    if (options->log) {
+        watermark_turn_off(co->watermark);
+        recovery_leave_settling(co->recovery);
+    }
+    name_sessions(co, options->incarnation);
     *ret_coordinator = co;
     return 0;
 fail:

@@ -51,6 +51,10 @@ struct coordinator;
 struct coordinator_options {
     const char *name; /* of this coordinator, unique among those that use the stores; copied */
     const char *dir;  /* its decision log's folder; copied */
+    /* NULL, or a log that is open already, in place of one in `dir`: the coordinator's from now on,
+     * also when it cannot be opened. Whoever brings it settles what earlier incarnations left. */
+    struct decision_log *log;
+    const char *incarnation; /* with it: tells the sessions of this opening apart */
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
     enum twopc_break broken;  /* TWOPC_SOUND */

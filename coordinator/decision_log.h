@@ -65,6 +65,8 @@ struct decision_log;
 struct decision_ticket {
     void (*durable)(void *arg); /* from decision_log_collect() */
     void *arg;
+    bool lost;     /* when `durable` is called: an abort stands before it and counts; never in a
+                      folder, which nobody else writes to */
     bool reserved; /* the log's, like the rest */
     struct decision_ticket *next;
 };

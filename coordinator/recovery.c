@@ -145,7 +145,7 @@ static void listed(void *arg, enum store_status status, const struct store_in_do
     (void)waiters;
     if (status == STORE_OK) {
         crash_point_leave(&p->stand);
-        for (unsigned i = 0; i < n_entries; i++)
+        for (unsigned i = 0; i < n_entries && !p->recovery->settled_elsewhere; i++)
             found(p, entries[i].gid);
     } else {
         recovery_failed(p, status, "");
@@ -395,6 +395,11 @@ void recovery_start(struct recovery *r, struct decision_log *log, struct forgett
         recovery_core_add(&r->core, store_name(stores[i]));
         expect_memos(r, stores[i]);
     }
+}
+
+void recovery_leave_settling(struct recovery *r)
+{
+    r->settled_elsewhere = true;
 }
 
 void recovery_begin(struct recovery *r, unsigned i)

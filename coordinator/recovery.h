@@ -53,6 +53,9 @@ void recovery_note(struct recovery *r, const struct decision *decision);
 void recovery_start(struct recovery *r, struct decision_log *log, struct forgetting *forgetting,
                     struct store *const *stores, unsigned n_stores);
 
+/* What is in doubt is settled by somebody else: here sessions are ended and epochs raised only. */
+void recovery_leave_settling(struct recovery *r);
+
 /* Begin at participant `i`, an index into the stores. Listens to its store_on_alive(). */
 void recovery_begin(struct recovery *r, unsigned i);
 

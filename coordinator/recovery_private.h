@@ -63,6 +63,7 @@ struct recovery {
     struct open_decisions open;
     unsigned n_memos;
     struct recovery_memo memo[STORES_MAX];
+    bool settled_elsewhere;
     bool stopped;
     struct recovery_settling *settlings; /* all that are not over */
     unsigned n_participants;

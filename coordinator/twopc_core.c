@@ -30,7 +30,7 @@ static void set_state(struct twopc_txn *t, enum twopc_state state)
         [TWOPC_LOCKING] = 1U << TWOPC_VOTING | 1U << TWOPC_ABORTING,
         [TWOPC_VOTING] = 1U << TWOPC_RELEASING | 1U << TWOPC_LOGGING | 1U << TWOPC_ABORTING,
         [TWOPC_RELEASING] = 1U << TWOPC_LOGGING | 1U << TWOPC_ABORTING | 1U << TWOPC_DONE,
-        [TWOPC_LOGGING] = 1U << TWOPC_COMMITTING,
+        [TWOPC_LOGGING] = 1U << TWOPC_COMMITTING | 1U << TWOPC_ABORTING,
         [TWOPC_COMMITTING] = 1U << TWOPC_DONE,
         [TWOPC_ABORTING] = 1U << TWOPC_DONE,
     };
@@ -212,8 +212,12 @@ static void conclude(struct twopc_txn *t, struct twopc_actions *out)
     act(out, TWOPC_ACT_FORGET);
 }
 
-static void on_logged(struct twopc_txn *t, struct twopc_actions *out)
+static void on_logged(struct twopc_txn *t, enum twopc_answer answer, struct twopc_actions *out)
 {
+    if (answer == TWOPC_NO) {
+        decide_abort(t, 0, out);
+        return;
+    }
     set_state(t, TWOPC_COMMITTING);
     if (t->options.reply_rule == TWOPC_AFTER_DECISION)
         reply(t, TWOPC_ACT_REPLY_DECIDED, out);
@@ -387,7 +391,7 @@ int twopc_step(struct twopc_txn *t, const struct twopc_event *ev, struct twopc_a
     case TWOPC_EV_LOGGED:
         if (t->state != TWOPC_LOGGING)
             return -EPROTO;
-        on_logged(t, ret_actions);
+        on_logged(t, ev->answer, ret_actions);
         return 0;
     case TWOPC_EV_ACK:
         on_ack(t, i, ev->answer, ret_actions);

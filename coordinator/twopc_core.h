@@ -20,7 +20,8 @@
  *              not prepared, but hold their locks until all votes are in (two-phase locking).
  *   RELEASING  only with readers: their transactions end. A reader that was lost since its vote may
  *              have lost its locks before the last were taken: that is a no.
- *   LOGGING    the commit record is being forced; undecided until it is durable.
+ *   LOGGING    the commit record is being forced; undecided until it is durable. In a log that
+ *              others may write, too, an abort may stand there first, and counts.
  *   COMMITTING, ABORTING   decided; sent again, with back-off, until acknowledged.
  *
  * "Nothing is prepared there" acknowledges nothing. It may have been our COMMIT whose answer was
@@ -73,7 +74,7 @@ enum twopc_event_type {
     TWOPC_EV_EXECUTED, /* answer to EXECUTE: a reader's vote, or participant 0's locks */
     TWOPC_EV_PREPARED, /* answer to PREPARE or EXECUTE_PREPARE: an updater's vote */
     TWOPC_EV_RELEASED, /* answer to RELEASE */
-    TWOPC_EV_LOGGED,   /* the commit record is durable */
+    TWOPC_EV_LOGGED,   /* the commit record is durable; NO: somebody else's abort came first */
     TWOPC_EV_ACK,      /* answer to COMMIT or ROLLBACK */
     TWOPC_EV_PROVED,   /* answer to PROVE */
     TWOPC_EV_RETRY,    /* the participant's retry timer */

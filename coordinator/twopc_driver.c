@@ -249,6 +249,11 @@ static void decision_durable(void *arg)
 {
     struct transaction *t = arg;
 
+    if (t->ticket.lost) {
+        transaction_refused(t, CODE_ABORTED, NULL, "another coordinator took over and aborted it");
+        feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED, .answer = TWOPC_NO});
+        return;
+    }
     t->request->outcome = OUTCOME_COMMITTED;
     t->request->level = LEVEL_DECIDED;
     forgetting_durable(&t->co->forgetting, t->ends_before);

@@ -61,6 +61,7 @@ struct watermark {
     struct log_past past;
     size_t n_remembered, remembered_capacity;
     struct remembered *remembered; /* owned */
+    bool off;
     bool stopped;
     bool released; /* the first may be written to */
     struct event *grace;
@@ -399,7 +400,17 @@ void watermark_fenced(struct watermark *w, unsigned i, int64_t fence)
     if (p->fence != 0)
         return;
     p->fence = fence;
-    tell(p);
+    if (w->off) {
+        p->step = MARKED;
+        w->handlers.progress(w->handlers.arg);
+    } else {
+        tell(p);
+    }
+}
+
+void watermark_turn_off(struct watermark *w)
+{
+    w->off = true;
 }
 
 /* ---------------------------------------------------------------------------------------------- */
@@ -460,9 +471,14 @@ void watermark_start(struct watermark *w, struct decision_log *log, struct store
         assert(p->retry);
         store_on_alive(stores[i], alive_changed, p);
     }
-    (void)event_add(w->every, &every);
-    for (unsigned i = 0; i < n_stores; i++)
-        look(&w->participant[i]);
+    if (!w->off)
+        (void)event_add(w->every, &every);
+    for (unsigned i = 0; i < n_stores; i++) {
+        if (w->off)
+            release(&w->participant[i]);
+        else
+            look(&w->participant[i]);
+    }
 }
 
 bool watermark_checked(const struct watermark *w, unsigned i)

@@ -53,6 +53,9 @@ void watermark_note(struct watermark *w, const struct decision *decision);
 void watermark_start(struct watermark *w, struct decision_log *log, struct store *const *stores,
                      unsigned n_stores);
 
+/* The log is not in a folder: nobody is asked or told. Before watermark_start(). */
+void watermark_turn_off(struct watermark *w);
+
 /* Participant `i` is fenced by this value. Calls after the first are ignored. */
 void watermark_fenced(struct watermark *w, unsigned i, int64_t fence);
 

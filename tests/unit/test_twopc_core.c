@@ -131,6 +131,21 @@ static void commits_when_all_vote_yes(void **state)
     expect(&t, ACK(1), "ok-everywhere end forget");
 }
 
+/* In a log that others write to: somebody took over and aborted it first. */
+static void aborts_when_its_commit_stands_behind_an_abort(void **state)
+{
+    struct twopc_txn t = begun(2, 0, TWOPC_PARALLEL);
+
+    (void)state;
+    expect(&t, BEGIN, "execute+prepare:0 execute+prepare:1");
+    expect(&t, YES(0), "");
+    expect(&t, YES(1), "force-commit");
+    expect(&t, about(TWOPC_EV_LOGGED, 0, TWOPC_NO), "aborted rollback:0 rollback:1");
+    expect(&t, ACK(0), "");
+    expect(&t, ACK(1), "forget");
+    assert_int_equal(t.state, TWOPC_DONE);
+}
+
 static void sorted_lets_the_first_participant_lock_alone(void **state)
 {
     struct twopc_txn t = begun(3, 0, TWOPC_SORTED);
@@ -851,6 +866,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commits_when_all_vote_yes),
+        cmocka_unit_test(aborts_when_its_commit_stands_behind_an_abort),
         cmocka_unit_test(sorted_lets_the_first_participant_lock_alone),
         cmocka_unit_test(sends_nothing_else_when_the_first_participant_refuses),
         cmocka_unit_test(readers_hold_their_locks_until_all_votes_are_in),
