@@ -48,6 +48,7 @@ struct matrix {
     struct file file[FILES_MAX];
     unsigned n_shown;
     struct shown shown[RUNS_MAX];
+    const char *broken; /* the mistake to build in; NULL: none */
     struct series series;
 };
 
@@ -126,6 +127,11 @@ static int show_one(struct matrix *m, struct shown *shown, struct errctx *err)
     int rc;
 
     m->series.tried = *file->experiment;
+    if (m->broken) {
+        rc = experiment_break(&m->series.tried, m->broken, err);
+        if (rc)
+            return rc;
+    }
     (void)snprintf(name, sizeof name, "%s-%s", file->name, shown->schedule->name);
     rc = series_run(&m->series, shown->schedule->name, name, folder, &run, err);
     if (rc)
@@ -418,6 +424,7 @@ int verb_matrix(const struct cli_args *args)
     int status, rc = 0;
 
     m->series.lock = -1;
+    m->broken = cli_text(args, "break", NULL);
     if (strcmp(cli_argument(args, 0), "2pc") != 0)
         rc = err_set(&err, EINVAL, ERR_ABORT, "no such matrix: %s; there is 2pc",
                      cli_argument(args, 0));

@@ -150,17 +150,15 @@ static const struct cli_option matrix_options[] = {
      .type = CLI_TEXT,
      .meaning = "where the results go (out/matrix-2pc); an earlier result there is replaced"},
     {.name = "only", .value = "ROW", .type = CLI_TEXT, .meaning = "only what shows this row: C8"},
-    {.name = "table",
-     .type = CLI_FLAG,
-     .meaning = "run nothing: print the rows as docs/two-phase-commit.md has them"},
+    {.name = "table", .type = CLI_FLAG, .meaning = "run nothing: the rows as the page has them"},
+    OPTION_BREAK,
     OPTION_JSON,
 };
 
 #define OPTION_WHERE                                                                               \
     {                                                                                              \
         .name = "topology", .value = "FILE", .type = CLI_TEXT,                                     \
-        .meaning = "the servers and front doors of this run (its topology.yaml), instead of the "  \
-                   "servers that \"syncbed up\" left"                                              \
+        .meaning = "topology.yaml of a run, instead of what \"syncbed up\" left"                   \
     }
 #define OPTION_LOG                                                                                 \
     {                                                                                              \
@@ -227,8 +225,7 @@ static const struct cli_option serve_options[] = {
     {.name = "http",
      .value = "PORT|auto",
      .type = CLI_TEXT,
-     .meaning = "xa: serve an operator over HTTP on loopback: GET /in-doubt and /metrics, POST "
-                "/settle and /forget (docs/operator.md)"},
+     .meaning = "xa: an operator's HTTP on loopback (docs/operator.md)"},
     {.name = "http-token-file",
      .value = "FILE",
      .type = CLI_TEXT,
@@ -326,12 +323,9 @@ static const struct cli_verb verbs[] = {
      .n_arguments_min = 1,
      .n_arguments_max = 1,
      .summary = "every crash, fault, message and log fault of two-phase commit, row by row",
-     .detail =
-         "Carries out experiments/matrix-2pc/ROW.yaml: the fault that the row names, a "
-         "restart, then what became of the transactions that it caught, and all promises of "
-         "xa. Rows that no experiment shows are listed with the tests that do, or the reason. "
-         "Exit status: 0 all is so, 1 something is not, 2 bad input or an environment that "
-         "does not work, 3 a fault hit nobody, or a run could not be judged.",
+     .detail = "The fault of each row, a restart, then what became of whom it caught, and all "
+               "promises of xa (docs/two-phase-commit.md). Exit status: 0 all is so, 1 something "
+               "is not, 2 bad input or environment, 3 a fault hit nobody, or nobody could judge.",
      .needs = CLI_NEEDS_SERVERS,
      OPTIONS(matrix_options),
      .run = verb_matrix},
@@ -415,9 +409,8 @@ static const struct cli_verb verbs[] = {
      .group = CLI_OPERATOR,
      .arguments = "",
      .summary = "what is prepared where, since when, and who waits for it",
-     .detail = "Joins what the stores list, the decision logs at hand, and what was settled by "
-               "hand. Exit status: 0 nothing is in doubt, 1 something is, or was settled against "
-               "its decision, 2 bad input or no servers, 3 a store does not answer.",
+     .detail = "Exit status: 0 nothing is in doubt, 1 something is, or was settled against its "
+               "decision, 2 bad input or no servers, 3 a store does not answer.",
      .needs = CLI_NEEDS_PROGRAM,
      OPTIONS(in_doubt_options),
      .run = verb_in_doubt},
@@ -427,9 +420,8 @@ static const struct cli_verb verbs[] = {
      .n_arguments_min = 2,
      .n_arguments_max = 2,
      .summary = "end by hand what is in doubt",
-     .detail = "What its coordinator has decided is done at once; anything else takes --yes, and "
-               "is remembered at the store until \"forget\". Exit status: 0 done, 1 not done, 2 "
-               "bad input or no servers, 3 a store's answer was lost.",
+     .detail = "What is decided is done at once, anything else takes --yes. Exit status: 0 "
+               "done, 1 not done, 2 bad input or no servers, 3 a store's answer was lost.",
      .needs = CLI_NEEDS_PROGRAM,
      OPTIONS(settle_options),
      .run = verb_settle},
@@ -439,8 +431,7 @@ static const struct cli_verb verbs[] = {
      .n_arguments_min = 1,
      .n_arguments_max = 1,
      .summary = "forget that it was settled by hand",
-     .detail = "Also ends its decision in the coordinator's log, when that is at hand and the "
-               "coordinator does not run. Exit status: as of \"settle\".",
+     .detail = "And end its decision in the coordinator's log, if that does not run.",
      .needs = CLI_NEEDS_PROGRAM,
      OPTIONS(forget_options),
      .run = verb_forget},
