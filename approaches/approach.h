@@ -93,8 +93,8 @@ struct approach {
     unsigned (*in_flight)(const void *self);
     /* Add what is worth counting (fsyncs, retries, …) to an object; may be NULL. */
     void (*counters)(const void *self, json_t *into);
-    /* What an operator asks, where something may be in doubt; else NULL. Once, from the loop; what
-     * is outstanding when it closes is answered from there. */
+    /* What an operator asks, where something may be in doubt; else NULL. Once, from the loop, or
+     * 503 from inside; what is outstanding when it closes is answered from there. */
     void (*operate)(void *self, const struct operate *what, coordinator_operated done, void *arg);
     void (*close)(void *self);
 };

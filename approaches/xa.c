@@ -233,11 +233,19 @@ static void xa_counters(const void *self, json_t *into)
         json_object_set_new(into, counters[i].name, json_integer((json_int_t)counters[i].value));
 }
 
+/* With decisions on a topic there is no coordinator before the topic has been read. */
 static void xa_operate(void *self, const struct operate *what, coordinator_operated done, void *arg)
 {
     const struct xa *xa = self;
+    struct buf body = {0};
 
-    coordinator_operate(xa->coordinator, what, done, arg);
+    if (xa->coordinator) {
+        coordinator_operate(xa->coordinator, what, done, arg);
+        return;
+    }
+    buf_append_str(&body, "{\"error\":\"not open yet\"}\n");
+    done(arg, 503, &body);
+    buf_done(&body);
 }
 
 /* Aborts, and what was done at one store, are remembered in memory: requests.h. */
