@@ -35,11 +35,17 @@ static void on_failed(void *arg, const struct errctx *err)
     xa->env.failed(xa->env.arg, err);
 }
 
+static bool requests_at_stores(const struct approach_env *env)
+{
+    return strcmp(settings_get(env->settings, "requests"), "stores") == 0;
+}
+
 static int open_store(const struct xa *xa, const struct topology_store *where, unsigned sessions,
                       struct store **ret_store, struct errctx *err)
 {
     const struct store_options options = {.application = coordinator_application(xa->coordinator),
                                           .sessions = sessions,
+                                          .once = requests_at_stores(&xa->env),
                                           .no_journal = xa->env.topology->no_journal};
     const struct address *address =
         topology_address(xa->env.topology, xa->env.role->name, where->name);
@@ -104,6 +110,7 @@ static int open_coordinator(struct xa *xa, struct errctx *err)
     struct coordinator_options options = {
         .name = role->name,
         .dir = role->data,
+        .requests_at_stores = requests_at_stores(&xa->env),
         .force_presume_abort = xa->env.force_presume_abort,
         .broken = (enum twopc_break)approach_break_number(&xa_approach, xa->env.broken)};
     int rc;
@@ -249,7 +256,9 @@ static void xa_operate(void *self, const struct operate *what, coordinator_opera
 }
 
 /* Aborts, and what was done at one store, are remembered in memory: requests.h. */
-#define WHILE_REMEMBERED "while its door remembers the request: 65,536 others, no restart"
+#define WHILE_REMEMBERED                                                                           \
+    "while its door remembers the request: 65,536 others, no restart; with requests: stores, to "  \
+    "any door, if PostgreSQL or MariaDB wrote"
 _Static_assert(REQUESTS_MAX == 65536, "as the condition says");
 
 static const struct setting_info settings[] = {
@@ -260,6 +269,9 @@ static const struct setting_info settings[] = {
      {"local", "replicated"},
      "decisions in a file of the door's own, or on a topic: then any door settles for one that is "
      "gone"},
+    {"requests",
+     {"door", "stores"},
+     "which requests came before is known to their door only, or written down at a store"},
 };
 
 static const struct approach_break breaks[] = {
@@ -301,7 +313,7 @@ const struct approach xa_approach = {
     .promise = {{"durability", "", 0},
                 {"atomicity", "while the decision log lives and nobody settles by hand", 0},
                 {"ghosts", "a refused request sent again: " WHILE_REMEMBERED, 0},
-                {"duplicates", "a request sent again to one door: " WHILE_REMEMBERED,
+                {"duplicates", "a request sent again, to one door " WHILE_REMEMBERED,
                  ONLY_WITHOUT_RETRIES},
                 {"convergence", "after recovery", 0},
                 {"order", "", 0},

@@ -129,10 +129,22 @@ static void submit_again(struct coordinator *co, const struct known_request *kno
     }
 }
 
+/* What a request that was sent again is answered from; NULL: it is executed. If its outcome is not
+ * known here, but the stores know whether they have it, they are asked by executing it. */
+static const struct known_request *find_to_answer(struct coordinator *co, const char *request)
+{
+    struct known_request *known = requests_find(&co->requests, request);
+
+    if (!known || known->running || known->outcome != OUTCOME_UNKNOWN || !co->requests_at_stores)
+        return known;
+    requests_forget(&co->requests, known);
+    return NULL;
+}
+
 void coordinator_submit(struct coordinator *co, const struct txn *txn, int64_t deadline_us,
                         coordinator_done done, void *arg)
 {
-    const struct known_request *known = requests_find(&co->requests, txn->request);
+    const struct known_request *known = find_to_answer(co, txn->request);
     bool all;
     uint32_t participants = coordinator_participants(co, txn, &all);
     char why_not[PROTOCOL_DETAIL_SIZE];
@@ -281,6 +293,7 @@ static struct coordinator *coordinator_new(struct event_base *base,
     co->lock_order = options->lock_order;
     co->reply_rule = options->reply_rule;
     co->broken = options->broken;
+    co->requests_at_stores = options->requests_at_stores;
     co->handlers = *handlers;
     (void)snprintf(co->name, sizeof co->name, "%s", options->name);
     (void)snprintf(co->dir, sizeof co->dir, "%s", options->dir);

@@ -27,7 +27,9 @@
  * (`heuristic`), what is lost likewise (`lost`); the client then hears `decided` at most, and the
  * decision stays open (no END record).
  *
- * A request is known to one coordinator only: sent again to another it would be executed again.
+ * A request is known to its coordinator only: sent again to another it would be executed again,
+ * unless `requests_at_stores`: then its id is written in the same local transaction, at its one
+ * store, or in the branch of the first that writes and is no Redis.
  *
  * One thread, one event loop; the log's writer is the only other thread. `done` and the handlers
  * are called from the loop, never from inside a function of this header.
@@ -57,6 +59,9 @@ struct coordinator_options {
     const char *incarnation; /* with it: tells the sessions of this opening apart */
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
+    /* Requests are written down at the stores, too, so that no coordinator of them executes one
+     * twice; else only in memory. The stores are to be opened `once`. */
+    bool requests_at_stores;
     enum twopc_break broken;  /* TWOPC_SOUND */
     bool force_presume_abort; /* go on although the log was lost or rolled back: watermark.h */
 };

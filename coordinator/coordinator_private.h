@@ -38,6 +38,7 @@ struct coordinator {
     enum twopc_lock_order lock_order;
     enum twopc_reply_rule reply_rule;
     enum twopc_break broken;
+    bool requests_at_stores;
     struct coordinator_handlers handlers;
     bool ready_said;
     bool failed;

@@ -32,6 +32,8 @@ static enum recovery_answer answer_of(enum store_status status)
     case STORE_CONSTRAINT:
     case STORE_CONFLICT:
     case STORE_BARRED:
+    case STORE_AGAIN:
+    case STORE_ELSEWHERE:
     case STORE_UNAVAILABLE:
     case STORE_UNKNOWN:
     case STORE_RETRY:

@@ -80,6 +80,26 @@ void requests_end(struct requests *r, struct known_request *request)
         forget_oldest(r);
 }
 
+void requests_forget(struct requests *r, struct known_request *request)
+{
+    struct known_request *before = NULL;
+    struct known_request *k = r->first_ended;
+
+    for (; k != request; k = k->next_ended) {
+        assert(k);
+        before = k;
+    }
+    if (before)
+        before->next_ended = k->next_ended;
+    else
+        r->first_ended = k->next_ended;
+    if (r->last_ended == k)
+        r->last_ended = before;
+    r->n_ended--;
+    HASH_DEL(r->by_id, k);
+    free(k);
+}
+
 void requests_remember(struct requests *r, const char *id, enum outcome outcome)
 {
     struct known_request *k;

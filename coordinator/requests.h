@@ -54,6 +54,9 @@ enum code requests_answer(const struct known_request *request, enum level *ret_l
 /* Its transaction is over; its outcome and answer have been filled in. May forget the oldest. */
 void requests_end(struct requests *r, struct known_request *request);
 
+/* One that has ended is not known any more. */
+void requests_forget(struct requests *r, struct known_request *request);
+
 /* An earlier incarnation's: learnt from the log or from a participant. A known one stays. */
 void requests_remember(struct requests *r, const char *id, enum outcome outcome);
 

@@ -64,6 +64,9 @@ struct transaction {
     struct key_ticket keys;
     struct crash_stand stand;
 
+    bool decided;        /* two-phase: to commit, and that is durable */
+    bool again;          /* two-phase: an earlier attempt has committed, so this one must not */
+    bool elsewhere;      /* … or may do so yet */
     unsigned n_branches; /* in the order of the stores' names */
     struct branch branch[STORES_MAX];
 

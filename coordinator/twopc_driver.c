@@ -39,6 +39,8 @@ static enum twopc_answer vote_of(enum store_status status)
     case STORE_CONSTRAINT:
     case STORE_CONFLICT:
     case STORE_BARRED:
+    case STORE_AGAIN:
+    case STORE_ELSEWHERE:
     case STORE_UNAVAILABLE:
     case STORE_NOTA:
     case STORE_RETRY:
@@ -66,7 +68,9 @@ static void voted(struct branch *b, enum twopc_event_type type, const struct sto
 
         if (code == CODE_UNAVAILABLE && t->core.state != TWOPC_LOCKING)
             code = CODE_ABORTED; /* others were sent theirs */
-        if (!code_definite(code))
+        t->again |= reply->status == STORE_AGAIN;
+        t->elsewhere |= reply->status == STORE_ELSEWHERE;
+        if (!code_definite(code) && reply->status != STORE_ELSEWHERE)
             code = CODE_ABORTED; /* what it is at this store is not known, the decision is */
         transaction_refused(t, code, b->store, reply->detail);
     }
@@ -210,7 +214,7 @@ static void prove(struct branch *b)
 static void tell_heuristic(struct branch *b)
 {
     struct transaction *t = b->transaction;
-    bool commits = t->request->outcome == OUTCOME_COMMITTED;
+    bool commits = t->decided;
 
     t->co->counters.heuristic++;
     log_error("%s at %s: %s by somebody else, though it was decided to %s%s%s; it stays so", t->gid,
@@ -254,6 +258,7 @@ static void decision_durable(void *arg)
         feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED, .answer = TWOPC_NO});
         return;
     }
+    t->decided = true;
     t->request->outcome = OUTCOME_COMMITTED;
     t->request->level = LEVEL_DECIDED;
     forgetting_durable(&t->co->forgetting, t->ends_before);
@@ -296,11 +301,10 @@ static void log_commit(struct transaction *t)
  */
 static void finish(struct transaction *t)
 {
-    bool committed = t->request->outcome == OUTCOME_COMMITTED;
     bool open = (t->core.heuristic | t->core.lost) != 0;
 
-    t->co->n_left_open += committed && open;
-    for (unsigned i = 0; i < t->n_branches && !committed && !open; i++) {
+    t->co->n_left_open += t->decided && open;
+    for (unsigned i = 0; i < t->n_branches && !t->decided && !open; i++) {
         if (t->branch[i].told)
             forget_at(t->branch[i].store, t->gid);
     }
@@ -318,11 +322,40 @@ static void log_end(struct transaction *t)
     }
 }
 
+static bool can_write_down(const struct transaction *t, unsigned i)
+{
+    return !(t->core.options.readers >> i & 1U) && store_kind(t->branch[i].store) != STORE_REDIS;
+}
+
+/* Where the request's id is written: at the same store whoever attempts it. */
+static bool is_home(const struct branch *b)
+{
+    const struct transaction *t = b->transaction;
+    unsigned i = 0;
+
+    while (i < t->n_branches && !can_write_down(t, i))
+        i++;
+    return t->co->requests_at_stores && b->index == i;
+}
+
 static void begin_branch(struct branch *b, enum store_branch_until until, store_done done)
 {
     struct transaction *t = b->transaction;
 
-    b->handle = store_branch_begin(b->store, &t->txn, t->gid, until, t->deadline_us, done, b);
+    b->handle = (is_home(b) ? store_branch_begin_once : store_branch_begin)(
+        b->store, &t->txn, t->gid, until, t->deadline_us, done, b);
+}
+
+/* This attempt is; what becomes of the request another one decides. */
+static void reply_aborted(struct transaction *t)
+{
+    t->request->outcome = t->again       ? OUTCOME_COMMITTED
+                          : t->elsewhere ? OUTCOME_UNKNOWN
+                                         : OUTCOME_ABORTED;
+    if (t->again)
+        transaction_answer(t, CODE_NONE, LEVEL_DECIDED);
+    else
+        transaction_answer_refused(t);
 }
 
 static void set_timer(struct event *timer, int64_t delay_us)
@@ -377,8 +410,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
         transaction_answer(t, CODE_NONE, LEVEL_DECIDED);
         break;
     case TWOPC_ACT_REPLY_ABORTED:
-        t->request->outcome = OUTCOME_ABORTED;
-        transaction_answer_refused(t);
+        reply_aborted(t);
         break;
     case TWOPC_ACT_REPLY_UNKNOWN:
         transaction_refused(t, CODE_TIMEOUT, NULL, "its decision is being written");

@@ -122,6 +122,8 @@ static enum sink_failure failure_of(enum store_status status)
         return SINK_FENCED;
     case STORE_CONSTRAINT:
     case STORE_BARRED:
+    case STORE_AGAIN:
+    case STORE_ELSEWHERE:
     case STORE_NOTA:
     case STORE_HEURISTIC:
     case STORE_FATAL:

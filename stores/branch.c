@@ -57,9 +57,9 @@ static void submit(struct store_branch *b, struct job *job)
     job_submit(job);
 }
 
-struct store_branch *store_branch_begin(struct store *store, const struct txn *txn, const char *gid,
-                                        enum store_branch_until until, int64_t deadline_us,
-                                        store_done done, void *arg)
+static struct store_branch *begin(struct store *store, const struct txn *txn, const char *gid,
+                                  enum store_branch_until until, bool once, int64_t deadline_us,
+                                  store_done done, void *arg)
 {
     struct store_branch *b = mem_alloc(sizeof *b);
     struct job *job;
@@ -70,9 +70,26 @@ struct store_branch *store_branch_begin(struct store *store, const struct txn *t
     (void)snprintf(b->gid, sizeof b->gid, "%s", gid);
     job = new_job(b, VERB_BEGIN, done, arg);
     job->until = until;
+    job->once = once;
     job->deadline_us = deadline_us;
     job_submit(job);
     return b;
+}
+
+struct store_branch *store_branch_begin(struct store *store, const struct txn *txn, const char *gid,
+                                        enum store_branch_until until, int64_t deadline_us,
+                                        store_done done, void *arg)
+{
+    return begin(store, txn, gid, until, false, deadline_us, done, arg);
+}
+
+struct store_branch *store_branch_begin_once(struct store *store, const struct txn *txn,
+                                             const char *gid, enum store_branch_until until,
+                                             int64_t deadline_us, store_done done, void *arg)
+{
+    assert(store->where.kind != STORE_REDIS);
+    assert(txn_writes(txn, txn_ops_of(txn, store->where.name)));
+    return begin(store, txn, gid, until, true, deadline_us, done, arg);
 }
 
 void store_branch_prepare(struct store_branch *b, store_done done, void *arg)

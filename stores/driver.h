@@ -79,6 +79,7 @@ struct job {
     const struct store_batch *batch;
     enum store_branch_until until;
     bool locking; /* EXECUTE: a read alone, too */
+    bool once;    /* BEGIN: the request's id goes along */
     bool commit;  /* SETTLE */
     char gid[GID_SIZE];
     char text[STORE_TEXT_SIZE];  /* prefix, owner of an epoch, topic */
@@ -202,6 +203,10 @@ void session_finish(struct session *session);
 
 /* The first failure decides; what follows from it is not looked at. Detail is cut to fit. */
 void reply_fail(struct store_reply *reply, enum store_status status, const char *detail);
+
+/* Writing down the request's id has failed so: it is there, or somebody is at it, or what it is. */
+void reply_not_once(const struct job *job, struct store_reply *reply, enum store_status status,
+                    const char *detail);
 
 /*
  * The indices of the transaction's operations of this store, by key; those of one key in their own

@@ -156,8 +156,8 @@ static void take_failure(struct maria_session *s)
         return;
     s->skipped = true;
     status = maria_status_of(mysql_errno(s->conn), phase_of(s->base.job));
-    if (purpose == MARIA_NEW && status == STORE_CONSTRAINT)
-        s->base.reply.again = true;
+    if (purpose == MARIA_NEW)
+        reply_not_once(s->base.job, &s->base.reply, status, mysql_error(s->conn));
     else
         reply_fail(&s->base.reply, status, mysql_error(s->conn));
 }

@@ -75,17 +75,21 @@ static void add_clearing(struct maria_session *s)
 
 /* --- local transactions ---------------------------------------------------------------------- */
 
+static void add_request(struct maria_session *s)
+{
+    struct buf *sql = maria_statement(s, MARIA_NEW, 0);
+
+    maria_limit(sql, s);
+    buf_append_str(sql, "INSERT INTO executed (request) VALUES (");
+    maria_quote(sql, s->base.job->txn->request);
+    buf_append_char(sql, ')');
+}
+
 static void execute_several(struct maria_session *s)
 {
     maria_say(s, MARIA_COMMAND, "START TRANSACTION");
-    if (s->base.store->once && writes(s)) {
-        struct buf *sql = maria_statement(s, MARIA_NEW, 0);
-
-        maria_limit(sql, s);
-        buf_append_str(sql, "INSERT INTO executed (request) VALUES (");
-        maria_quote(sql, s->base.job->txn->request);
-        buf_append_char(sql, ')');
-    }
+    if (s->base.store->once && writes(s))
+        add_request(s);
     add_operations(s, true, writes(s));
     if (writes(s))
         add_clearing(s);
@@ -142,6 +146,8 @@ static void begin(struct maria_session *s)
     bool kept = prepares || writes(s);
 
     maria_xa(s, MARIA_STARTED, "START");
+    if (s->base.job->once)
+        add_request(s);
     if (kept)
         add_witness(s);
     add_operations(s, true, kept);

@@ -32,6 +32,19 @@ void reply_fail(struct store_reply *reply, enum store_status status, const char 
     reply->detail[strcspn(reply->detail, "\n")] = '\0';
 }
 
+void reply_not_once(const struct job *job, struct store_reply *reply, enum store_status status,
+                    const char *detail)
+{
+    if (status == STORE_CONSTRAINT && job->verb == VERB_EXECUTE)
+        reply->again = true;
+    else if (status == STORE_CONSTRAINT)
+        reply_fail(reply, STORE_AGAIN, "executed before");
+    else if (status == STORE_CONFLICT) /* whoever is at it may still give up */
+        reply_fail(reply, STORE_ELSEWHERE, "in flight elsewhere; ask for its status");
+    else
+        reply_fail(reply, status, detail);
+}
+
 static void tell(struct job *job, const struct store_reply *reply)
 {
     bool ok = reply->status == STORE_OK;

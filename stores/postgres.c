@@ -203,8 +203,9 @@ static void take_failure(struct pg_session *s, const struct pg_expectation *e, c
     if (!s->base.job)
         return;
     status = pg_status_of(severity, sqlstate, phase_of(s->base.job));
-    if (e->purpose == PG_NEW && status == STORE_CONSTRAINT)
-        s->base.reply.again = true; /* the server skips what follows */
+    if (e->purpose == PG_NEW) /* the server skips what follows */
+        reply_not_once(s->base.job, &s->base.reply, status,
+                       message ? message : PQresultErrorMessage(res));
     else
         reply_fail(&s->base.reply, status, message ? message : PQresultErrorMessage(res));
 }

@@ -156,8 +156,12 @@ static void execute(struct pg_session *s)
 
 static void begin(struct pg_session *s)
 {
+    const char *request[] = {s->base.job->txn->request};
+
     pg_need_statements(s);
     pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
+    if (s->base.job->once)
+        pg_send_prepared(s, PG_NEW, 0, PG_ONCE, request);
     send_operations(s, true);
     if (writes(s) || s->base.job->until == STORE_UNTIL_PREPARED)
         send_clearing(s);

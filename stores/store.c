@@ -21,6 +21,8 @@ static const char *const status_names[STORE_STATUSES] = {
     [STORE_CONSTRAINT] = "constraint",
     [STORE_CONFLICT] = "conflict",
     [STORE_BARRED] = "barred",
+    [STORE_AGAIN] = "again",
+    [STORE_ELSEWHERE] = "elsewhere",
     [STORE_UNAVAILABLE] = "unavailable",
     [STORE_UNKNOWN] = "unknown",
     [STORE_NOTA] = "nota",
@@ -55,9 +57,11 @@ enum code store_status_code(enum store_status status)
     case STORE_UNAVAILABLE:
         return CODE_UNAVAILABLE;
     case STORE_BARRED:
+    case STORE_AGAIN:
+    case STORE_ELSEWHERE:
     case STORE_NOTA:
     case STORE_HEURISTIC:
-    case STORE_FENCED: /* these four belong to two-phase commit and sinks: nothing is known */
+    case STORE_FENCED: /* belong to two-phase commit and sinks: nothing is known */
     case STORE_FATAL:
     case STORE_UNKNOWN:
     case STORE_STATUSES:

@@ -42,6 +42,9 @@ enum store_status {                   /* X/Open XA's code (CAE C193, §3.2) for 
                                      */
                     STORE_BARRED, /* XA_RBROLLBACK: this gid was rolled back before it was prepared
                                    */
+                    STORE_AGAIN,  /* this request was executed here before; nothing was done now */
+                    STORE_ELSEWHERE, /* … is being executed here by somebody else, it is not known
+                                        whether to the end; nothing was done now */
                     STORE_UNAVAILABLE, /* XAER_RMFAIL, and nothing was sent */
                     STORE_UNKNOWN,   /* XAER_RMFAIL, after sending: it may have happened, or may yet
                                       */
@@ -118,8 +121,9 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
  * say of the transaction: store_status_code(). `txn` is borrowed until `done`.
  *
  * With `once` the request id goes into the store in the same local transaction, and a request that
- * is there already is OK, `again`. So it may be sent again, by anybody who opened the store `once`,
- * while the first sending may still be under way. Remembered for an hour at least.
+ * is there already is OK, `again`; one that somebody else is at is ELSEWHERE. So it may be sent
+ * again, by anybody who opened the store `once`, while the first sending may still be under way.
+ * Remembered for an hour at least.
  */
 void store_execute(struct store *store, const struct txn *txn, int64_t deadline_us, store_done done,
                    void *arg);
@@ -158,6 +162,14 @@ enum store_branch_until { STORE_UNTIL_EXECUTED, STORE_UNTIL_PREPARED };
 struct store_branch *store_branch_begin(struct store *store, const struct txn *txn, const char *gid,
                                         enum store_branch_until until, int64_t deadline_us,
                                         store_done done, void *arg);
+
+/*
+ * The same (not Redis), and the request's id goes into the branch as with store_execute() `once`,
+ * whatever the store's own option: AGAIN when it is there already. It must write here.
+ */
+struct store_branch *store_branch_begin_once(struct store *store, const struct txn *txn,
+                                             const char *gid, enum store_branch_until until,
+                                             int64_t deadline_us, store_done done, void *arg);
 
 /* After STORE_UNTIL_EXECUTED answered OK. */
 void store_branch_prepare(struct store_branch *branch, store_done done, void *arg);

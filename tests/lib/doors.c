@@ -15,6 +15,7 @@
 
 const char *const doors_store_name[DOORS_STORES] = {"pg1", "pg2", "redis"};
 struct live_server doors_server[DOORS_STORES];
+bool doors_requests_at_stores;
 char doors_folder[64]; /* of the decision logs */
 
 /* --- stores ----------------------------------------------------------------------------------- */
@@ -25,7 +26,8 @@ struct store *doors_open_store(struct event_base *base, unsigned i, const char *
                                    .address = {.host = "127.0.0.1", .port = doors_server[i].port},
                                    .user = LIVE_USER,
                                    .database = LIVE_DATABASE};
-    struct store_options options = {.application = application, .sessions = 8};
+    struct store_options options = {
+        .application = application, .sessions = 8, .once = doors_requests_at_stores};
     struct errctx err = {.message = ""};
     struct store *store;
 
@@ -164,7 +166,10 @@ static bool ready_or_failed(void *arg)
 int doors_try(struct door *d, const char *name, enum twopc_lock_order order)
 {
     char dir[128];
-    struct coordinator_options options = {.name = name, .dir = dir, .lock_order = order};
+    struct coordinator_options options = {.name = name,
+                                          .dir = dir,
+                                          .lock_order = order,
+                                          .requests_at_stores = doors_requests_at_stores};
     struct coordinator_handlers handlers = {.ready = door_ready, .failed = door_failed, .arg = d};
     int rc;
 
@@ -200,6 +205,20 @@ void doors_open(struct door *d, const char *name, enum twopc_lock_order order)
     if (doors_try(d, name, order) < 0 || d->failed)
         fail_msg("%s", d->err.message);
     assert_int_equal(loop_until(d->base, all_alive, d, DOORS_WAIT_US), 0);
+}
+
+static bool is_usable(void *arg)
+{
+    const struct door *d = arg;
+    struct coordinator_counters c;
+
+    coordinator_counters(d->co, &c);
+    return c.not_recovered == 0;
+}
+
+void doors_await_usable(struct door *d)
+{
+    assert_int_equal(loop_until(d->base, is_usable, d, DOORS_WAIT_US), 0);
 }
 
 void doors_close(struct door *d)

@@ -21,7 +21,8 @@
 
 extern const char *const doors_store_name[DOORS_STORES]; /* "pg1" "pg2" "redis" */
 extern struct live_server doors_server[DOORS_STORES];
-extern char doors_folder[64]; /* of the decision logs, a folder each */
+extern bool doors_requests_at_stores; /* of the doors opened from now on */
+extern char doors_folder[64];         /* of the decision logs, a folder each */
 
 struct CMUnitTest;
 
@@ -90,6 +91,8 @@ struct door {
 void doors_open(struct door *d, const char *name, enum twopc_lock_order order);
 /* … or an error, in d->err; d->failed: after it was opened. */
 int doors_try(struct door *d, const char *name, enum twopc_lock_order order);
+/* Every store may be given transactions: opened a moment ago, some may not yet. */
+void doors_await_usable(struct door *d);
 void doors_close(struct door *d);
 
 struct op doors_operation(enum op_kind kind, unsigned store, const char *key, const char *value);

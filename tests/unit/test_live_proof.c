@@ -102,6 +102,7 @@ static void a_commit_that_was_rolled_back_by_hand_is_told_and_stays_open(void **
         (void)snprintf(txn.request, sizeof txn.request, "r%u", at);
         doors_open(&d, "serve1", TWOPC_SORTED);
         await_told(at);
+        doors_await_usable(&d);
         a = doors_send_held(&d, &txn, CRASH_XA_DECIDED);
         doors_settle_by_hand(at, false);
         crash_point_disarm();
@@ -128,6 +129,7 @@ static void a_commit_that_was_done_by_hand_is_everywhere(void **state)
     for (unsigned at = 0; at < DOORS_STORES; at++) {
         (void)snprintf(txn.request, sizeof txn.request, "r%u", at);
         doors_open(&d, "serve1", TWOPC_SORTED);
+        doors_await_usable(&d);
         a = doors_send_held(&d, &txn, CRASH_XA_DECIDED);
         doors_settle_by_hand(at, true);
         crash_point_disarm();
@@ -153,6 +155,7 @@ static void an_abort_that_was_committed_by_hand_is_told_and_over(void **state)
     (void)state;
     second.op[1].kind = OP_INSERT;
     doors_open(&d, "serve1", TWOPC_PARALLEL);
+    doors_await_usable(&d);
     assert_string_equal(doors_execute(&d, &first), "ok everywhere");
     doors_await_idle(&d);
     for (unsigned at = 0; at < DOORS_STORES; at += 2) {
@@ -179,6 +182,7 @@ static void a_decision_is_not_ended_because_nothing_is_prepared(void **state)
     for (unsigned at = 0; at < DOORS_STORES; at++) {
         (void)snprintf(txn.request, sizeof txn.request, "r%u", at);
         doors_open(&d, "serve1", TWOPC_SORTED);
+        doors_await_usable(&d);
         (void)doors_send_held(&d, &txn, CRASH_XA_DECIDED);
         doors_close(&d);
         crash_point_disarm();
@@ -198,6 +202,7 @@ static void a_decision_that_others_have_carried_out_ends(void **state)
 
     (void)state;
     doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
     (void)doors_send_held(&d, &txn, CRASH_XA_DECIDED);
     doors_close(&d);
     crash_point_disarm();
@@ -241,6 +246,7 @@ static void a_participant_restored_from_an_older_copy_has_lost_the_branch(void *
     (void)state;
     copy_of_pg1();
     doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
     a = doors_send_held(&d, &txn, CRASH_XA_DECIDED);
     restore_pg1();
     assert_int_equal(loop_until(d.base, has_seen_a_restore, NULL, DOORS_WAIT_US), 0);
@@ -265,6 +271,7 @@ static void a_restore_behind_the_doors_back_keeps_the_decision_open(void **state
     (void)state;
     copy_of_pg1();
     doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
     (void)doors_send_held(&d, &txn, CRASH_XA_DECIDED);
     doors_close(&d);
     crash_point_disarm();
@@ -287,6 +294,7 @@ static void a_participant_that_only_restarts_has_lost_nothing(void **state)
 
     (void)state;
     doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
     a = doors_send_held(&d, &txn, CRASH_XA_DECIDED);
     live_server_kill(&doors_server[0]);
     live_server_start(&doors_server[0]);

@@ -123,6 +123,8 @@ static void on_executed(struct sequence *q)
         q->fate = FATE_REFUSED;
         break;
     case STORE_BARRED:
+    case STORE_AGAIN:
+    case STORE_ELSEWHERE:
     case STORE_NOTA:
     case STORE_HEURISTIC:
     case STORE_RETRY:

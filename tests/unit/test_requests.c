@@ -67,11 +67,34 @@ static void a_retry_hears_the_outcome_once_it_is_known(void **state)
     }
 }
 
+/* The first, the last, one between: the others stay, and the oldest of them is the next to go. */
+static void one_can_be_forgotten_out_of_turn(void **state)
+{
+    static const char *const id[] = {"c1-1", "c1-2", "c1-3", "c1-4"};
+
+    (void)state;
+    for (unsigned gone = 0; gone < 4; gone++) {
+        struct requests r;
+
+        requests_init(&r);
+        for (unsigned i = 0; i < 4; i++)
+            requests_remember(&r, id[i], OUTCOME_UNKNOWN);
+        requests_forget(&r, requests_find(&r, id[gone]));
+        assert_null(requests_find(&r, id[gone]));
+        assert_int_equal(r.n_ended, 3);
+        assert_string_equal(r.first_ended->id, id[gone == 0]);
+        assert_string_equal(r.last_ended->id, id[gone == 3 ? 2 : 3]);
+        assert_null(r.last_ended->next_ended);
+        requests_done(&r);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_request_is_forgotten_first),
         cmocka_unit_test(what_is_known_is_not_overwritten),
+        cmocka_unit_test(one_can_be_forgotten_out_of_turn),
         cmocka_unit_test(a_retry_hears_the_outcome_once_it_is_known),
     };
 

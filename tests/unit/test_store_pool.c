@@ -382,7 +382,7 @@ static void sqlstates_have_one_class_a_phase(void **state)
         {"08006", STORE_UNKNOWN, STORE_UNKNOWN},  {"42704", STORE_FATAL, STORE_NOTA},
         {"55000", STORE_FATAL, STORE_RETRY},      {"SB001", STORE_FENCED, STORE_FATAL},
         {"XX000", STORE_FATAL, STORE_FATAL},      {"42P01", STORE_FATAL, STORE_FATAL},
-        {"42710", STORE_FATAL, STORE_FATAL},      {NULL, STORE_UNKNOWN, STORE_UNKNOWN},
+        {"42710", STORE_CONFLICT, STORE_FATAL},   {NULL, STORE_UNKNOWN, STORE_UNKNOWN},
     };
 
     (void)state;
