@@ -162,7 +162,7 @@ void doubt_take_log(struct doubt *d, const char *coordinator)
 
 /* Stores that took part, as bits; ret_away: one of them cannot be asked, or is none of ours. */
 static uint32_t members_of(const struct doubt *d, const struct decision *commit,
-                           const char *ret_memo[STORES_MAX], bool *ret_away)
+                           const char *ret_memo[STORES_MAX], bool *ret_away, bool *ret_others)
 {
     uint32_t members = 0;
     unsigned n_known = 0;
@@ -178,7 +178,8 @@ static uint32_t members_of(const struct doubt *d, const struct decision *commit,
             *ret_away |= !d->store[i].reachable;
         }
     }
-    *ret_away |= n_known < commit->n_participants;
+    *ret_others = n_known < commit->n_participants;
+    *ret_away |= *ret_others;
     return members;
 }
 
@@ -186,14 +187,15 @@ static uint32_t members_of(const struct doubt *d, const struct decision *commit,
 static void take_commit(struct doubt *d, const struct decision *commit)
 {
     const char *memo[STORES_MAX] = {NULL};
-    bool away;
-    uint32_t members = members_of(d, commit, memo, &away);
+    bool away, others;
+    uint32_t members = members_of(d, commit, memo, &away, &others);
     struct doubt_txn *txn = away ? find_or_add(d, commit->gid) : find(d, commit->gid);
 
     if (!txn)
         return;
     txn->decided = true;
     txn->members = members;
+    txn->others = others;
     for (unsigned i = 0; i < d->n_stores; i++) {
         if (memo[i])
             (void)snprintf(txn->memo[i], sizeof txn->memo[i], "%s", memo[i]);
@@ -407,4 +409,28 @@ bool doubt_may_settle(const struct doubt_txn *txn, bool commit, const char **ret
     }
     *ret_why = "no log of its coordinator is at hand, so nobody here knows what was decided";
     return false;
+}
+
+bool doubt_may_forget(const struct doubt *d, const struct doubt_txn *txn, const char **ret_why)
+{
+    bool open = txn->decided && !txn->ended;
+
+    if (txn->n_prepared > 0) {
+        *ret_why = "it is still prepared";
+        return false;
+    }
+    for (unsigned i = 0; open && i < d->n_stores; i++) {
+        enum doubt_state state = txn->branch[i].state;
+
+        if ((txn->members >> i & 1U) && (state == DOUBT_UNREACHABLE || state == DOUBT_NOTHING)) {
+            *ret_why = "it was decided to commit it, and it may still be prepared at a store that "
+                       "does not tell";
+            return false;
+        }
+    }
+    if (open && txn->others) {
+        *ret_why = "it was decided to commit it, also at a store that is not at hand";
+        return false;
+    }
+    return true;
 }

@@ -68,6 +68,7 @@ struct doubt_txn {
     bool decided;                           /* a COMMIT of it was read */
     bool ended;                             /* … and its END */
     uint32_t members;                       /* … and these stores took part in it, as bits */
+    bool others;                            /* … and some that are none of ours */
     char memo[STORES_MAX][STORE_MEMO_SIZE]; /* … each with this, to prove its outcome by */
     /* From here on by doubt_conclude(). */
     enum doubt_decision decision;
@@ -135,6 +136,12 @@ const struct doubt_txn *doubt_find(const struct doubt *d, const char *gid_or_req
  * the same; else ret_why says what speaks against it.
  */
 bool doubt_may_settle(const struct doubt_txn *txn, bool commit, const char **ret_why);
+
+/*
+ * May an operator forget it? A decision only once it is known of each of its stores how it has
+ * ended there: one that is away may have it prepared, and would hear that abort is presumed.
+ */
+bool doubt_may_forget(const struct doubt *d, const struct doubt_txn *txn, const char **ret_why);
 
 const char *doubt_decision_word(enum doubt_decision decision);    /* "commit" … */
 const char *doubt_state_word(enum doubt_state state);             /* "prepared" … */

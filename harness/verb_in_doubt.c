@@ -176,14 +176,14 @@ static int forget(struct operator_desk *op, const struct cli_args *args, struct 
 {
     struct operator_done done[STORES_MAX];
     const struct doubt_txn *txn;
+    const char *why;
     bool ended;
     int rc = find_txn(&op->doubt, cli_argument(args, 0), &txn, err);
 
     if (rc)
         return rc;
-    if (txn->n_prepared > 0) {
-        (void)fprintf(stderr, "syncbed: not done: %s is still prepared at %u stores\n", txn->gid,
-                      txn->n_prepared);
+    if (!doubt_may_forget(&op->doubt, txn, &why)) {
+        (void)fprintf(stderr, "syncbed: not done: %s: %s\n", txn->gid, why);
         return NOT_SO;
     }
     rc = operator_end_decision(op, txn->gid, &ended, err);

@@ -284,6 +284,72 @@ static void only_what_is_known_to_be_decided_may_be_settled_unasked(void **state
     assert_false(doubt_may_settle(doubt_find(&doubt, "foreign", &several), false, &why));
 }
 
+/* Forgotten, it would be rolled back where it is still prepared. */
+static void an_open_decision_is_not_forgotten_while_a_store_does_not_tell(void **state)
+{
+    static const char *const gid = "sb1:serve1:1:1:r1";
+    const char *why = "";
+
+    (void)state;
+    by_hand(0, gid, COMMITTED);
+    doubt_cannot_reach(&doubt, 1, "down");
+    epoch("serve1", 2);
+    record(DECISION_COMMIT, gid);
+    assert_string_equal(view(), "r1 commit: pg1 committed by hand, pg2 unreachable, hand agrees");
+    assert_false(doubt_may_forget(&doubt, doubt.txn[0], &why));
+    assert_non_null(strstr(why, "may still be prepared"));
+    record(DECISION_END, gid);
+    assert_true(doubt_may_forget(&doubt, doubt.txn[0], &why));
+}
+
+static void an_open_decision_is_forgotten_once_each_store_has_told(void **state)
+{
+    static const char *const gid = "sb1:serve1:1:1:r1";
+    const char *why;
+
+    (void)state;
+    by_hand(0, gid, ROLLED_BACK);
+    nothing(1);
+    epoch("serve1", 2);
+    record(DECISION_COMMIT, gid);
+    doubt_conclude(&doubt);
+    assert_false(doubt_may_forget(&doubt, doubt.txn[0], &why)); /* no proof of pg2 */
+    doubt_take_proof(&doubt, gid, 1, STORE_OUTCOME_COMMITTED);
+    doubt_conclude(&doubt);
+    assert_true(doubt_may_forget(&doubt, doubt.txn[0], &why));
+}
+
+static void an_open_decision_is_not_forgotten_without_all_of_its_stores(void **state)
+{
+    struct decision commit = {.kind = DECISION_COMMIT,
+                              .gid = "sb1:serve1:1:1:r1",
+                              .n_participants = 2,
+                              .participant = {"pg1", "pg9"}};
+    const char *why = "";
+
+    (void)state;
+    by_hand(0, commit.gid, COMMITTED);
+    nothing(1);
+    epoch("serve1", 2);
+    doubt_take_decision(&doubt, &commit);
+    doubt_conclude(&doubt);
+    assert_false(doubt_may_forget(&doubt, doubt.txn[0], &why));
+    assert_non_null(strstr(why, "not at hand"));
+}
+
+static void what_was_never_decided_is_forgotten_unless_it_is_prepared(void **state)
+{
+    const char *why;
+
+    (void)state;
+    by_hand(0, "sb1:serve1:1:1:r1", ROLLED_BACK);
+    prepared(1, "sb1:serve1:1:2:r2", 9, 0);
+    epoch("serve1", 2);
+    doubt_conclude(&doubt);
+    assert_true(doubt_may_forget(&doubt, doubt.txn[1], &why));
+    assert_false(doubt_may_forget(&doubt, doubt.txn[0], &why));
+}
+
 static void is_found_by_gid_or_by_a_request_that_is_there_once(void **state)
 {
     bool several;
@@ -351,6 +417,10 @@ int main(void)
         CASE(what_is_not_prepared_any_more_is_told_where_it_can_be_proven),
         CASE(one_way_here_and_the_other_there_is_against_any_decision),
         CASE(only_what_is_known_to_be_decided_may_be_settled_unasked),
+        CASE(an_open_decision_is_not_forgotten_while_a_store_does_not_tell),
+        CASE(an_open_decision_is_forgotten_once_each_store_has_told),
+        CASE(an_open_decision_is_not_forgotten_without_all_of_its_stores),
+        CASE(what_was_never_decided_is_forgotten_unless_it_is_prepared),
         CASE(is_found_by_gid_or_by_a_request_that_is_there_once),
         CASE(json_has_null_for_what_nobody_tells),
     };
