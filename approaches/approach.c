@@ -40,6 +40,22 @@ const struct approach *approach_find(const char *name)
     return exec_program(name) ? &exec_approach : NULL;
 }
 
+bool approach_replicates_decisions(const struct settings *settings)
+{
+    for (unsigned i = 0; i < settings->n; i++) {
+        const struct setting_info *info = settings->item[i].info;
+
+        if (strcmp(info->name, "log") == 0)
+            return strcmp(info->value[settings->item[i].value], "replicated") == 0;
+    }
+    return false;
+}
+
+bool approach_needs_broker(const struct approach *approach, const struct settings *settings)
+{
+    return approach->uses_log || approach_replicates_decisions(settings);
+}
+
 const struct approach_break *approach_break(const struct approach *approach, const char *name)
 {
     for (unsigned i = 0; name && i < approach->n_breaks; i++) {

@@ -105,6 +105,11 @@ const struct approach *approach_at(unsigned i);
 /* One of the table, or for "exec:PROGRAM" the row of exec.h; else NULL. */
 const struct approach *approach_find(const char *name);
 
+/* Does it need a broker with these settings: for its log, or for its decisions (`log: replicated`)?
+ */
+bool approach_replicates_decisions(const struct settings *settings);
+bool approach_needs_broker(const struct approach *approach, const struct settings *settings);
+
 /* The break of this name, or NULL. */
 const struct approach_break *approach_break(const struct approach *approach, const char *name);
 

@@ -142,15 +142,16 @@ static int open_topic(struct xa *xa, struct errctx *err)
     const struct topic_log_options options = {
         .base = xa->env.base,
         .bootstrap = topology_address(topology, xa->env.role->name, "log"),
-        .topic = topology->topic,
+        .topic = topology->decisions,
         .owner = xa->env.role->name,
         .ready = on_topic_ready,
         .failed = on_failed,
         .arg = xa,
     };
 
-    if (topology->topic[0] == '\0')
-        return err_set(err, EINVAL, ERR_FATAL, "log: replicated needs a topic in the topology");
+    if (topology->decisions[0] == '\0')
+        return err_set(err, EINVAL, ERR_FATAL,
+                       "log: replicated needs \"decisions\" in the topology");
     return topic_log_new(&options, &xa->topic, err);
 }
 

@@ -192,7 +192,7 @@ static int parse_approaches(const struct yaml_node *root, struct experiment *e, 
 bool experiment_uses_log(const struct experiment *e)
 {
     for (unsigned i = 0; i < e->n_approaches; i++) {
-        if (e->approach[i].approach->uses_log)
+        if (approach_needs_broker(e->approach[i].approach, &e->approach[i].settings))
             return true;
     }
     return false;

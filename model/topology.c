@@ -182,6 +182,16 @@ static int read_log(struct topology *t, const struct yaml_node *node, struct err
     return r;
 }
 
+static int read_decisions(struct topology *t, const struct yaml_node *node, struct errctx *err)
+{
+    static const char *const keys[] = {"topic", "bootstrap"};
+    int r = yaml_check_keys(node, keys, sizeof keys / sizeof *keys, err);
+
+    if (r == 0)
+        r = take_text(node, "topic", t->decisions, sizeof t->decisions, err);
+    return r < 0 ? r : take_address(node, "bootstrap", &t->log, err);
+}
+
 static bool role_name_valid(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-");
@@ -273,10 +283,10 @@ static int by_name(const void *a, const void *b)
 
 static int read_root(struct topology *t, const struct yaml_node *root, struct errctx *err)
 {
-    static const char *const keys[] = {"run",    "control", "break", "journal",
-                                       "stores", "log",     "roles", "links"};
+    static const char *const keys[] = {"run", "control", "break", "journal",  "stores",
+                                       "log", "roles",   "links", "decisions"};
     bool journal = true;
-    const struct yaml_node *log;
+    const struct yaml_node *log, *decisions;
     int r = yaml_check_keys(root, keys, sizeof keys / sizeof *keys, err);
 
     if (r == 0)
@@ -293,6 +303,9 @@ static int read_root(struct topology *t, const struct yaml_node *root, struct er
     log = yaml_find(root, "log");
     if (r == 0 && log)
         r = read_log(t, log, err);
+    decisions = yaml_find(root, "decisions");
+    if (r == 0 && decisions)
+        r = read_decisions(t, decisions, err);
     if (r == 0)
         r = read_entries(t, root, "roles", read_role, err);
     if (r == 0)
@@ -426,6 +439,11 @@ void topology_print(struct buf *out, const struct topology *t)
         print_address(out, ", ", "bootstrap", &t->log);
         buf_append_str(out, "}\n");
     }
+    if (t->decisions[0]) {
+        print_pair(out, "decisions: {", "topic", t->decisions);
+        print_address(out, ", ", "bootstrap", &t->log);
+        buf_append_str(out, "}\n");
+    }
     print_roles(out, t);
     buf_append_str(out, t->n_links > 0 ? "links:\n" : "");
     for (unsigned i = 0; i < t->n_links; i++) {
@@ -469,5 +487,5 @@ const struct address *topology_address(const struct topology *t, const char *fro
         return &store->address;
     if (role)
         return role->address.port > 0 ? &role->address : NULL;
-    return strcmp(to, "log") == 0 && t->topic[0] ? &t->log : NULL;
+    return strcmp(to, "log") == 0 && (t->topic[0] || t->decisions[0]) ? &t->log : NULL;
 }

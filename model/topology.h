@@ -15,6 +15,7 @@
  *     pg2: {kind: postgres, address: "10.0.0.7:5432", user: me, database: test, schema: syncbed,
  *           attached: true}
  *   log: {topic: "syncbed-…", partitions: 4, bootstrap: "127.0.0.1:20110"}
+ *   decisions: {topic: "decisions-…", bootstrap: "127.0.0.1:20110"}     xa with `log: replicated`
  *   roles:
  *     serve1: {kind: serve, address: "127.0.0.1:20121", data: /var/tmp/syncbed-…/serve1}
  *     sink-pg1: {kind: sink, store: pg1}
@@ -82,6 +83,7 @@ struct topology {
     struct topology_store store[STORES_MAX]; /* in the order of their names */
     char topic[128];                         /* "" when the run has no log */
     unsigned n_partitions;
+    char decisions[128]; /* the topic of decisions, at the same brokers; "" for none */
     struct address log;
     unsigned n_roles;
     struct topology_role role[ROLES_MAX];

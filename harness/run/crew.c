@@ -65,7 +65,7 @@ static int add_doors(struct crew *crew, struct errctx *err)
         rc = keeper_folder(crew->session->keeper, folder, role->data, err);
         if (rc)
             return rc;
-        if (t->topic[0])
+        if (t->topic[0] || t->decisions[0])
             add_log_link(t, name, &crew->session->log_of[ROLE_SERVE]);
     }
     return 0;
@@ -94,6 +94,12 @@ static void name_topic(struct crew *crew)
     crew->topology->n_partitions = EXPERIMENT_PARTITIONS;
 }
 
+static void name_decisions(struct crew *crew)
+{
+    (void)snprintf(crew->topology->decisions, sizeof crew->topology->decisions, "decisions-%u-%lld",
+                   crew->run->number, (long long)clock_now_us());
+}
+
 static int make_topology(struct crew *crew, struct errctx *err)
 {
     struct topology *t = crew->topology;
@@ -108,6 +114,9 @@ static int make_topology(struct crew *crew, struct errctx *err)
         (void)snprintf(t->broken, sizeof t->broken, "%s", crew->run->approach->broken->name);
     if (crew->run->approach->approach->uses_log)
         name_topic(crew);
+    t->decisions[0] = '\0';
+    if (approach_replicates_decisions(&crew->run->approach->settings))
+        name_decisions(crew);
     rc = add_doors(crew, err);
     if (rc)
         return rc;
@@ -218,6 +227,9 @@ int crew_start(struct crew *crew, struct session *session, const struct experime
     if (!rc && crew->topology->topic[0])
         rc = log_admin_create(session->log, crew->topology->topic, EXPERIMENT_PARTITIONS,
                               SESSION_LOG_TIMEOUT_MS, err);
+    if (!rc && crew->topology->decisions[0])
+        rc = log_admin_create(session->log, crew->topology->decisions, 1, SESSION_LOG_TIMEOUT_MS,
+                              err);
     for (unsigned i = 0; !rc && i < crew->topology->n_roles; i++)
         rc = start_role(crew, &crew->topology->role[i], err);
     return rc;
@@ -322,6 +334,9 @@ int crew_stop(struct crew *crew, struct errctx *err)
         rc = roles_stop(&crew->roles, ROLE_SINK, err);
     if (!rc && crew->topology->topic[0])
         rc = delete_topic(crew, err);
+    if (!rc && crew->topology->decisions[0])
+        rc = log_admin_delete(crew->session->log, crew->topology->decisions, SESSION_LOG_TIMEOUT_MS,
+                              err);
     if (!rc)
         rc = put_data_away(crew, err);
     if (!rc && crew->session->keep)

@@ -44,7 +44,7 @@ static void cool(struct session *session)
     const struct experiment *e = session->experiment;
 
     for (unsigned i = 0; i < e->n_approaches; i++) {
-        if (e->approach[i].approach->uses_log)
+        if (approach_needs_broker(e->approach[i].approach, &e->approach[i].settings))
             session->warmed[i] = false;
     }
 }

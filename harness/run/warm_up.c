@@ -55,7 +55,8 @@ static void choose_workload(struct warming *w, const struct experiment_run *run)
     w->workload.probe_share = 0;
     w->workload.n_points = 0;
     w->workload.rate_per_s = peak_per_s;
-    if (!run->approach->approach->uses_log || rate_per_s <= peak_per_s)
+    if (!approach_needs_broker(run->approach->approach, &run->approach->settings) ||
+        rate_per_s <= peak_per_s)
         return;
     w->workload.rate_per_s = fmin(rate_per_s, RATE_PER_S_MAX);
     if (w->workload.arrivals == ARRIVALS_CLOSED)

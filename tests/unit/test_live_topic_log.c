@@ -273,8 +273,7 @@ static void write_topology(const char *topic)
 
     must(keeper_topology(w.keeper, w.topology, &err));
     (void)snprintf(w.topology->run, sizeof w.topology->run, "live");
-    (void)snprintf(w.topology->topic, sizeof w.topology->topic, "%s", topic);
-    w.topology->n_partitions = 1;
+    (void)snprintf(w.topology->decisions, sizeof w.topology->decisions, "%s", topic);
     must(keeper_folder(w.keeper, "control", w.topology->control, &err));
     add_door(0);
     add_door(1);
