@@ -162,10 +162,14 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
     case PG_PREPARE:
         if (strcmp(PQcmdStatus(res), "PREPARE TRANSACTION") != 0)
             reply_fail(&s->base.reply, STORE_FATAL, "PREPARE found no open transaction");
+        else
+            pg_past_expect(s->base.store, s->memo); /* not before: an id that is not yet in the
+                                                       log is handed out again after a crash */
         break;
     case PG_CHANGE:
         if (PQntuples(res) > 0)
             pg_past_memo(s->base.store, PQgetvalue(res, 0, 0), s->base.reply.memo);
+        memcpy(s->memo, s->base.reply.memo, sizeof s->memo);
         break;
     case PG_VALUE:
         take_value(&s->base.reply.read[e->op], res);

@@ -65,9 +65,10 @@ struct pg_expectation {
 struct pg_session {
     struct session base;
     PGconn *conn;
-    struct event read, write; /* assigned while `conn` is */
-    bool broken;              /* sending failed: lost on the loop's next turn */
-    bool prepared;            /* the statements are known to the server */
+    struct event read, write;   /* assigned while `conn` is */
+    bool broken;                /* sending failed: lost on the loop's next turn */
+    bool prepared;              /* the statements are known to the server */
+    char memo[STORE_MEMO_SIZE]; /* of the branch that is at work on it */
     struct pg_expectation *expect;
     size_t head, n, capacity; /* expect[head … n) is outstanding */
 
@@ -125,7 +126,7 @@ enum store_status pg_status_of(const char *severity, const char *sqlstate, enum 
 /* postgres_past.c: memos, and whether the server was restored from an older copy. */
 void pg_past_expect(struct store *store, const char *memo);
 /* What a transaction told as its id becomes its memo. */
-void pg_past_memo(struct store *store, const char *xid, char ret_memo[STORE_MEMO_SIZE]);
+void pg_past_memo(const struct store *store, const char *xid, char ret_memo[STORE_MEMO_SIZE]);
 /* On a new connection: does the server still know the highest id? Sends nothing when none is known.
  */
 void pg_past_ask(struct pg_session *s);

@@ -5,9 +5,9 @@
  * for as long as the server keeps it (hundreds of millions of transactions). A server that was
  * restored from an older copy of its files (same system identifier, same timeline) hands out the
  * same ids again, and the fate of 4711 is then somebody else's. So each new connection asks whether
- * the highest id that we have been told is still in the past. If it is not, a new *life* of the
- * server has begun with the id that its start has written into the control file: what earlier lives
- * had from there on is lost. Memos of later lives say which, "4711+1".
+ * the highest id of a prepared branch that we were told is still in the past. If it is not, a new
+ * *life* of the server has begun with the id that its start has written into the control file: what
+ * earlier lives had from there on is lost. Memos of later lives say which, "4711+1".
  *
  * Not noticed: a copy so recent, or so much work by others before we are connected again, that the
  * highest id has been handed out anew by then. Noticed too high: when the server has written a
@@ -47,13 +47,11 @@ void pg_past_expect(struct store *store, const char *text)
         past->highest = memo.xid;
 }
 
-void pg_past_memo(struct store *store, const char *xid, char ret_memo[STORE_MEMO_SIZE])
+void pg_past_memo(const struct store *store, const char *xid, char ret_memo[STORE_MEMO_SIZE])
 {
-    struct store_past *past = &store->past;
+    const struct store_past *past = &store->past;
     uint64_t number = strtoull(xid, NULL, 10);
 
-    if (number > past->highest)
-        past->highest = number;
     if (past->n_lives == 0)
         (void)snprintf(ret_memo, STORE_MEMO_SIZE, "%" PRIu64, number);
     else

@@ -158,6 +158,7 @@ static void begin(struct pg_session *s)
 {
     const char *request[] = {s->base.job->txn->request};
 
+    s->memo[0] = '\0';
     pg_need_statements(s);
     pg_send_prepared(s, PG_COMMAND, 0, PG_BEGIN, NULL);
     if (s->base.job->once)
