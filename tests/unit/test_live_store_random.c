@@ -23,7 +23,7 @@
 
 #include <cmocka.h>
 
-#define SEQUENCES 400
+#define SEQUENCES 1000
 #define AT_ONCE   6
 #define KEYS      5
 #define OPS       3
