@@ -71,6 +71,8 @@ void doubt_done(struct doubt *d)
         HASH_DEL(d->by_gid, txn);
         free(txn);
     }
+    for (unsigned i = 0; i < d->n_logs; i++)
+        log_past_done(&d->log[i].past);
     free(d->txn);
     *d = (struct doubt){0};
 }
@@ -237,12 +239,14 @@ void doubt_take_proof(struct doubt *d, const char *gid, unsigned store, enum sto
 
 void doubt_take_decision(struct doubt *d, const struct decision *decision)
 {
+    struct doubt_log *log = &d->log[d->n_logs - 1];
     struct doubt_txn *txn;
 
     assert(d->n_logs > 0);
+    log_past_note(&log->past, decision);
     switch (decision->kind) {
     case DECISION_EPOCH:
-        d->log[d->n_logs - 1].epoch = decision->epoch;
+        log->epoch = log->past.epoch = decision->epoch;
         break;
     case DECISION_COMMIT:
         take_commit(d, decision);
@@ -257,6 +261,17 @@ void doubt_take_decision(struct doubt *d, const struct decision *decision)
     }
 }
 
+void doubt_take_mark(struct doubt *d, const char *coordinator, int64_t fence,
+                     const struct store_mark *mark)
+{
+    for (unsigned i = 0; i < d->n_logs; i++) {
+        struct doubt_log *log = &d->log[i];
+
+        if (strcmp(log->coordinator, coordinator) == 0)
+            log->untrue |= fence > log->epoch || !log_past_holds(&log->past, mark);
+    }
+}
+
 /* --- the join --------------------------------------------------------------------------------- */
 
 static enum doubt_decision decision_of(const struct doubt *d, const struct doubt_txn *txn)
@@ -268,7 +283,7 @@ static enum doubt_decision decision_of(const struct doubt *d, const struct doubt
 
         if (strcmp(log->coordinator, txn->name.coordinator) != 0)
             continue;
-        if (txn->name.epoch > log->epoch) /* the log is empty or an old copy: it was lost */
+        if (log->untrue || txn->name.epoch > log->epoch) /* empty, or an old copy: it was lost */
             return DOUBT_NOT_KNOWN;
         return txn->name.epoch < log->epoch ? DOUBT_ABORT : DOUBT_NONE_YET;
     }
@@ -407,7 +422,9 @@ bool doubt_may_settle(const struct doubt_txn *txn, bool commit, const char **ret
     case DOUBT_DECISIONS:
         break;
     }
-    *ret_why = "no log of its coordinator is at hand, so nobody here knows what was decided";
+    *ret_why =
+        "no log of its coordinator is at hand, or one that was lost or is an old copy, so nobody "
+        "here knows what was decided";
     return false;
 }
 

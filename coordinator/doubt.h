@@ -16,6 +16,7 @@
 #define SYNCBED_COORDINATOR_DOUBT_H
 
 #include "coordinator/decision.h"
+#include "coordinator/log_past.h"
 #include "model/names.h"
 #include "stores/store.h"
 
@@ -26,7 +27,7 @@
 #include <uthash.h>
 
 enum doubt_decision {
-    DOUBT_NOT_KNOWN, /* no log of its coordinator at hand, or only one older than it */
+    DOUBT_NOT_KNOWN, /* no log of its coordinator at hand, or one that was lost or is an old copy */
     DOUBT_COMMIT,
     DOUBT_NONE_YET, /* none is written, and its incarnation is the log's last: it may still run */
     DOUBT_ABORT,    /* presumed: none is written, and a later incarnation has begun */
@@ -93,6 +94,8 @@ struct doubt_store {
 struct doubt_log {
     char coordinator[ROLE_NAME_SIZE];
     int64_t epoch; /* the last */
+    struct log_past past;
+    bool untrue; /* a store was told of more than it holds: what is not in it proves nothing */
 };
 
 struct doubt {
@@ -117,6 +120,14 @@ void doubt_cannot_reach(struct doubt *d, unsigned store, const char *why);
 /* … then each log at hand: its records in their order. EPOCHs count for the owner named here. */
 void doubt_take_log(struct doubt *d, const char *coordinator);
 void doubt_take_decision(struct doubt *d, const struct decision *decision);
+
+/*
+ * Then how far each of the stores was told that the log had got (store_mark()), which has to be
+ * asked before the log is read: a start that is refused for it raises the log's epoch all the same,
+ * so that the epoch alone would presume abort. `fence`: the highest epoch that the store has seen.
+ */
+void doubt_take_mark(struct doubt *d, const char *coordinator, int64_t fence,
+                     const struct store_mark *mark);
 
 /* Then, if proofs can be had (doubt_ask.h): what became of a branch that is not prepared. After one
  * doubt_conclude(), and before another. */

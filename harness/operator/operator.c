@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "coordinator/decision_log.h"
 #include "coordinator/doubt_ask.h"
-#include "harness/run/await.h"
+#include "coordinator/recovery_core.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,14 +106,52 @@ static void take_decision(void *arg, const struct decision *decision)
     doubt_take_decision(arg, decision);
 }
 
-static void read_log(struct operator_desk *op, const struct operator_log *log)
+static void marked(void *arg, const struct store_reply *reply, int64_t fence,
+                   const struct store_mark *before)
 {
+    struct operator_mark *mark = arg;
+
+    mark->await->n_left--;
+    mark->known = reply->status == STORE_OK; /* else it has no table of ours, or is away */
+    if (!mark->known)
+        return;
+    mark->fence = recovery_fence_epoch(fence);
+    mark->mark = *before;
+}
+
+/* How far has each log got, as the stores were told? */
+static int look_at_marks(struct operator_desk *op, struct errctx *err)
+{
+    int64_t deadline_us = clock_now_us() + OPERATOR_TIMEOUT_US;
+    struct await await = {0};
+
+    for (unsigned l = 0; l < op->n_logs; l++) {
+        for (unsigned i = 0; i < op->stores.n; i++) {
+            op->mark[l][i] = (struct operator_mark){.await = &await};
+            if (!op->doubt.store[i].reachable)
+                continue;
+            await.n_left++;
+            store_mark(op->stores.store[i], op->log[l].coordinator, 0, NULL, deadline_us, marked,
+                       &op->mark[l][i]);
+        }
+    }
+    return await_all(op->base, &await, err);
+}
+
+static void read_log(struct operator_desk *op, unsigned l)
+{
+    const struct operator_log *log = &op->log[l];
     struct errctx err;
 
     doubt_take_log(&op->doubt, log->coordinator);
     if (decision_log_read(log->dir, take_decision, &op->doubt, &err))
         (void)fprintf(stderr, "syncbed: the log of %s cannot be read: %s\n", log->coordinator,
                       err.message);
+    for (unsigned i = 0; i < op->stores.n; i++) {
+        if (op->mark[l][i].known)
+            doubt_take_mark(&op->doubt, log->coordinator, op->mark[l][i].fence,
+                            &op->mark[l][i].mark);
+    }
 }
 
 /* A store that does not know what the logs say it had answered was restored: it proves nothing. */
@@ -176,8 +214,11 @@ int operator_look(struct operator_desk *op, struct errctx *err)
     rc = loop_until(op->base, looked, op, 2 * OPERATOR_TIMEOUT_US);
     if (rc)
         return err_set(err, -rc, ERR_FATAL, "the stores were not heard of");
+    rc = look_at_marks(op, err);
+    if (rc)
+        return rc;
     for (unsigned i = 0; i < op->n_logs; i++)
-        read_log(op, &op->log[i]);
+        read_log(op, i);
     doubt_conclude(&op->doubt);
     return prove(op, err);
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "coordinator/doubt.h"
+#include "harness/run/await.h"
 #include "model/topology.h"
 #include "servers/keeper.h"
 #include "stores/store_set.h"
@@ -25,6 +26,14 @@ struct operator_log {
     char dir[PATH_MAX];
 };
 
+/* What a store was told of a log. */
+struct operator_mark {
+    struct await *await;
+    bool known;
+    int64_t fence; /* its epoch */
+    struct store_mark mark;
+};
+
 struct operator_desk {
     struct event_base *base;
     struct keeper *keeper;     /* NULL: the topology came from a file */
@@ -32,6 +41,7 @@ struct operator_desk {
     struct store_set stores;
     unsigned n_logs;
     struct operator_log log[ROLES_MAX];
+    struct operator_mark mark[ROLES_MAX][STORES_MAX]; /* by log and store */
     bool looked;
     struct doubt doubt; /* after operator_look() */
 };

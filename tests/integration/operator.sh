@@ -103,6 +103,18 @@ in_doubt '[b["keys"] for b in t["one-again"]["branches"]] == [["one"], ["one"], 
 expect_status 1 "$syncbed" in-doubt # without its log nobody knows what was decided
 grep -q 'not known' "$work/said" || die "a decision out of nowhere"
 
+# A log that was lost is refused, and each start makes its epoch higher: it presumes nothing all the same.
+mv "$work/log" "$work/true-log"
+for _ in 1 2 3; do
+    expect_status 2 "$syncbed" serve --topology "$work/topology.yaml" --name door --approach xa
+done
+in_doubt 'len(t) == 3 and all(x["decision"] == "not known" for x in t.values())'
+expect_status 1 settle one-again rollback
+grep -q 'was lost or is an old copy' "$work/said" || die "does not say why not"
+rm -r "$work/log"
+mv "$work/true-log" "$work/log"
+in_doubt 'all(x["decision"] == "commit" for x in t.values())'
+
 # With the decision it is done at once, against it only with --yes, and at one store on demand.
 expect_status 0 settle one-again commit
 expect_status 1 settle two-again rollback

@@ -64,6 +64,17 @@ static void epoch(const char *coordinator, int64_t number)
     doubt_take_decision(&doubt, &(struct decision){.kind = DECISION_EPOCH, .epoch = number});
 }
 
+/* Epochs 1 to n of serve1, record by record; that of epoch 1 was drawn `incarnation` + 1. */
+static void refused_starts(int n, uint64_t incarnation)
+{
+    doubt_take_log(&doubt, "serve1");
+    for (int i = 1; i <= n; i++)
+        doubt_take_decision(&doubt, &(struct decision){.kind = DECISION_EPOCH,
+                                                       .sequence = (uint64_t)i,
+                                                       .epoch = i,
+                                                       .incarnation = incarnation + (uint64_t)i});
+}
+
 static void record(enum decision_kind kind, const char *gid)
 {
     struct decision decision = {.kind = kind, .n_participants = 2, .participant = {"pg1", "pg2"}};
@@ -155,6 +166,39 @@ static void a_log_older_than_the_branch_presumes_nothing(void **state)
     doubt_take_log(&doubt, "serve2");
     assert_string_equal(view(), "r1 not known: pg1 prepared, pg2 nothing; "
                                 "r2 not known: pg1 prepared, pg2 nothing");
+}
+
+/* Each start that is refused raises the epoch of the log that it is refused for. */
+static void a_lost_log_presumes_nothing_however_often_it_was_refused(void **state)
+{
+    const struct store_mark of_lost = {.epoch = 1, .incarnation = 11, .sequence = 9};
+    const char *why;
+
+    (void)state;
+    prepared(0, "sb1:serve1:1:7:r1", 9, 0);
+    nothing(1);
+    refused_starts(3, 20);
+    assert_string_equal(view(), "r1 abort (presumed): pg1 prepared, pg2 nothing");
+    doubt_take_mark(&doubt, "serve1", 1, &of_lost);
+    assert_string_equal(view(), "r1 not known: pg1 prepared, pg2 nothing");
+    assert_false(doubt_may_settle(doubt.txn[0], false, &why));
+}
+
+/* An old copy of epoch 1, which had ended with record 9 when pg1 was told. */
+static void an_old_copy_presumes_nothing_however_often_it_was_refused(void **state)
+{
+    const struct store_mark told = {.epoch = 1, .incarnation = 11, .sequence = 9};
+    const struct store_mark of_copy = {.epoch = 1, .incarnation = 11, .sequence = 1};
+
+    (void)state;
+    prepared(0, "sb1:serve1:1:7:r1", 9, 0);
+    nothing(1);
+    refused_starts(2, 10);
+    doubt_take_mark(&doubt, "serve1", 1, &of_copy);
+    doubt_take_mark(&doubt, "serve10", 1, &told);
+    assert_string_equal(view(), "r1 abort (presumed): pg1 prepared, pg2 nothing");
+    doubt_take_mark(&doubt, "serve1", 1, &told);
+    assert_string_equal(view(), "r1 not known: pg1 prepared, pg2 nothing");
 }
 
 static void the_oldest_comes_first(void **state)
@@ -409,6 +453,8 @@ int main(void)
         CASE(without_its_log_nothing_is_presumed),
         CASE(abort_is_presumed_by_the_log_of_a_later_incarnation_only),
         CASE(a_log_older_than_the_branch_presumes_nothing),
+        CASE(a_lost_log_presumes_nothing_however_often_it_was_refused),
+        CASE(an_old_copy_presumes_nothing_however_often_it_was_refused),
         CASE(the_oldest_comes_first),
         CASE(a_store_adds_up_what_is_in_doubt_there),
         CASE(a_decision_that_a_store_away_may_wait_for_is_shown_until_it_has_ended),
