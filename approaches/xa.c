@@ -242,16 +242,17 @@ static void xa_counters(const void *self, json_t *into)
 }
 
 /* With decisions on a topic there is no coordinator before the topic has been read. */
+/* An operator may ask before the decision topic is read. */
 static void xa_operate(void *self, const struct operate *what, coordinator_operated done, void *arg)
 {
     const struct xa *xa = self;
-    struct buf body = {0};
+    struct buf body = {.data = NULL};
 
     if (xa->coordinator) {
         coordinator_operate(xa->coordinator, what, done, arg);
         return;
     }
-    buf_append_str(&body, "{\"error\":\"not open yet\"}\n");
+    buf_append_str(&body, "{\"error\":\"the decision topic is being read\"}");
     done(arg, 503, &body);
     buf_done(&body);
 }

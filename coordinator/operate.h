@@ -27,8 +27,8 @@ struct operate {
 
 /*
  * Once, from the loop. `status`: 200; 404 nothing of that name; 409 not done, the body says why;
- * 502 a store did not answer, or not with yes. `body` is valid during the call: JSON, or of METRICS
- * Prometheus' text.
+ * 502 a store did not answer, or not with yes; 503 the door has not begun. `body` is valid during
+ * the call: JSON, or of METRICS Prometheus' text.
  */
 typedef void (*coordinator_operated)(void *arg, int status, const struct buf *body);
 

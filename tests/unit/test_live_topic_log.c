@@ -1,7 +1,8 @@
 /*
  * Decisions on a Kafka topic: two front doors as processes, a PostgreSQL, a Redis and a broker. One
  * door is killed for good, or paused and let go on, with transactions at a step; the other settles
- * them within 2 s, by what stands in the topic. This program is also its keeper and its doors.
+ * them within 2 s, by what stands in the topic. And a door with a log of its own that was lost.
+ * This program is also its keeper and its doors.
  *
  * Folder: harness
  */
@@ -422,6 +423,35 @@ static void a_door_that_is_restarted_settles_its_own(void **state)
     assert_int_equal(n_written(), GATHER);
 }
 
+/* --- a log of one's own ----------------------------------------------------------------------- */
+
+static int start_local(const char *verb)
+{
+    const char *const argv[] = {"syncbed", verb, w.topology_path, "serve1", NULL};
+    uint16_t port;
+
+    return keeper_start_role(w.keeper, "serve1", argv, w.log_path, &port, &err);
+}
+
+/* As an operator meets it: status 2, what to do about it, and the flag that it names. */
+static void a_door_whose_log_was_lost_ends_with_status_2_and_says_what_to_do(void **state)
+{
+    const struct topology_role *role = topology_role(w.topology, "serve1");
+
+    (void)state;
+    must(keeper_signal(w.keeper, "serve1", KEEPER_KILL, &err));
+    assert_true(start_local("serve-local") < 0); /* it has an epoch, in the topic */
+    must(start_local("serve-forced"));
+    must(keeper_signal(w.keeper, "serve1", KEEPER_KILL, &err));
+    must(file_remove_tree(role->data, &err));
+    assert_true(start_local("serve-local") < 0);
+    if (!strstr(err.message, "ended with status 2"))
+        fail_msg("%s", err.message);
+    if (!strstr(err.message, "--force-presume-abort"))
+        fail_msg("%s", err.message);
+    must(start_local("serve-forced"));
+}
+
 /* --- all -------------------------------------------------------------------------------------- */
 
 static int begin_all(void **state)
@@ -449,13 +479,16 @@ static int end_all(void **state)
     return 0;
 }
 
-static int be_a_door(const char *topology, const char *name)
+/* "serve", with replicated decisions; "serve-local"; "serve-forced", local, too. */
+static int be_a_door(const char *verb, const char *topology, const char *name)
 {
-    const struct serve_options options = {.topology = topology,
-                                          .name = name,
-                                          .approach = "xa",
-                                          .n_settings = 1,
-                                          .setting = {"log=replicated"}};
+    const struct serve_options options = {
+        .topology = topology,
+        .name = name,
+        .approach = "xa",
+        .force_presume_abort = strcmp(verb, "serve-forced") == 0,
+        .n_settings = 1,
+        .setting = {strcmp(verb, "serve") == 0 ? "log=replicated" : "log=local"}};
 
     return serve_main(&options);
 }
@@ -470,12 +503,13 @@ int main(int argc, char **argv)
         TEST(a_door_that_was_only_paused_finds_its_commit_lost),
         TEST(a_door_that_was_paused_behind_its_decision_tells_it_committed),
         TEST(a_door_that_is_restarted_settles_its_own),
+        TEST(a_door_whose_log_was_lost_ends_with_status_2_and_says_what_to_do),
     };
 
     if (argc > 1 && strcmp(argv[1], KEEPER_VERB) == 0)
         return keeper_main(false);
-    if (argc == 4 && strcmp(argv[1], "serve") == 0)
-        return be_a_door(argv[2], argv[3]);
+    if (argc == 4 && strncmp(argv[1], "serve", 5) == 0)
+        return be_a_door(argv[1], argv[2], argv[3]);
     /* Servers run as another user when we are root, so the place is open to all. */
     if (!mkdtemp(place) || chmod(place, 0755) < 0 || setenv("SYNCBED_DIR", place, 1) < 0)
         return 1;
