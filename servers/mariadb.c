@@ -76,6 +76,13 @@ static int configure(const struct server *server, const char *binary_log, struct
                            "performance_schema = ON\n"
                            "performance-schema-instrument = '%%=OFF'\n"
                            "performance-schema-consumer-global-instrumentation = OFF\n"
+                           /* what counts them takes memory all the same */
+                           "performance-schema-digests-size = 0\n"
+                           "performance-schema-max-statement-classes = 0\n"
+                           "performance-schema-max-stage-classes = 0\n"
+                           "performance-schema-max-memory-classes = 0\n"
+                           "performance-schema-max-table-instances = 0\n"
+                           "performance-schema-max-table-handles = 0\n"
                            "%s\n",
                            err, (unsigned)server->port[0], server->folder, server->folder,
                            server->folder, server->folder, binary_log);
