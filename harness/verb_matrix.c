@@ -159,10 +159,8 @@ static enum matrix_word word_of(const struct matrix *m, const struct matrix_row 
     for (unsigned i = 0; i < m->n_shown; i++) {
         const struct shown *shown = &m->shown[i];
 
-        if (!matrix_row_has(row, shown->file->name))
-            continue;
-        if (word == MATRIX_WORDS || shown->word > word)
-            word = shown->done ? shown->word : MATRIX_UNKNOWN;
+        if (matrix_row_has(row, shown->file->name))
+            word = matrix_worst(word, shown->done, shown->word);
     }
     return word;
 }
@@ -329,11 +327,8 @@ static int exit_status(const struct matrix *m)
 {
     enum matrix_word worst = MATRIX_SHOWN;
 
-    for (unsigned i = 0; i < m->n_shown; i++) {
-        enum matrix_word word = m->shown[i].done ? m->shown[i].word : MATRIX_UNKNOWN;
-
-        worst = word > worst ? word : worst;
-    }
+    for (unsigned i = 0; i < m->n_shown; i++)
+        worst = matrix_worst(worst, m->shown[i].done, m->shown[i].word);
     if (worst == MATRIX_VIOLATED)
         return 1;
     return worst == MATRIX_SHOWN ? 0 : CLI_EXIT_UNKNOWN;

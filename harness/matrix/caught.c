@@ -179,3 +179,10 @@ enum matrix_word matrix_judge(const json_t *run, const struct caught *c,
         return MATRIX_NOT_EXERCISED;
     return MATRIX_SHOWN;
 }
+
+enum matrix_word matrix_worst(enum matrix_word so_far, bool done, enum matrix_word word)
+{
+    enum matrix_word next = done ? word : MATRIX_UNKNOWN;
+
+    return so_far == MATRIX_WORDS || next > so_far ? next : so_far;
+}

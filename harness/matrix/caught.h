@@ -46,4 +46,7 @@ const char *matrix_word(enum matrix_word word); /* "shown", "NOT SO", … */
 enum matrix_word matrix_judge(const json_t *run, const struct caught *caught,
                               enum matrix_outcome outcome);
 
+/* The worst of a row's runs, one by one, from MATRIX_WORDS on. One that was not done is unknown. */
+enum matrix_word matrix_worst(enum matrix_word so_far, bool done, enum matrix_word word);
+
 #endif

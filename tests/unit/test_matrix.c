@@ -231,6 +231,19 @@ static void what_nobody_can_tell_is_unknown_and_what_hit_nobody_not_exercised(vo
     assert_int_equal(judge("valid", c, MATRIX_EITHER), MATRIX_SHOWN);
 }
 
+/* As of a matrix that is broken off between a row's two runs. */
+static void a_row_is_not_shown_before_all_of_its_runs_are_done(void **state)
+{
+    enum matrix_word word = matrix_worst(MATRIX_WORDS, true, MATRIX_SHOWN);
+
+    (void)state;
+    assert_int_equal(word, MATRIX_SHOWN);
+    assert_int_equal(matrix_worst(word, false, MATRIX_SHOWN), MATRIX_UNKNOWN);
+    assert_int_equal(matrix_worst(word, true, MATRIX_NOT_EXERCISED), MATRIX_NOT_EXERCISED);
+    assert_int_equal(matrix_worst(MATRIX_VIOLATED, false, MATRIX_SHOWN), MATRIX_VIOLATED);
+    assert_int_equal(matrix_worst(MATRIX_VIOLATED, true, MATRIX_SHOWN), MATRIX_VIOLATED);
+}
+
 /* --- rows ------------------------------------------------------------------------------------- */
 
 static void expect_rows(const char *yaml, const char *want)
@@ -297,6 +310,7 @@ int main(void)
         cmocka_unit_test(is_shown_only_if_all_that_stood_there_ended_so),
         cmocka_unit_test(a_mixed_one_or_a_broken_promise_is_not_so),
         cmocka_unit_test(what_nobody_can_tell_is_unknown_and_what_hit_nobody_not_exercised),
+        cmocka_unit_test(a_row_is_not_shown_before_all_of_its_runs_are_done),
         cmocka_unit_test(a_row_says_how_it_is_shown_or_why_not),
         cmocka_unit_test(the_page_has_the_table_of_the_rows),
     };
