@@ -6,6 +6,7 @@
 #include "coordinator/coordinator_private.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
@@ -103,6 +104,21 @@ static int reserve(struct transaction *t, struct errctx *err)
     return decision_log_reserve(t->co->log, &t->ticket, err);
 }
 
+/* So does a slot at every store that it writes to. */
+static int check_slots(const struct transaction *t, struct errctx *err)
+{
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        const struct store *store = t->branch[i].store;
+
+        if (store_slots_left(store) == 0 &&
+            txn_writes(&t->txn, txn_ops_of(&t->txn, store_name(store))))
+            return err_set(err, EBUSY, ERR_RETRY,
+                           "%s has no slot left for one more prepared transaction",
+                           store_name(store));
+    }
+    return 0;
+}
+
 static void refuse(struct transaction *t, const struct errctx *err)
 {
     t->co->counters.refused++;
@@ -122,7 +138,7 @@ static void begin(void *arg)
         give_up(t, CODE_UNAVAILABLE, why_not);
     else if (t->n_branches == 1)
         one_phase_begin(t);
-    else if (reserve(t, &err) < 0)
+    else if (check_slots(t, &err) < 0 || reserve(t, &err) < 0)
         refuse(t, &err);
     else
         twopc_driver_begin(t);

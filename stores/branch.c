@@ -27,6 +27,7 @@ struct store_branch {
     bool sent;       /* something went out under this gid */
     bool executed;   /* a local transaction is open on the session */
     bool refused; /* begin or prepare failed for certain: nothing of this gid is or will be here */
+    bool writes;  /* sent, and counted as one that may take a slot */
     bool freed;   /* the caller is gone; we stay until the jobs are over */
 };
 
@@ -136,6 +137,7 @@ static void dispose(struct store_branch *b)
         memcpy(job->gid, b->gid, sizeof job->gid);
         job_submit_on(job, s);
     }
+    b->store->n_writing -= b->writes;
     if (s)
         session_unbind(s);
     free(b);
@@ -158,6 +160,8 @@ void store_branch_free(struct store_branch *b)
 
 void branch_sent(struct store_branch *b, struct session *s)
 {
+    b->writes = txn_writes(b->txn, txn_ops_of(b->txn, b->store->where.name));
+    b->store->n_writing += b->writes;
     b->session = s;
     b->sent = true;
 }

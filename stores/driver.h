@@ -159,7 +159,9 @@ struct store {
     bool once;
     bool no_journal;
     struct store_past past;
-    unsigned n_sessions; /* the last one is the administrative */
+    unsigned prepared_max; /* slots for prepared transactions; UINT_MAX: no limit is known */
+    unsigned n_writing;    /* branches that write, sent and not freed: each may take a slot */
+    unsigned n_sessions;   /* the last one is the administrative */
     struct session **session;
     unsigned n_ready; /* of the working ones */
     struct job *queue[LANES];

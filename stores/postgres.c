@@ -147,11 +147,12 @@ static void take_value(struct read_result *read, const PGresult *res)
         (void)snprintf(read->value, sizeof read->value, "%s", PQgetvalue(res, 0, 0));
 }
 
-/* Who we are, so that another session can end us and see us gone. */
+/* Who we are, so that another session can end us and see us gone; and how much can be prepared. */
 static void take_identity(struct session *s, const PGresult *res)
 {
     if (PQntuples(res) != 1)
         return;
+    s->store->prepared_max = (unsigned)strtoul(PQgetvalue(res, 0, 2), NULL, 10);
     s->identity.number = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
     (void)snprintf(s->identity.since, sizeof s->identity.since, "%s", PQgetvalue(res, 0, 1));
 }
@@ -347,8 +348,9 @@ static void set_up(struct pg_session *s)
     }
     pg_past_ask(s);
     pg_send(s, PG_ROWS,
-            "SELECT pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()", 0,
-            NULL);
+            "SELECT pid, backend_start, current_setting('max_prepared_transactions')"
+            " FROM pg_stat_activity WHERE pid = pg_backend_pid()",
+            0, NULL);
     pg_end_segment(s);
 }
 

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ int store_open(struct event_base *base, const struct topology_store *where,
         options->lock_timeout_us ? options->lock_timeout_us : STORE_LOCK_TIMEOUT_US;
     store->once = options->once;
     store->no_journal = options->no_journal;
+    store->prepared_max = UINT_MAX;
     r = pool_open(store, 1 + (options->sessions ? options->sessions : STORE_SESSIONS), err);
     if (r < 0) {
         store_free(store);
@@ -135,6 +137,11 @@ const char *store_name(const struct store *store)
 enum store_kind store_kind(const struct store *store)
 {
     return store->where.kind;
+}
+
+unsigned store_slots_left(const struct store *store)
+{
+    return store->prepared_max > store->n_writing ? store->prepared_max - store->n_writing : 0;
 }
 
 bool store_alive(const struct store *store)

@@ -109,6 +109,13 @@ enum store_kind store_kind(const struct store *store);
 /* A session is connected and ready. */
 bool store_alive(const struct store *store);
 
+/*
+ * How many more branches that write can be prepared here: the store's limit (PostgreSQL's
+ * max_prepared_transactions, as it was when we last connected) less those of ours that are sent and
+ * not freed. What others have prepared is not known. UINT_MAX and the like: no limit.
+ */
+unsigned store_slots_left(const struct store *store);
+
 /* Called from the loop whenever store_alive() changes. One listener; NULL for none. */
 void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive), void *arg);
 

@@ -276,6 +276,7 @@ static pid_t spawn_postgres(const struct live_server *server)
 {
     char port[8];
     char data[96];
+    char slots[48];
     const char *argv[] = {POSTGRES_AT "postgres",
                           "-D",
                           data,
@@ -286,13 +287,15 @@ static pid_t spawn_postgres(const struct live_server *server)
                           "-c",
                           "unix_socket_directories=",
                           "-c",
-                          "max_prepared_transactions=64",
+                          slots,
                           "-c",
                           "max_connections=100",
                           NULL};
 
     (void)snprintf(data, sizeof data, "%s/data", server->folder);
     (void)snprintf(port, sizeof port, "%d", server->port);
+    (void)snprintf(slots, sizeof slots, "max_prepared_transactions=%u",
+                   server->prepared_max ? server->prepared_max : 64);
     return spawn(server, argv, NULL);
 }
 

@@ -21,7 +21,8 @@ struct live_server {
     const struct server_kind *made_by; /* how the keeper makes such a one */
     char folder[64];
     uint16_t port;
-    pid_t pid; /* 0: not running */
+    unsigned prepared_max; /* PostgreSQL, at its next start; 0: 64 */
+    pid_t pid;             /* 0: not running */
 };
 
 /* Make its directory, start it, wait until it serves. */

@@ -672,6 +672,50 @@ static void a_store_paused_before_it_voted_leaves_no_orphan(void **state)
     }
 }
 
+static bool two_stand_decided(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_DECIDED) == 2;
+}
+
+/* Two slots, and two transactions are in doubt: a third is not begun. */
+static void prepared_slots_bound_what_is_begun(void **state)
+{
+    static struct picture p;
+    static struct door d;
+    struct txn txn[] = {doors_fan_out(OP_WRITE, "r0", "a"), doors_fan_out(OP_WRITE, "r1", "b"),
+                        doors_fan_out(OP_WRITE, "r2", "c"), doors_fan_out(OP_READ, "r3", "c")};
+    struct coordinator_counters c;
+
+    (void)state;
+    live_server_kill(&doors_server[1]);
+    doors_server[1].prepared_max = 2;
+    live_server_start(&doors_server[1]);
+    doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
+    crash_point_arm(CRASH_XA_DECIDED, 1000);
+    for (unsigned i = 0; i < 2; i++)
+        (void)doors_send(&d, &txn[i], 10 * US_PER_S);
+    assert_int_equal(loop_until(d.base, two_stand_decided, NULL, DOORS_WAIT_US), 0);
+    assert_string_equal(doors_execute(&d, &txn[2]),
+                        "refused pg2 has no slot left for one more prepared transaction");
+    assert_string_equal(doors_execute(&d, &txn[3]), "ok everywhere"); /* reading takes none */
+    coordinator_counters(d.co, &c);
+    assert_int_equal(c.refused, 1);
+    crash_point_disarm();
+    doors_await_idle(&d);
+    (void)snprintf(txn[2].request, sizeof txn[2].request, "r4");
+    assert_string_equal(doors_execute(&d, &txn[2]), "ok everywhere");
+    doors_await_idle(&d);
+    doors_close(&d);
+    doors_look(&p);
+    assert_false(doors_happened(&p, "r2"));
+    assert_true(doors_happened(&p, "r4"));
+    live_server_kill(&doors_server[1]);
+    doors_server[1].prepared_max = 0;
+    live_server_start(&doors_server[1]);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, doors_clean, doors_remove_folder)
@@ -696,6 +740,7 @@ int main(void)
         CASE(a_store_that_cannot_be_asked_is_named_with_the_reason),
         CASE(a_store_that_dies_after_the_decision_commits_when_it_is_back),
         CASE(a_store_paused_before_it_voted_leaves_no_orphan),
+        CASE(prepared_slots_bound_what_is_begun),
     };
 
     return doors_run_tests(tests, sizeof tests / sizeof tests[0]);
