@@ -111,7 +111,9 @@ int segment_resume(struct segment_writer *w, const struct decision_scan *scan, s
     if (rc < 0)
         return failed(w, rc, "write", err);
     rc = w->io->fdatasync(w->io->arg, w->fd);
-    return rc < 0 ? failed(w, rc, "fdatasync", err) : 0;
+    if (rc == 0) /* its name may not be durable: its maker may have died before it was */
+        rc = w->io->sync_dir(w->io->arg, w->dir);
+    return rc < 0 ? failed(w, rc, "sync", err) : 0;
 }
 
 /* --- the next one ----------------------------------------------------------------------------- */
