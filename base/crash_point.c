@@ -46,14 +46,15 @@ static const struct crash_point_info table[CRASH_POINTS] = {
     [CRASH_XA_ABORTING] = {"xa-aborting", "xa",
                            "The decision is abort, and nothing was logged: stores that prepared "
                            "hold their locks until they are told to roll back."},
+    [CRASH_XA_START_FENCED] =
+        {"xa-start-fenced", "xa",
+         "A coordinator starts anew: a store has seen the new epoch; sessions "
+         "of the earlier incarnation may still be there.",
+         true},
     [CRASH_XA_START_ENDED] = {"xa-start-ended", "xa",
                               "A coordinator starts anew: a store has no session of its earlier "
-                              "incarnation any more, and has not seen the new epoch.",
+                              "incarnation any more; what is in doubt there was not listed yet.",
                               true},
-    [CRASH_XA_START_FENCED] = {"xa-start-fenced", "xa",
-                               "A coordinator starts anew: a store has seen the new epoch; what is "
-                               "in doubt there was not listed yet.",
-                               true},
     [CRASH_XA_START_LISTED] =
         {"xa-start-listed", "xa",
          "A coordinator starts anew: a branch was found in doubt, and nothing "

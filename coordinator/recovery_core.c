@@ -22,9 +22,9 @@ static void act(struct recovery_actions *out, enum recovery_action_type type)
 static void set_state(struct recovery_participant *p, enum recovery_state state)
 {
     static const unsigned legal[RECOVERY_STATES] = {
-        [RECOVERY_IDLE] = 1U << RECOVERY_ENDING,
-        [RECOVERY_ENDING] = 1U << RECOVERY_FENCING,
-        [RECOVERY_FENCING] = 1U << RECOVERY_LISTING,
+        [RECOVERY_IDLE] = 1U << RECOVERY_FENCING,
+        [RECOVERY_FENCING] = 1U << RECOVERY_ENDING,
+        [RECOVERY_ENDING] = 1U << RECOVERY_LISTING,
         [RECOVERY_LISTING] = 1U << RECOVERY_SETTLING | 1U << RECOVERY_PROVING,
         [RECOVERY_SETTLING] = 1U << RECOVERY_LISTING,
         [RECOVERY_PROVING] = 1U << RECOVERY_SETTLED,
@@ -101,22 +101,20 @@ static void try_later(struct recovery_participant *p, struct recovery_actions *o
                                        .delay_us = backoff_delay_us(p->n_failed++)});
 }
 
-static void on_ended(const struct recovery_core *core, struct recovery_participant *p,
-                     enum recovery_answer answer, struct recovery_actions *out)
+static void on_fenced(const struct recovery_core *core, struct recovery_participant *p,
+                      enum recovery_answer answer, struct recovery_actions *out)
 {
-    if (answer == RECOVERY_OK)
-        next_step(core, p, RECOVERY_FENCING, out);
+    if (answer == RECOVERY_STALE)
+        act(out, RECOVERY_ACT_FAIL);
+    else if (answer == RECOVERY_OK)
+        next_step(core, p, RECOVERY_ENDING, out);
     else
         try_later(p, out);
 }
 
-static void on_fenced(const struct recovery_core *core, struct recovery_participant *p,
-                      enum recovery_answer answer, struct recovery_actions *out)
+static void on_ended(const struct recovery_core *core, struct recovery_participant *p,
+                     enum recovery_answer answer, struct recovery_actions *out)
 {
-    if (answer == RECOVERY_STALE) {
-        act(out, RECOVERY_ACT_FAIL);
-        return;
-    }
     if (answer != RECOVERY_OK) {
         try_later(p, out);
         return;
@@ -339,7 +337,7 @@ static void on_answer(const struct recovery_core *core, struct recovery_particip
 {
     switch (ev->type) {
     case RECOVERY_EV_START:
-        next_step(core, p, RECOVERY_ENDING, out);
+        next_step(core, p, RECOVERY_FENCING, out);
         break;
     case RECOVERY_EV_ENDED:
         on_ended(core, p, ev->answer, out);

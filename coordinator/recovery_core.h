@@ -7,14 +7,15 @@
  *
  * Each participant goes its own way, again and again until done:
  *
- *   IDLE -> ENDING -> FENCING -> LISTING <-> SETTLING
+ *   IDLE -> FENCING -> ENDING -> LISTING <-> SETTLING
  *                                   |
  *                                   +-> PROVING -> SETTLED      nothing of ours was listed
  *
- *   ENDING    end the earlier incarnation's sessions and see them gone: what they had sent has
- *             taken effect or never will, so no PREPARE can come late (Greenplum gpdb#10393)
  *   FENCING   raise our epoch there; a participant that has seen a higher one means that our log is
  *             not the latest (lost, or restored from a backup): the coordinator must not run
+ *   ENDING    end the earlier incarnation's sessions and see them gone: what they had sent has
+ *             taken effect or never will, so no PREPARE can come late (Greenplum gpdb#10393). The
+ *             fence comes first, since an earlier incarnation that still runs may connect again
  *   LISTING   what is prepared under our exact name and an older epoch
  *   SETTLING  each of these: commit if the log has its COMMIT record, else roll back (presumed
  *             abort). Never by age, never on a guess. Then list again, until nothing is left
@@ -41,8 +42,8 @@
 
 enum recovery_state {
     RECOVERY_IDLE,
-    RECOVERY_ENDING,
     RECOVERY_FENCING,
+    RECOVERY_ENDING,
     RECOVERY_LISTING,
     RECOVERY_SETTLING,
     RECOVERY_PROVING,
@@ -122,7 +123,7 @@ struct recovery_actions {
 struct recovery_participant {
     enum recovery_state state;
     char store[STORE_NAME_SIZE];
-    bool fenced;
+    bool fenced;         /* and the sessions are gone: it may be given transactions */
     bool waiting;        /* the retry timer runs */
     unsigned n_fences;   /* sent */
     unsigned n_failed;   /* tries of this step */

@@ -102,9 +102,9 @@ static struct recovery_core make_core(enum twopc_break broken)
 /* … and participant `i` is to list what is in doubt there. */
 static void go_to_listing(struct recovery_core *core, unsigned i)
 {
-    expect(core, EV(START, i), "end-sessions");
-    expect(core, EV(ENDED, i), "fence:3+1");
-    expect(core, EV(FENCED, i), "list progress");
+    expect(core, EV(START, i), "fence:3+1");
+    expect(core, EV(FENCED, i), "end-sessions");
+    expect(core, EV(ENDED, i), "list progress");
 }
 
 static struct open_decision decided_at_both(void)
@@ -112,16 +112,16 @@ static struct open_decision decided_at_both(void)
     return (struct open_decision){.gid = OURS, .n_participants = 2, .participant = {"pg1", "pg2"}};
 }
 
-static void ends_sessions_and_fences_before_it_lists(void **state)
+static void fences_and_ends_sessions_before_it_lists(void **state)
 {
     struct recovery_core core = make_core(TWOPC_SOUND);
 
     (void)state;
-    expect(&core, EV(START, 0), "end-sessions");
+    expect(&core, EV(START, 0), "fence:3+1");
     assert_false(core.participant[0].fenced);
-    expect(&core, EV(ENDED, 0), "fence:3+1");
+    expect(&core, EV(FENCED, 0), "end-sessions");
     assert_false(core.participant[0].fenced);
-    expect(&core, EV(FENCED, 0), "list progress");
+    expect(&core, EV(ENDED, 0), "list progress");
     assert_true(core.participant[0].fenced);
     expect(&core, EV(LISTED, 0), "review");
     expect(&core, EV(REVIEWED, 0), "progress");
@@ -169,17 +169,17 @@ static void each_step_is_tried_again_with_back_off(void **state)
     struct recovery_core core = make_core(TWOPC_SOUND);
 
     (void)state;
-    expect(&core, EV(START, 0), "end-sessions");
-    expect(&core, ANSWER(ENDED, 0, AGAIN), "retry@50ms");
-    expect(&core, EV(RETRY, 0), "end-sessions");
-    expect(&core, EV(RETRY, 0), "");
-    expect(&core, ANSWER(ENDED, 0, AGAIN), "retry@100ms");
-    expect(&core, EV(ALIVE, 0), "no-retry end-sessions");
-    expect(&core, EV(ALIVE, 0), "");
-    expect(&core, EV(ENDED, 0), "fence:3+1");
+    expect(&core, EV(START, 0), "fence:3+1");
     expect(&core, ANSWER(FENCED, 0, AGAIN), "retry@50ms");
     expect(&core, EV(RETRY, 0), "fence:3+2");
-    expect(&core, EV(FENCED, 0), "list progress");
+    expect(&core, EV(RETRY, 0), "");
+    expect(&core, ANSWER(FENCED, 0, AGAIN), "retry@100ms");
+    expect(&core, EV(ALIVE, 0), "no-retry fence:3+3");
+    expect(&core, EV(ALIVE, 0), "");
+    expect(&core, EV(FENCED, 0), "end-sessions");
+    expect(&core, ANSWER(ENDED, 0, AGAIN), "retry@50ms");
+    expect(&core, EV(RETRY, 0), "end-sessions");
+    expect(&core, EV(ENDED, 0), "list progress");
     expect(&core, ANSWER(LISTED, 0, AGAIN), "retry@50ms");
     expect(&core, EV(RETRY, 0), "list");
 }
@@ -204,9 +204,8 @@ static void a_participant_that_saw_a_later_incarnation_ends_this_one(void **stat
     struct recovery_core core = make_core(TWOPC_SOUND);
 
     (void)state;
-    expect(&core, EV(START, 0), "end-sessions");
-    expect(&core, EV(ENDED, 0), "fence:3+1");
-    expect(&core, ANSWER(FENCED, 0, STALE), "fail");
+    expect(&core, EV(START, 0), "fence:3+1");
+    expect(&core, ANSWER(FENCED, 0, STALE), "fail"); /* and no session of the later one is ended */
     assert_false(core.participant[0].fenced);
 }
 
@@ -327,11 +326,11 @@ static void rejects_what_it_did_not_ask_for(void **state)
     (void)state;
     assert_int_equal(recovery_step(&core, &ev, &out), -EPROTO);
     assert_int_equal(out.n, 0);
-    expect(&core, EV(START, 0), "end-sessions");
+    expect(&core, EV(START, 0), "fence:3+1");
     ev = EV(START, 0);
     assert_int_equal(recovery_step(&core, &ev, &out), -EPROTO);
-    expect(&core, ANSWER(ENDED, 0, AGAIN), "retry@50ms");
-    ev = EV(ENDED, 0);
+    expect(&core, ANSWER(FENCED, 0, AGAIN), "retry@50ms");
+    ev = EV(FENCED, 0);
     assert_int_equal(recovery_step(&core, &ev, &out), -EPROTO);
 }
 
@@ -363,7 +362,7 @@ static void broken_forgets_when_the_first_is_settled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ends_sessions_and_fences_before_it_lists),
+        cmocka_unit_test(fences_and_ends_sessions_before_it_lists),
         cmocka_unit_test(commits_what_the_log_has_and_rolls_back_the_rest),
         cmocka_unit_test(leaves_alone_what_is_not_left_over_from_itself),
         cmocka_unit_test(each_step_is_tried_again_with_back_off),
