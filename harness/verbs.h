@@ -10,6 +10,8 @@ extern const struct cli syncbed_cli;
 int verb_quickstart(const struct cli_args *args);
 int verb_run(const struct cli_args *args);
 int verb_mutants(const struct cli_args *args);
+int verb_sim(const struct cli_args *args);
+void verb_sim_list_breaks(struct buf *out); /* for its --help */
 int verb_matrix(const struct cli_args *args);
 int verb_crash_points(const struct cli_args *args);
 int verb_check(const struct cli_args *args);
