@@ -117,6 +117,8 @@ static int open_coordinator(struct xa *xa, struct errctx *err)
 
     if (strcmp(settings_get(xa->env.settings, "lock_order"), "parallel") == 0)
         options.lock_order = TWOPC_PARALLEL;
+    if (strcmp(settings_get(xa->env.settings, "mode"), "early") == 0)
+        options.reply_rule = TWOPC_AFTER_DECISION;
     if (topic) {
         options.log = topic_log_decisions(topic);
         options.incarnation = topic_log_incarnation(topic);
@@ -271,6 +273,9 @@ static const struct setting_info settings[] = {
      {"local", "replicated"},
      "decisions in a file of the door's own, or on a topic: then any door settles for one that is "
      "gone"},
+    {"mode",
+     {"default", "early"},
+     "ok once it is everywhere; or, as `decided`, once the decision is durable: it will be"},
     {"requests",
      {"door", "stores"},
      "which requests came before is known to their door only, or written down at a store"},

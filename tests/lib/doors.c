@@ -16,6 +16,7 @@
 const char *const doors_store_name[DOORS_STORES] = {"pg1", "pg2", "redis"};
 struct live_server doors_server[DOORS_STORES];
 bool doors_requests_at_stores;
+enum twopc_reply_rule doors_reply_rule;
 char doors_folder[64]; /* of the decision logs */
 
 /* --- stores ----------------------------------------------------------------------------------- */
@@ -169,7 +170,8 @@ int doors_try(struct door *d, const char *name, enum twopc_lock_order order)
     struct coordinator_options options = {.name = name,
                                           .dir = dir,
                                           .lock_order = order,
-                                          .requests_at_stores = doors_requests_at_stores};
+                                          .requests_at_stores = doors_requests_at_stores,
+                                          .reply_rule = doors_reply_rule};
     struct coordinator_handlers handlers = {.ready = door_ready, .failed = door_failed, .arg = d};
     int rc;
 

@@ -21,8 +21,11 @@
 
 extern const char *const doors_store_name[DOORS_STORES]; /* "pg1" "pg2" "redis" */
 extern struct live_server doors_server[DOORS_STORES];
-extern bool doors_requests_at_stores; /* of the doors opened from now on */
-extern char doors_folder[64];         /* of the decision logs, a folder each */
+/* Of the doors opened from now on: */
+extern bool doors_requests_at_stores;
+extern enum twopc_reply_rule doors_reply_rule;
+
+extern char doors_folder[64]; /* of the decision logs, a folder each */
 
 struct CMUnitTest;
 

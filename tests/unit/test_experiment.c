@@ -282,8 +282,8 @@ static void settings_show_in_names_and_config(void **state)
     assert_int_equal(runs.n, 2);
     assert_non_null(strstr(runs.run[0].name, "-xa-lock_order-parallel-fanout-none-s"));
     experiment_print_config(&config, &experiment, &runs.run[0], &experiment.workload);
-    assert_non_null(
-        strstr(buf_str(&config), "lock_order: parallel, log: local, requests: door}\n"));
+    assert_non_null(strstr(buf_str(&config),
+                           "lock_order: parallel, log: local, mode: default, requests: door}\n"));
     assert_non_null(strstr(buf_str(&config), "variant: \"xa lock_order=parallel\"\n"));
     assert_non_null(strstr(buf_str(&config), "stores: [pg1, pg2, redis]\n"));
     buf_done(&config);

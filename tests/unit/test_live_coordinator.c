@@ -672,6 +672,29 @@ static void a_store_paused_before_it_voted_leaves_no_orphan(void **state)
     }
 }
 
+/* Nothing has been sent of it yet; that it is everywhere in the end it is sure of. */
+static void the_early_mode_answers_with_the_decision(void **state)
+{
+    static struct picture p;
+    static struct door d;
+    struct txn txn = doors_fan_out(OP_WRITE, "r1", "a");
+    struct answer *a;
+
+    (void)state;
+    doors_reply_rule = TWOPC_AFTER_DECISION;
+    doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
+    a = doors_send_held(&d, &txn, CRASH_XA_COMMIT_SENT); /* before any store's answer is heard */
+    assert_true(a->done);
+    assert_int_equal(a->reply.level, LEVEL_DECIDED);
+    crash_point_disarm();
+    doors_await_idle(&d);
+    doors_close(&d);
+    doors_reply_rule = TWOPC_AFTER_PHASE_TWO;
+    doors_look(&p);
+    assert_true(doors_happened(&p, "r1"));
+}
+
 static bool two_stand_decided(void *arg)
 {
     (void)arg;
@@ -740,6 +763,7 @@ int main(void)
         CASE(a_store_that_cannot_be_asked_is_named_with_the_reason),
         CASE(a_store_that_dies_after_the_decision_commits_when_it_is_back),
         CASE(a_store_paused_before_it_voted_leaves_no_orphan),
+        CASE(the_early_mode_answers_with_the_decision),
         CASE(prepared_slots_bound_what_is_begun),
     };
 
