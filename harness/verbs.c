@@ -117,6 +117,23 @@ static const struct cli_option sim_options[] = {
     {.name = "mutants",
      .type = CLI_FLAG,
      .meaning = "every mistake in turn, until the property that it breaks notices; a minute each"},
+    {.name = "exhaustive",
+     .type = CLI_FLAG,
+     .meaning =
+         "one transaction in every order of messages, crashes and losses, on a log that is a "
+         "word; says how many states there are"},
+    {.name = "crashes",
+     .value = "N",
+     .type = CLI_INT,
+     .min = 0,
+     .max = 3,
+     .meaning = "with --exhaustive: at most (2; with 3 stores 1)"},
+    {.name = "losses",
+     .value = "N",
+     .type = CLI_INT,
+     .min = 0,
+     .max = 3,
+     .meaning = "with --exhaustive: at most (2; with 3 stores 1)"},
     {.name = "trace",
      .type = CLI_FLAG,
      .meaning = "one schedule, drawn and told, whether or not it breaks a property"},
@@ -385,7 +402,7 @@ static const struct cli_verb verbs[] = {
          "of presumed abort, agreement, validity, durability of answers and that nothing is left "
          "in doubt. The first schedule that breaks one is made as small as it goes, drawn, and "
          "can be run again by the command that is printed. Exit status: 0 none; 1 a violation, "
-         "or with --mutants one that was missed; 2 bad input.",
+         "or with --mutants one that was missed; 2 bad input; 3 --exhaustive gave up.",
      OPTIONS(sim_options),
      .more = verb_sim_list_breaks,
      .run = verb_sim},

@@ -5,6 +5,7 @@
  * breaks the one that it should; that a failing schedule is made as small as it goes and told in
  * words; and every single call of log and recovery failing in turn.
  */
+#include "sim/exhaustive.h"
 #include "sim/sim.h"
 
 #include <inttypes.h>
@@ -250,6 +251,45 @@ static void every_single_failing_call_is_survived(void **state)
     }
 }
 
+/* --- every order ------------------------------------------------------------------------------ */
+
+static struct exhaustive_result every_order(unsigned n_stores, unsigned crashes, unsigned losses,
+                                            enum twopc_break broken)
+{
+    struct exhaustive_options options = {.n_stores = n_stores,
+                                         .crashes_max = crashes,
+                                         .losses_max = losses,
+                                         .states_max = 1000000,
+                                         .broken = broken};
+    struct exhaustive_result r;
+
+    sim_exhaustive(&options, &r);
+    return r;
+}
+
+static void every_order_of_a_small_case_is_sound(void **state)
+{
+    struct exhaustive_result r = every_order(2, 1, 1, TWOPC_SOUND);
+
+    (void)state;
+    assert_string_equal(r.text, "");
+    assert_true(r.complete && !r.violated);
+    assert_true(r.n_states > 50000 && r.n_ends > 100);
+    r = every_order(3, 0, 1, TWOPC_SOUND);
+    assert_true(r.complete && !r.violated);
+}
+
+static void some_order_shows_each_mistake_of_the_core(void **state)
+{
+    static const enum twopc_break broken[] = {TWOPC_ACK_BEFORE_DECISION,
+                                              TWOPC_COMMIT_BEFORE_DECISION, TWOPC_TIMEOUT_IS_ABORT,
+                                              TWOPC_FORGET_EARLY, TWOPC_PRESUME_COMMIT};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
+        assert_true(every_order(2, 1, 1, broken[i]).violated);
+}
+
 int main(void)
 {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, make_world, free_world)
@@ -261,6 +301,8 @@ int main(void)
         IN_A_WORLD(a_failing_schedule_is_made_as_small_as_it_goes),
         IN_A_WORLD(a_run_is_told_in_words),
         IN_A_WORLD(every_single_failing_call_is_survived),
+        cmocka_unit_test(every_order_of_a_small_case_is_sound),
+        cmocka_unit_test(some_order_shows_each_mistake_of_the_core),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
