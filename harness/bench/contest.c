@@ -196,15 +196,15 @@ static void take(struct measurement *m, const json_t *line, double flushes, unsi
     m->flushes_per_txn = flushes / n_servers / number(line, "committed");
 }
 
-static int measure(struct contest *c, enum contender_kind kind, const char *mode,
-                   struct spawn_plan *plan, struct measurement *m, struct errctx *err)
+static int measure(struct contest *c, enum contender_kind kind, struct spawn_plan *plan,
+                   struct measurement *m, struct errctx *err)
 {
     double before = 0, after = 0;
     json_t *line = NULL;
     int rc = two_servers_flushes(c->servers, &before, err);
 
     if (rc == 0 && kind == CONTENDER_SERVED)
-        rc = served_door_start(c, mode, plan, err);
+        rc = served_door_start(c, plan, err);
     if (rc == 0)
         rc = carry_out(c, plan, &line, NULL, err);
     if (rc == 0)
@@ -259,7 +259,7 @@ int contest_run(struct contest *c, enum contender_kind kind, const char *mode, u
     add_program(&plan, kind);
     add_options(c, &plan, mode, clients, folder);
     plan.output = spawn_text("%s/%s.log", c->folder, mode);
-    rc = measure(c, kind, mode, &plan, &m, err);
+    rc = measure(c, kind, &plan, &m, err);
     spawn_done(&plan);
     if (rc == 0)
         *ret_measurement = m;

@@ -12,32 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DOOR      "serve1"
 #define ANSWER_US (10 * US_PER_S)
 
-/* A door a mode, since the settings of one stay as they are; its name is short, as gids are. */
-static void name_of(const char *mode, char ret_name[ROLE_NAME_SIZE])
-{
-    (void)snprintf(ret_name, ROLE_NAME_SIZE, "serve-%c", mode[0]);
-}
-
-static int write_topology(struct contest *c, const char *name, struct errctx *err)
+static int write_topology(struct contest *c, struct errctx *err)
 {
     struct topology *t = mem_alloc(sizeof *t);
     struct topology_role *role = &t->role[0];
     struct buf text = {0};
     uint16_t port;
-    int rc = keeper_port(c->servers->keeper, name, &port, err);
+    int rc = keeper_port(c->servers->keeper, DOOR, &port, err);
 
     *t = c->servers->topology;
     (void)snprintf(t->run, sizeof t->run, "bench-2pc");
     (void)snprintf(t->control, sizeof t->control, "%.*s/control", PATH_MAX - 16, c->roles.folder);
     t->no_journal = true;
     t->n_roles = 1;
-    (void)snprintf(role->name, sizeof role->name, "%s", name);
+    (void)snprintf(role->name, sizeof role->name, DOOR);
     role->kind = ROLE_SERVE;
     role->address = (struct address){.host = "127.0.0.1", .port = port};
     if (rc == 0)
-        rc = keeper_folder(c->servers->keeper, name, role->data, err);
+        rc = keeper_folder(c->servers->keeper, DOOR, role->data, err);
     if (rc == 0) {
         topology_print(&text, t);
         rc = files_save(c->roles.folder, "topology.yaml", &text, err);
@@ -60,32 +55,24 @@ static int make_folders(struct contest *c, struct errctx *err)
     return rc;
 }
 
-static int start_role(struct contest *c, const char *name, const char *mode, struct errctx *err)
+static int start_role(struct contest *c, struct errctx *err)
 {
-    const char *arguments[] = {"--approach", "xa", "--set", "lock_order=parallel",
-                               NULL, /* its mode, unless that is the usual one */
-                               NULL,         NULL};
-    char setting[64];
+    static const char *const arguments[] = {"--approach", "xa", "--set", "lock_order=parallel",
+                                            NULL};
     int rc;
 
-    if (roles_find(&c->roles, name)) {
-        rc = keeper_restart(c->servers->keeper, name, err);
-        return rc < 0 ? rc : roles_restarted(&c->roles, name, err);
-    }
-    if (strcmp(mode, "default") != 0) {
-        (void)snprintf(setting, sizeof setting, "mode=%s", mode);
-        arguments[4] = "--set";
-        arguments[5] = setting;
+    if (roles_find(&c->roles, DOOR)) {
+        rc = keeper_restart(c->servers->keeper, DOOR, err);
+        return rc < 0 ? rc : roles_restarted(&c->roles, DOOR, err);
     }
     rc = make_folders(c, err);
     if (rc == 0)
-        rc = write_topology(c, name, err);
-    return rc < 0 ? rc : roles_start(&c->roles, name, ROLE_SERVE, arguments, err);
+        rc = write_topology(c, err);
+    return rc < 0 ? rc : roles_start(&c->roles, DOOR, ROLE_SERVE, arguments, err);
 }
 
 /* Its port and process id, from the keeper's list. */
-static int add_address(const struct contest *c, const char *name, struct spawn_plan *plan,
-                       struct errctx *err)
+static int add_address(const struct contest *c, struct spawn_plan *plan, struct errctx *err)
 {
     json_t *list;
     const json_t *item;
@@ -97,7 +84,7 @@ static int add_address(const struct contest *c, const char *name, struct spawn_p
     json_array_foreach (list, i, item) {
         const char *here = json_string_value(json_object_get(item, "name"));
 
-        if (!here || strcmp(here, name) != 0)
+        if (!here || strcmp(here, DOOR) != 0)
             continue;
         spawn_arg(plan, "--door");
         spawn_arg(plan, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(item, "port")));
@@ -108,15 +95,11 @@ static int add_address(const struct contest *c, const char *name, struct spawn_p
     return 0;
 }
 
-int served_door_start(struct contest *c, const char *mode, struct spawn_plan *plan,
-                      struct errctx *err)
+int served_door_start(struct contest *c, struct spawn_plan *plan, struct errctx *err)
 {
-    char name[ROLE_NAME_SIZE];
-    int rc;
+    int rc = start_role(c, err);
 
-    name_of(mode, name);
-    rc = start_role(c, name, mode, err);
-    return rc < 0 ? rc : add_address(c, name, plan, err);
+    return rc < 0 ? rc : add_address(c, plan, err);
 }
 
 int served_door_stop(struct contest *c, double *ret_fsyncs, struct errctx *err)

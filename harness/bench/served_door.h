@@ -8,10 +8,9 @@
 #include "harness/bench/contest.h"
 #include "servers/spawn.h"
 
-/* Start the door of this mode and tell the client's command line where it is. */
-__attribute__((warn_unused_result)) int served_door_start(struct contest *contest, const char *mode,
-                                                          struct spawn_plan *plan,
-                                                          struct errctx *err);
+/* Start the door and tell the client's command line where it is. */
+__attribute__((warn_unused_result)) int
+served_door_start(struct contest *contest, struct spawn_plan *plan, struct errctx *err);
 
 /* End it, unless none was started; `ret_fsyncs`: of its decision log for a transaction. */
 __attribute__((warn_unused_result)) int served_door_stop(struct contest *contest,
