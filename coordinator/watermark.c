@@ -47,7 +47,7 @@ struct marked {
     bool stranger;                  /* none of us was ever fenced there */
     int64_t seen_epoch;             /* the highest of ours that it knows of, in whatever way */
     int64_t fence;                  /* 0: not ours yet */
-    struct store_mark told;         /* and acknowledged */
+    struct store_mark told;         /* and acknowledged; before that, what it was found to know */
     int64_t telling;                /* the sequence on its way */
 };
 
@@ -311,6 +311,7 @@ static void answered(void *arg, const struct store_reply *reply, int64_t fence,
         recovery_fence_epoch(fence) > mark->epoch ? recovery_fence_epoch(fence) : mark->epoch;
     if (!is_sound(p, fence, mark))
         return;
+    p->told = *mark; /* by whomever: when it is told next, it must not know less */
     p->busy = true;
     store_list_in_doubt(p->store, w->prefix, clock_now_us() + VERB_DEADLINE_US, listed, p);
 }

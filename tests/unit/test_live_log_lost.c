@@ -191,7 +191,7 @@ static bool ready_or_failed(void *arg)
     return d->ready || d->failed;
 }
 
-static void try_door(struct door *d, bool force)
+static void start_door(struct door *d, bool force)
 {
     char dir[128];
     struct coordinator_options options = {
@@ -206,6 +206,11 @@ static void try_door(struct door *d, bool force)
     for (unsigned i = 0; i < N_STORES; i++)
         stores[i] = open_store(d->base, i, coordinator_application(d->co));
     coordinator_start(d->co, stores, N_STORES);
+}
+
+static void try_door(struct door *d, bool force)
+{
+    start_door(d, force);
     assert_int_equal(loop_until(d->base, ready_or_failed, d, WAIT_US), 0);
 }
 
@@ -533,6 +538,40 @@ static void a_store_restored_under_a_living_door_is_noticed(void **state)
     close_door(&d);
 }
 
+static bool all_stand(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_START_ENDED) == N_STORES;
+}
+
+static bool redis_is_restored(void *arg)
+{
+    const struct door *d = arg;
+
+    return d->failed || watermark_restored(d->co->watermark, 1);
+}
+
+/* It was asked what it knows, and has forgotten it by the time it is told more. */
+static void a_store_restored_while_it_is_recovered_is_noticed(void **state)
+{
+    struct door d;
+
+    (void)state;
+    open_door(&d);
+    write_everywhere(&d, "r1");
+    await_marks(&d);
+    close_door(&d);
+    crash_point_arm(CRASH_XA_START_ENDED, N_STORES + 1);
+    start_door(&d, false);
+    assert_int_equal(loop_until(d.base, all_stand, NULL, WAIT_US), 0);
+    shell("redis-cli -p %u HDEL mark serve1 >/dev/null", (unsigned)server[1].port);
+    crash_point_disarm();
+    assert_int_equal(loop_until(d.base, redis_is_restored, &d, WAIT_US), 0);
+    assert_false(d.failed);
+    assert_false(watermark_marked(d.co->watermark, 1));
+    close_door(&d);
+}
+
 /* --- a full file system ----------------------------------------------------------------------- */
 
 static void nothing(void *arg)
@@ -627,6 +666,7 @@ int main(void)
         CASE(the_latest_copy_is_not),
         CASE(a_store_restored_from_a_backup_is_settled_by_nobody),
         CASE(a_store_restored_under_a_living_door_is_noticed),
+        CASE(a_store_restored_while_it_is_recovered_is_noticed),
         CASE(a_full_disk_refuses_before_anything_is_sent),
     };
     int failed;
