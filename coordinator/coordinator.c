@@ -135,7 +135,8 @@ static const struct known_request *find_to_answer(struct coordinator *co, const 
 {
     struct known_request *known = requests_find(&co->requests, request);
 
-    if (!known || known->running || known->outcome != OUTCOME_UNKNOWN || !co->requests_at_stores)
+    if (!known || known->running || known->mixed || known->outcome != OUTCOME_UNKNOWN ||
+        !co->requests_at_stores)
         return known;
     requests_forget(&co->requests, known);
     return NULL;

@@ -24,8 +24,8 @@
  * "No such gid" in answer to a decision is no proof of anything: the participant is asked what
  * became of the branch (store_prove), and says committed, rolled back, still prepared, or that it
  * has lost it. What has ended the other way by somebody else's hand is logged and counted
- * (`heuristic`), what is lost likewise (`lost`); the client then hears `decided` at most, and the
- * decision stays open (no END record).
+ * (`heuristic`), what is lost likewise (`lost`); the client then hears `unknown`, like everybody
+ * who asks later, and the decision stays open (no END record).
  *
  * A request is known to its coordinator only: sent again to another it would be executed again,
  * unless `requests_at_stores`: then its id is written in the same local transaction, at its one

@@ -47,6 +47,8 @@ struct known_request *requests_begin(struct requests *r, const char *id,
 enum code requests_answer(const struct known_request *request, enum level *ret_level)
 {
     *ret_level = LEVEL_NONE;
+    if (request->mixed)
+        return CODE_UNKNOWN;
     if (request->code == CODE_NONE || request->outcome == OUTCOME_COMMITTED) {
         *ret_level = request->level;
         return CODE_NONE;

@@ -13,6 +13,7 @@
 #include "model/outcome.h"
 #include "model/txn.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uthash.h>
 
@@ -23,8 +24,9 @@ struct transaction;
 struct known_request {
     char id[REQUEST_ID_SIZE];
     enum outcome outcome;
-    enum code code;              /* once answered: the answer */
-    enum level level;            /* committed: how far it has got */
+    enum code code;   /* once answered: the answer */
+    enum level level; /* committed: how far it has got */
+    bool mixed; /* decided, but not so at each store: `unknown` for good, never executed again */
     struct transaction *running; /* NULL: over */
     struct known_request *next_ended;
     UT_hash_handle hh;

@@ -199,11 +199,17 @@ static void on_released(struct twopc_txn *t, unsigned i, enum twopc_answer answe
 
 /* --- after it --------------------------------------------------------------------------------- */
 
+/* Some branch has ended against the decision to commit, or its participant has lost it. */
+static bool mixed(const struct twopc_txn *t)
+{
+    return t->state == TWOPC_COMMITTING && (t->heuristic | t->lost) != 0;
+}
+
 /* Nobody has to be told any more. */
 static void conclude(struct twopc_txn *t, struct twopc_actions *out)
 {
-    if (t->state == TWOPC_COMMITTING && (t->heuristic | t->lost) != 0) {
-        reply(t, TWOPC_ACT_REPLY_DECIDED, out);
+    if (mixed(t)) {
+        reply(t, TWOPC_ACT_REPLY_UNKNOWN, out);
     } else if (t->state == TWOPC_COMMITTING) {
         reply(t, TWOPC_ACT_REPLY_EVERYWHERE, out);
         act(out, TWOPC_ACT_LOG_END);
@@ -346,7 +352,8 @@ static void on_timeout(struct twopc_txn *t, struct twopc_actions *out)
         reply(t, late_reply(t, TWOPC_ACT_REPLY_UNKNOWN, out), out);
         break;
     case TWOPC_COMMITTING:
-        reply(t, late_reply(t, TWOPC_ACT_REPLY_DECIDED, out), out);
+        reply(t, late_reply(t, mixed(t) ? TWOPC_ACT_REPLY_UNKNOWN : TWOPC_ACT_REPLY_DECIDED, out),
+              out);
         break;
     case TWOPC_IDLE:
     case TWOPC_ABORTING:

@@ -33,8 +33,9 @@
  *   lost            told: the participant does not know, nor ever will
  *   still prepared, or no answer: the decision is sent again
  *
- * After a commit that is not known to have been carried out everywhere the client hears `decided`
- * at most, and the decision gets no END: it stays, as evidence, for the operator.
+ * After a commit that has gone wrong at some participant in one of these ways the client hears
+ * `unknown`, unless it was answered before: neither yes nor no would be true of all. The decision
+ * gets no END: it stays, as evidence, for the operator.
  *
  * What a crash leaves behind needs no state here: a branch that is prepared at a participant is
  * committed if the log has its COMMIT record, else rolled back (recovery.h).
@@ -112,7 +113,7 @@ enum twopc_action_type {
     TWOPC_ACT_REPLY_EVERYWHERE,
     TWOPC_ACT_REPLY_DECIDED,
     TWOPC_ACT_REPLY_ABORTED,
-    TWOPC_ACT_REPLY_UNKNOWN, /* the deadline passed while the commit record was being forced */
+    TWOPC_ACT_REPLY_UNKNOWN, /* the deadline passed while the record was being forced; or mixed */
     TWOPC_ACT_SET_TIMER,     /* replaces the deadline; fires TIMEOUT */
     TWOPC_ACT_SET_RETRY,     /* of a participant; fires RETRY */
     TWOPC_ACT_LOG_END,       /* all have committed; not forced */

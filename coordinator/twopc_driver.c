@@ -211,11 +211,20 @@ static void prove(struct branch *b)
                 b);
 }
 
+/* Neither committed nor aborted would be true of it, now or when it is asked for again. */
+static void has_no_one_outcome(struct transaction *t)
+{
+    t->request->outcome = OUTCOME_UNKNOWN;
+    t->request->mixed = true;
+}
+
 static void tell_heuristic(struct branch *b)
 {
     struct transaction *t = b->transaction;
     bool commits = t->decided;
 
+    if (commits)
+        has_no_one_outcome(t);
     t->co->counters.heuristic++;
     log_error("%s at %s: %s by somebody else, though it was decided to %s%s%s; it stays so", t->gid,
               store_name(b->store), commits ? "rolled back" : "committed",
@@ -225,8 +234,8 @@ static void tell_heuristic(struct branch *b)
 static void tell_lost(struct branch *b)
 {
     b->transaction->co->counters.lost++;
-    log_error("%s at %s: lost, though it was decided to commit it: %s. It is answered `decided` at "
-              "most, and its decision stays open",
+    has_no_one_outcome(b->transaction);
+    log_error("%s at %s: lost, though it was decided to commit it: %s. Its decision stays open",
               b->transaction->gid, store_name(b->store), b->words);
 }
 
@@ -358,6 +367,16 @@ static void reply_aborted(struct transaction *t)
         transaction_answer_refused(t);
 }
 
+static void reply_unknown(struct transaction *t)
+{
+    if (t->request->mixed)
+        transaction_refused(t, CODE_UNKNOWN, NULL,
+                            "decided to commit, and settled otherwise or lost at some store");
+    else
+        transaction_refused(t, CODE_TIMEOUT, NULL, "its decision is being written");
+    transaction_answer_refused(t);
+}
+
 static void set_timer(struct event *timer, int64_t delay_us)
 {
     struct timeval delay = clock_timeval(delay_us);
@@ -413,8 +432,7 @@ static void act(struct transaction *t, const struct twopc_action *a)
         reply_aborted(t);
         break;
     case TWOPC_ACT_REPLY_UNKNOWN:
-        transaction_refused(t, CODE_TIMEOUT, NULL, "its decision is being written");
-        transaction_answer_refused(t);
+        reply_unknown(t);
         break;
     case TWOPC_ACT_SET_TIMER:
         set_timer(&t->timer, a->delay_us);

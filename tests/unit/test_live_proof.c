@@ -108,8 +108,9 @@ static void a_commit_that_was_rolled_back_by_hand_is_told_and_stays_open(void **
         crash_point_disarm();
         doors_await(&d, a);
         doors_await_idle(&d);
-        assert_string_equal(doors_execute(&d, &txn), "ok decided");
-        assert_int_equal(a->reply.level, LEVEL_DECIDED);
+        assert_string_equal(doors_execute(&d, &txn), "unknown as answered before");
+        assert_string_equal(doors_status(&d, txn.request), "unknown");
+        assert_int_equal(a->reply.code, CODE_UNKNOWN);
         assert_int_equal(counters().heuristic, at + 1);
         assert_int_equal(counters().lost, 0);
         assert_int_equal(counters().open_decisions, at + 1);
@@ -253,7 +254,7 @@ static void a_participant_restored_from_an_older_copy_has_lost_the_branch(void *
     use_the_ids_again(); /* the same id has committed now: somebody else's */
     crash_point_disarm();
     doors_await(&d, a);
-    assert_int_equal(a->reply.level, LEVEL_DECIDED);
+    assert_int_equal(a->reply.code, CODE_UNKNOWN);
     doors_await_idle(&d);
     assert_int_equal(counters().lost, 1);
     assert_int_equal(counters().restored, 1);

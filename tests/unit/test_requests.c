@@ -38,6 +38,18 @@ static void what_is_known_is_not_overwritten(void **state)
     requests_done(&r);
 }
 
+/* Decided, and answered so; then it turns out that one store has it otherwise. */
+static void what_has_no_one_outcome_is_unknown_for_good(void **state)
+{
+    struct known_request k = {
+        .code = CODE_NONE, .level = LEVEL_DECIDED, .outcome = OUTCOME_UNKNOWN, .mixed = true};
+    enum level level = LEVEL_DECIDED;
+
+    (void)state;
+    assert_int_equal(requests_answer(&k, &level), CODE_UNKNOWN);
+    assert_int_equal(level, LEVEL_NONE);
+}
+
 /* An indefinite answer is not repeated once there is a definite one. */
 static void a_retry_hears_the_outcome_once_it_is_known(void **state)
 {
@@ -95,6 +107,7 @@ int main(void)
         cmocka_unit_test(the_oldest_request_is_forgotten_first),
         cmocka_unit_test(what_is_known_is_not_overwritten),
         cmocka_unit_test(one_can_be_forgotten_out_of_turn),
+        cmocka_unit_test(what_has_no_one_outcome_is_unknown_for_good),
         cmocka_unit_test(a_retry_hears_the_outcome_once_it_is_known),
     };
 

@@ -317,7 +317,7 @@ static void a_commit_rolled_back_by_hand_is_told_and_leaves_the_decision_open(vo
     expect(&t, PROVED_ROLLED_BACK(0), "heuristic:0");
     expect(&t, ACK_LOST(1), "retry:1@50ms");
     expect(&t, RETRY(1), "commit:1");
-    expect(&t, ACK(1), "ok-decided forget");
+    expect(&t, ACK(1), "unknown forget");
 }
 
 static void a_store_that_remembers_tells_it_without_a_proof(void **state)
@@ -326,7 +326,7 @@ static void a_store_that_remembers_tells_it_without_a_proof(void **state)
 
     (void)state;
     expect(&t, ACK(1), "");
-    expect(&t, about(TWOPC_EV_ACK, 0, TWOPC_ROLLED_BACK), "heuristic:0 ok-decided forget");
+    expect(&t, about(TWOPC_EV_ACK, 0, TWOPC_ROLLED_BACK), "heuristic:0 unknown forget");
 }
 
 static void a_branch_that_its_participant_has_lost_leaves_the_decision_open(void **state)
@@ -336,7 +336,7 @@ static void a_branch_that_its_participant_has_lost_leaves_the_decision_open(void
     (void)state;
     expect(&t, ACK(1), "");
     expect(&t, NOTA(0), "prove:0");
-    expect(&t, PROVED_LOST(0), "lost:0 ok-decided forget");
+    expect(&t, PROVED_LOST(0), "lost:0 unknown forget");
 }
 
 static void without_a_proof_the_decision_is_sent_again(void **state)
