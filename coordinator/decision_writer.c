@@ -206,13 +206,26 @@ static int write_without_next(struct local_log *log, const struct batch *b, int 
     return segment_append(&log->writer, log->bytes, e.size, e.n, err);
 }
 
+/* While there is no next segment, lazy records must not take the room of what has reserved it. */
+static bool fits_here(struct local_log *log, size_t size)
+{
+    if (log->writer.fd < 0)
+        return false;
+    if (!segment_prepared(&log->writer)) {
+        (void)pthread_mutex_lock(&log->mutex);
+        size += log->n_reserved * DECISION_SIZE_MAX;
+        (void)pthread_mutex_unlock(&log->mutex);
+    }
+    return segment_has_room(&log->writer, size);
+}
+
 int decision_write(struct local_log *log, const struct batch *b, struct errctx *err)
 {
     struct encoded e = {0};
     int rc;
 
     encode_batch(log, b, false, &e);
-    if (log->writer.fd >= 0 && segment_has_room(&log->writer, e.size))
+    if (fits_here(log, e.size))
         return segment_append(&log->writer, log->bytes, e.size, e.n, err);
     rc = segment_prepare(&log->writer, log->writer.size);
     return rc < 0 ? write_without_next(log, b, rc, err) : write_in_next(log, b, err);

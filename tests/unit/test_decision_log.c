@@ -1094,6 +1094,58 @@ static void a_full_disk_refuses_before_it_breaks_a_promise(void **state)
     disk_done(&disk);
 }
 
+/* As long as a record can be. */
+static struct decision longest_commit(unsigned i)
+{
+    struct decision d = {.kind = DECISION_COMMIT, .n_participants = STORES_MAX};
+
+    (void)snprintf(d.request, sizeof d.request, "%032u", i);
+    (void)snprintf(d.gid, sizeof d.gid, "sb1:serve1:1:%051u", i);
+    for (unsigned p = 0; p < STORES_MAX; p++) {
+        (void)snprintf(d.participant[p], sizeof d.participant[p], "%015u", p);
+        (void)snprintf(d.memo[p], sizeof d.memo[p], "%023u", p);
+    }
+    return d;
+}
+
+static void ends_take_nothing_of_what_is_reserved(void **state)
+{
+    static struct disk disk;
+    struct decision_io io = disk_io(&disk);
+    struct decision_ticket promised[4];
+    struct errctx err = {.message = ""};
+    struct decision_log *log;
+    struct found f;
+    unsigned n_promised = 0, n_durable = 0;
+    struct pollfd p = {.events = POLLIN};
+
+    (void)state;
+    memset(&disk, 0, sizeof disk);
+    memset(promised, 0, sizeof promised);
+    assert_int_equal(open_log(&io, SMALL_SEGMENT, &f, &log, &err), 0);
+    disk.full = true; /* its first segment is there */
+    p.fd = decision_log_fd(log);
+    while (n_promised < 4 && decision_log_reserve(log, &promised[n_promised], &err) == 0)
+        n_promised++;
+    assert_true(n_promised > 2);
+    for (unsigned i = 0; i < 10; i++)
+        (void)decision_log_end(log, longest_commit(100 + i).gid);
+    for (unsigned i = 0; i < n_promised; i++) {
+        struct decision d = longest_commit(i);
+
+        promised[i].durable = count_one;
+        promised[i].arg = &n_durable;
+        decision_log_commit(log, &d, &promised[i]);
+        decision_log_write(log);
+        while (n_durable <= i) {
+            assert_int_equal(poll(&p, 1, WAIT_MS), 1);
+            assert_int_equal(decision_log_collect(log, &err), 0);
+        }
+    }
+    decision_log_close(log);
+    disk_done(&disk);
+}
+
 int main(void)
 {
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
@@ -1122,6 +1174,7 @@ int main(void)
         IN_A_FOLDER(a_record_that_vanished_before_the_next_segment_is_refused),
         IN_A_FOLDER(every_single_failing_call_is_survived),
         IN_A_FOLDER(a_full_disk_refuses_before_it_breaks_a_promise),
+        IN_A_FOLDER(ends_take_nothing_of_what_is_reserved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
