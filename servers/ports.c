@@ -123,8 +123,9 @@ static int take_block(struct ports *ports, struct errctx *err)
                    FIRST_PORT, LAST_PORT);
 }
 
-/* SO_REUSEADDR as the servers set it: remains of closed connections don't count. */
-static bool is_free(uint16_t port)
+/* 1 or 0, or -errno. SO_REUSEADDR as the servers set it: remains of closed connections don't count.
+ */
+static int is_free(uint16_t port, struct errctx *err)
 {
     struct sockaddr_in address = address_loopback(port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -132,7 +133,8 @@ static bool is_free(uint16_t port)
     bool is;
 
     if (fd < 0)
-        return false;
+        return err_set(err, errno, ERR_FATAL, "trying port %u: %s", (unsigned)port,
+                       strerror(errno));
     is = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
          bind(fd, (const struct sockaddr *)&address, sizeof address) == 0;
     (void)close(fd);
@@ -143,17 +145,20 @@ static int next_free(struct ports *ports, uint16_t *ret_port, struct errctx *err
 {
     for (;;) {
         struct block *last = ports->n_blocks ? &ports->block[ports->n_blocks - 1] : NULL;
+        int r;
 
         while (last && last->used < PORTS_BLOCK) {
             uint16_t port = (uint16_t)(last->first + last->used++);
 
-            if (is_free(port)) {
+            r = is_free(port, err);
+            if (r < 0)
+                return r;
+            if (r > 0) {
                 *ret_port = port;
                 return 0;
             }
         }
-        int r = take_block(ports, err);
-
+        r = take_block(ports, err);
         if (r < 0)
             return r;
     }
@@ -193,14 +198,18 @@ int ports_get(struct ports *ports, const char *name, uint16_t *ret_port, struct 
 int ports_get_free(struct ports *ports, const char *name, uint16_t *ret_port, struct errctx *err)
 {
     struct named_port *named;
-    int r = ports_get(ports, name, ret_port, err);
+    uint16_t port;
+    int r = ports_get(ports, name, &port, err);
 
-    if (r < 0 || is_free(*ret_port))
+    if (r < 0)
         return r;
     named = find(ports, name);
     assert(named);
-    r = next_free(ports, &named->port, err);
+    r = is_free(port, err);
     if (r == 0)
-        *ret_port = named->port;
-    return r;
+        r = next_free(ports, &named->port, err);
+    if (r < 0)
+        return r;
+    *ret_port = named->port;
+    return 0;
 }
