@@ -85,12 +85,11 @@ static void on_accepted(void *arg, int fd)
 /* Once: later the store may come and go. */
 static void on_alive(void *arg, bool alive)
 {
-    const struct gateway *g = arg;
-    static bool said;
+    struct gateway *g = arg;
 
-    if (!alive || said || !g->listener)
+    if (!alive || g->ready_said || !g->listener)
         return;
-    said = true;
+    g->ready_said = true;
     (void)printf("{\"ready\":true,\"port\":%u}\n", (unsigned)door_listener_port(g->listener));
     (void)fflush(stdout); /* whoever started us may be gone, and then we are told to end */
 }
@@ -99,7 +98,7 @@ static void on_signal(evutil_socket_t signal, short events, void *arg)
 {
     (void)signal;
     (void)events;
-    event_base_loopbreak(arg);
+    loop_interrupt(arg);
 }
 
 /* Clients first, since what the store still answers goes to nobody then. */
@@ -119,31 +118,30 @@ static void close_all(struct gateway *g)
         gateway_call_over(g->calls); /* those of branches, which no longer answer */
 }
 
-struct resetting {
-    bool over;
-    struct store_reply reply;
-};
-
 static void on_reset(void *arg, const struct store_reply *reply)
 {
-    *(struct resetting *)arg = (struct resetting){.over = true, .reply = *reply};
+    struct gateway *g = arg;
+
+    g->reset_over = true;
+    g->reset_reply = *reply;
 }
 
 static bool reset_over(void *arg)
 {
-    return ((const struct resetting *)arg)->over;
+    return ((const struct gateway *)arg)->reset_over;
 }
 
 static int reset(struct gateway *g, struct errctx *err)
 {
-    struct resetting resetting = {0};
     int r;
 
-    store_reset(g->store, clock_now_us() + RESET_TIMEOUT_US, on_reset, &resetting);
-    r = loop_until(g->base, reset_over, &resetting, 2 * RESET_TIMEOUT_US);
-    if (r < 0 || resetting.reply.status != STORE_OK)
+    store_reset(g->store, clock_now_us() + RESET_TIMEOUT_US, on_reset, g);
+    r = loop_until(g->base, reset_over, g, 2 * RESET_TIMEOUT_US);
+    if (r < 0 || g->reset_reply.status != STORE_OK)
         return err_set(err, EIO, ERR_ABORT, "%s cannot be emptied: %s", store_name(g->store),
-                       r < 0 ? "it does not answer" : resetting.reply.detail);
+                       r == -EINTR ? "told to end"
+                       : r < 0     ? "it does not answer"
+                                   : g->reset_reply.detail);
     return 0;
 }
 

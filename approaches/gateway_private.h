@@ -49,6 +49,9 @@ struct gateway {
     struct client *clients;
     struct call *calls;
     struct held *held;
+    bool ready_said;
+    bool reset_over; /* with reset_reply */
+    struct store_reply reset_reply;
 };
 
 /* One reply will be given for it. */

@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#define LAST_WORDS_S 2 /* for what was written last to be read */
 
 struct stdio_bridge {
     int fd; /* our end */
@@ -74,12 +77,25 @@ int stdio_bridge_new(struct stdio_bridge **ret_bridge, int *ret_fd, struct errct
     return 0;
 }
 
+/* Ends with the other end of the pair, unless whoever has our output does not read it. */
+static void end_out(pthread_t out)
+{
+    struct timespec deadline;
+
+    (void)clock_gettime(CLOCK_REALTIME, &deadline); /* what pthread_timedjoin_np() counts by */
+    deadline.tv_sec += LAST_WORDS_S;
+    if (pthread_timedjoin_np(out, NULL, &deadline) == 0)
+        return;
+    (void)pthread_cancel(out);
+    (void)pthread_join(out, NULL);
+}
+
 /* The thread that reads may be waiting for input that nobody will send. */
 void stdio_bridge_free(struct stdio_bridge *b)
 {
     if (!b)
         return;
-    (void)pthread_join(b->out, NULL); /* ends with the other end of the pair */
+    end_out(b->out);
     (void)pthread_cancel(b->in);
     (void)pthread_join(b->in, NULL);
     (void)close(b->fd);

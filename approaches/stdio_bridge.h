@@ -13,7 +13,7 @@ struct stdio_bridge;
 __attribute__((warn_unused_result)) int stdio_bridge_new(struct stdio_bridge **ret_bridge,
                                                          int *ret_fd, struct errctx *err);
 
-/* After the descriptor is closed: waits until all that was written to it has gone out. */
+/* After the descriptor is closed: waits until all that was written to it has gone out, or 2 s. */
 void stdio_bridge_free(struct stdio_bridge *bridge); /* NULL is fine */
 
 #endif
