@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "harness/json_out.h"
 #include "harness/verbs.h"
+#include "sim/costs.h"
 #include "sim/exhaustive.h"
 #include "sim/sim.h"
 
@@ -210,7 +211,7 @@ static int take_options(const struct cli_args *args, struct simulating *s, struc
     return 0;
 }
 
-/* --- the four ways to use it ----------------------------------------------------------------- */
+/* --- the ways to use it ----------------------------------------------------------------------- */
 
 static int run_schedules(struct simulating *s, bool as_json)
 {
@@ -308,6 +309,61 @@ static int run_exhaustive(const struct simulating *s, const struct cli_args *arg
     return r.violated ? 1 : r.complete ? 0 : CLI_EXIT_UNKNOWN;
 }
 
+static void print_costs(const struct costs *c)
+{
+    (void)printf("   %5u %5u %8u", c->coordinator_forced, c->participant_forced, c->messages);
+}
+
+static json_t *costs_json(enum costs_protocol protocol, enum costs_case which, unsigned n,
+                          const struct costs *c)
+{
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i}", "protocol",
+                     costs_protocol_name(protocol), "case", costs_case_name(which), "participants",
+                     (int)n, "coordinator_forced", (int)c->coordinator_forced, "coordinator_lazy",
+                     (int)c->coordinator_lazy, "participant_forced", (int)c->participant_forced,
+                     "reader_forced", (int)c->reader_forced, "messages", (int)c->messages);
+}
+
+static void count_costs(struct sim_world *w, enum costs_protocol protocol, unsigned n, json_t *rows)
+{
+    struct costs c;
+
+    (void)printf("%-24s %2u", costs_protocol_name(protocol), n);
+    for (int which = 0; which < COSTS_CASES; which++) {
+        costs_count(w, protocol, (enum costs_case)which, n, &c);
+        print_costs(&c);
+        (void)json_array_append_new(rows, costs_json(protocol, (enum costs_case)which, n, &c));
+    }
+    (void)fputc('\n', stdout);
+}
+
+static int compare_costs(struct simulating *s, bool as_json)
+{
+    json_t *json = json_object(), *rows = json_array();
+
+    (void)printf("%-27s", "");
+    for (int which = 0; which < COSTS_CASES; which++)
+        (void)printf("   %-20s", costs_case_name((enum costs_case)which));
+    (void)printf("\n%-24s %2s", "", "N");
+    for (int which = 0; which < COSTS_CASES; which++)
+        (void)printf("   %5s %5s %8s", "coord", "each", "messages");
+    (void)fputc('\n', stdout);
+    for (int p = 0; p < COSTS_PROTOCOLS; p++) {
+        for (unsigned n = COSTS_PARTICIPANTS_MIN; n <= COSTS_PARTICIPANTS_MAX; n++)
+            count_costs(s->world, (enum costs_protocol)p, n, rows);
+    }
+    (void)fputs(
+        "\ncoord: forced writes of the coordinator; each: of each participant that updates\n"
+        "abort: all are prepared, and one vote is lost\n"
+        "as built: twopc_core on stores like PostgreSQL; the others: after the books\n",
+        stdout);
+    (void)json_object_set_new(json, "costs", rows);
+    if (as_json)
+        json_out_line(stdout, json);
+    json_decref(json);
+    return 0;
+}
+
 void verb_sim_list_breaks(struct buf *out)
 {
     buf_printf(out, "\nMistakes for --break, and the property that notices:\n");
@@ -339,6 +395,8 @@ int verb_sim(const struct cli_args *args)
     s.world = sim_world_new();
     if (cli_given(args, "mutants"))
         status = run_mutants(&s, as_json);
+    else if (cli_given(args, "costs"))
+        status = compare_costs(&s, as_json);
     else if (cli_given(args, "exhaustive"))
         status = run_exhaustive(&s, args, as_json);
     else if (cli_given(args, "trace"))

@@ -117,6 +117,11 @@ static const struct cli_option sim_options[] = {
     {.name = "mutants",
      .type = CLI_FLAG,
      .meaning = "every mistake in turn, until the property that it breaks notices; a minute each"},
+    {.name = "costs",
+     .type = CLI_FLAG,
+     .meaning =
+         "forced writes and messages of a transaction, counted, beside what presumed nothing "
+         "and presumed commit would cost; those two are for comparison only"},
     {.name = "exhaustive",
      .type = CLI_FLAG,
      .meaning =

@@ -315,6 +315,7 @@ static int sync_file(struct sim_disk *d, int fd)
 
     if (d->gone)
         return -ESTALE;
+    d->n_syncs++;
     rc = sync_once(d, fd);
     if (rc < 0 && d->retries_sync && !d->gone)
         rc = sync_once(d, fd);
@@ -380,7 +381,7 @@ void sim_disk_init(struct sim_disk *d, struct rng *rng)
     d->n_saved = 0;
     d->at_us = 0;
     d->gone = d->retries_sync = d->folder_lies = d->killed = d->hit = false;
-    d->calls = d->fault_at = d->n_faults = 0;
+    d->calls = d->n_syncs = d->fault_at = d->n_faults = 0;
     d->power_us = 0;
     d->fault = DISK_SOUND;
     d->rng = rng;

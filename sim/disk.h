@@ -70,6 +70,7 @@ struct sim_disk {
     bool retries_sync; /* a mutant's: a failed sync is tried again */
     bool folder_lies;  /* a mutant's: the folder is never synced */
     unsigned calls;    /* that change something */
+    unsigned n_syncs;
     unsigned fault_at; /* the call that the fault hits, from 1; 0: none */
     unsigned n_faults; /* how many calls from there on */
     enum disk_fault fault;

@@ -76,7 +76,7 @@ static int begin_epoch(struct sim_world *w, struct door *d, struct errctx *err)
 /* A mutant's: what stands behind the last sound record is believed, whatever its checksum. */
 static void take_torn_tail(const struct sim_world *w, struct door *d, const char *file, size_t at)
 {
-    struct decision decision = {.kind = DECISION_COMMIT, .n_participants = SIM_STORES_MAX};
+    struct decision decision = {.kind = DECISION_COMMIT, .n_participants = w->schedule.n_stores};
     uint8_t bytes[DECISION_HEAD_SIZE + 1 + GID_SIZE] = {0};
     unsigned length;
 
@@ -85,7 +85,7 @@ static void take_torn_tail(const struct sim_world *w, struct door *d, const char
     if (bytes[DECISION_HEAD_SIZE - 1] != DECISION_COMMIT || length >= GID_SIZE)
         return;
     memcpy(decision.gid, bytes + DECISION_HEAD_SIZE + 1, length);
-    for (unsigned i = 0; i < SIM_STORES_MAX; i++)
+    for (unsigned i = 0; i < w->schedule.n_stores; i++)
         memcpy(decision.participant[i], sim_store_name[i], strlen(sim_store_name[i]) + 1);
     if (sim_ghost_of(w, decision.gid) < w->n_ghosts) /* its name is whole */
         open_decisions_note(&d->decisions, &decision);
@@ -169,11 +169,13 @@ static void write_batch(struct sim_world *w, struct door *d)
     uint8_t bytes[8 * DECISION_SIZE_MAX];
     struct errctx err;
     size_t size = take_batch(w, d, bytes);
+    unsigned syncs = n->disk.n_syncs;
 
     d->is_writing = true;
     if (n->owner == d->slot) {
         n->disk.at_us = w->now_us;
         d->write_rc = append(d, bytes, size, d->n_writing, &err);
+        w->result->costs.coordinator_forced += n->disk.n_syncs - syncs;
     } else {
         d->write_rc = -ESTALE;
     }

@@ -166,6 +166,7 @@ static void log_end(struct sim_world *w, struct door *d, struct tx *t)
     struct log_entry e = {.ghost = t->ghost, .tx = NONE, .end = true};
 
     t->request->level = LEVEL_EVERYWHERE;
+    w->result->costs.coordinator_lazy++;
     sim_check_ended(w, t->ghost);
     sim_door_log_queue(w, d, &e);
 }

@@ -132,12 +132,22 @@ static bool reset(struct sim_world *w, const struct message *m, const struct sim
     return true;
 }
 
+/* Is it a transaction's, not recovery's? */
+static bool counts(const struct sim_world *w, const struct message *m)
+{
+    const struct door *d = &w->door[m->slot];
+    bool is_reset = m->type == MSG_RESET_DOOR || m->type == MSG_RESET_STORE;
+
+    return !is_reset && d->life == m->door_life && d->verb[m->verb].tx != NONE;
+}
+
 void sim_net_send(struct sim_world *w, const struct message *m)
 {
     const struct sim_fault *f = fault_of(w, m);
     int64_t delay_us = sim_draw(w, LATENCY_MIN_US, LATENCY_MORE_US);
     uint16_t kept;
 
+    w->result->costs.n_messages += counts(w, m);
     if (w->store[m->store].mute && way_of(m) == TO_DOOR)
         return;
     if (is_cut(w, m)) {

@@ -5,10 +5,12 @@
 
 #include <stdio.h>
 
+#define STORES_DRAWN_MAX 3
+
 #define MS(n) (INT64_C(1000) * (n))
 #define DAY   (INT64_C(86400) * 1000000)
 
-const char *const sim_store_name[SIM_STORES_MAX] = {"pg1", "pg2", "pg3"};
+const char *const sim_store_name[SIM_STORES_MAX] = {"pg1", "pg2", "pg3", "pg4"};
 const char *const sim_door_name[SIM_DOORS] = {"serve1", "serve10"};
 
 static unsigned below(struct rng *rng, unsigned n)
@@ -34,7 +36,7 @@ static void draw_txn(struct sim_schedule *s, struct sim_txn *t, struct rng *rng)
         t->stores &= ~(UINT32_C(1) << below(rng, s->n_stores));
     t->readers = chance(rng, 4) ? t->stores & (UINT32_C(1) << below(rng, s->n_stores)) : 0;
     t->refused = chance(rng, 6) ? t->stores & (UINT32_C(1) << below(rng, s->n_stores)) : 0;
-    for (unsigned i = 0; i < SIM_STORES_MAX; i++)
+    for (unsigned i = 0; i < STORES_DRAWN_MAX; i++)
         t->key[i] = below(rng, 3);
     t->sent_again = chance(rng, 2);
 }

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SIM_STORES_MAX 3
+#define SIM_STORES_MAX 4 /* drawn are 2 or 3 */
 #define SIM_DOORS      2 /* coordinators: names and decision logs */
 #define SIM_TXNS_MAX   6
 #define SIM_FAULTS_MAX 8

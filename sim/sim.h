@@ -100,13 +100,23 @@ struct sim_violation {
     char text[SIM_TEXT_SIZE];
 };
 
+/* What the transactions cost; what recovery and clients send is not counted. */
+struct sim_costs {
+    unsigned n_messages;             /* between coordinators and stores, both ways, lost ones too */
+    unsigned coordinator_forced;     /* syncs of the log for decisions */
+    unsigned coordinator_lazy;       /* ENDs */
+    unsigned forced[SIM_STORES_MAX]; /* flushes of each store */
+    unsigned n_prepared;             /* branches */
+};
+
 struct sim_result {
     struct sim_violation violation;
     unsigned n_events;
     unsigned n_committed, n_aborted; /* transactions */
     unsigned n_faults;               /* that have struck */
     uint32_t struck;                 /* their kinds: bits */
-    uint64_t digest;                 /* of all events in order: equal runs have equal ones */
+    struct sim_costs costs;
+    uint64_t digest; /* of all events in order: equal runs have equal ones */
 };
 
 struct sim_world;

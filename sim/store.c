@@ -103,6 +103,7 @@ static void begin_flush(struct sim_world *w, unsigned store, unsigned ghost,
 {
     struct branch *b = branch_of(w, ghost, store);
 
+    w->result->costs.forced[store]++;
     b->state = (uint8_t)state;
     b->reply = message;
     sim_after(w, sim_draw(w, FLUSH_MIN_US, FLUSH_MORE_US),
@@ -473,6 +474,7 @@ void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost)
     switch (b->state) {
     case BRANCH_PREPARING:
         b->state = BRANCH_PREPARED;
+        w->result->costs.n_prepared++;
         sim_check_prepared(w, ghost, store);
         break;
     case BRANCH_COMMITTING:
