@@ -2,7 +2,6 @@
 #include "sim/disk.h"
 
 #include "base/mem.h"
-#include "coordinator/decision.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -52,8 +51,7 @@ static void apply(struct disk_file *files, const struct disk_change *c, const ui
     }
 }
 
-/* What is durable at `now_us` goes to the platter. */
-static void settle(struct sim_disk *d, int64_t now_us)
+void sim_disk_settle(struct sim_disk *d, int64_t now_us)
 {
     unsigned n = 0;
 
@@ -73,7 +71,7 @@ static struct disk_change *add_change(struct sim_disk *d, enum disk_change_kind 
     struct disk_change *c;
 
     if (d->n_changes == DISK_CHANGES_MAX)
-        settle(d, d->at_us);
+        sim_disk_settle(d, d->at_us);
     assert(d->n_changes < DISK_CHANGES_MAX);
     c = &d->change[d->n_changes++];
     c->kind = kind;
@@ -114,7 +112,7 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static int find(const struct sim_disk *d, const char *path)
+int sim_disk_find(const struct sim_disk *d, const char *path)
 {
     const char *name = base_name(path);
 
@@ -141,7 +139,7 @@ static int disk_list(void *arg, const char *dir, void (*name)(void *name_arg, co
 static int disk_read(void *arg, const char *path, uint8_t **ret_data, size_t *ret_size)
 {
     const struct sim_disk *d = arg;
-    int fd = find(d, path);
+    int fd = sim_disk_find(d, path);
 
     if (fd < 0)
         return fd;
@@ -162,7 +160,7 @@ static void empty(struct disk_file *f)
  * be durable before its name is. */
 static int place(struct sim_disk *d)
 {
-    settle(d, d->at_us);
+    sim_disk_settle(d, d->at_us);
     for (int i = 0; i < DISK_FILES_MAX; i++) {
         if (d->file[i].exists || d->platter[i].exists)
             continue;
@@ -194,7 +192,7 @@ static int disk_open(void *arg, const char *path, int flags)
 
     if (d->gone)
         return -ESTALE;
-    fd = find(d, path);
+    fd = sim_disk_find(d, path);
     if (!(flags & O_CREAT))
         return fd;
     fault = next_call(d);
@@ -345,8 +343,8 @@ static int disk_rename(void *arg, const char *from, const char *to)
         return -ESTALE;
     if (next_call(d) == DISK_FAILS || d->gone)
         return -EIO;
-    fd = find(d, from);
-    assert(fd >= 0 && find(d, to) < 0);
+    fd = sim_disk_find(d, from);
+    assert(fd >= 0 && sim_disk_find(d, to) < 0);
     c = add_change(d, DISK_RENAME, fd);
     copy_name(c->name, base_name(to));
     make(d, c);
@@ -362,7 +360,7 @@ static int disk_unlink(void *arg, const char *path)
         return -ESTALE;
     if (next_call(d) == DISK_FAILS || d->gone)
         return -EIO;
-    fd = find(d, path);
+    fd = sim_disk_find(d, path);
     if (fd < 0)
         return fd;
     make(d, add_change(d, DISK_UNLINK, fd));
@@ -416,7 +414,7 @@ void sim_disk_killed(struct sim_disk *d, int64_t now_us)
 {
     unsigned n = 0;
 
-    settle(d, now_us);
+    sim_disk_settle(d, now_us);
     while (n < d->n_changes && d->change[n].at_us <= now_us)
         n++;
     if (n < d->n_changes) {
@@ -468,117 +466,4 @@ void sim_disk_power_lost(struct sim_disk *d, int64_t now_us, unsigned *ret_torn)
     d->n_changes = 0;
     d->n_saved = 0;
     copy_files(d->file, d->platter);
-}
-
-/* --- for the properties ----------------------------------------------------------------------- */
-
-static bool file_holds_commit(const struct disk_file *f, const char *gid)
-{
-    struct decision decision;
-    uint64_t durable;
-    size_t at = SEGMENT_HEADER_SIZE, length;
-
-    if (!f->exists || strncmp(f->name, "decisions-", 10) != 0)
-        return false;
-    for (; at < f->size && (length = decision_decode(f->data + at, f->size - at, DECISION_VERSION,
-                                                     &decision, &durable)) > 0;
-         at += length) {
-        if (decision.kind == DECISION_COMMIT && strcmp(decision.gid, gid) == 0)
-            return true;
-    }
-    return false;
-}
-
-bool sim_disk_holds_commit(struct sim_disk *d, int64_t now_us, const char *gid)
-{
-    settle(d, now_us);
-    for (int i = 0; i < DISK_FILES_MAX; i++) {
-        if (file_holds_commit(&d->platter[i], gid))
-            return true;
-    }
-    return false;
-}
-
-/* The first COMMIT of the file that was durable when a later record was written; 0: none. */
-static size_t find_buried_commit(const struct disk_file *f)
-{
-    struct decision decision;
-    uint64_t durable, wanted = UINT64_MAX;
-    size_t at = SEGMENT_HEADER_SIZE, length, found = 0;
-
-    while (at < f->size && (length = decision_decode(f->data + at, f->size - at, DECISION_VERSION,
-                                                     &decision, &durable)) > 0) {
-        if (durable >= wanted)
-            return found;
-        if (found == 0 && decision.kind == DECISION_COMMIT) {
-            found = at;
-            wanted = decision.sequence;
-        }
-        at += length;
-    }
-    return 0;
-}
-
-bool sim_disk_flip(struct sim_disk *d, int64_t now_us)
-{
-    settle(d, now_us);
-    for (int i = 0; i < DISK_FILES_MAX; i++) {
-        const struct disk_file *f = &d->platter[i];
-        size_t at =
-            f->exists && strncmp(f->name, "decisions-", 10) == 0 ? find_buried_commit(f) : 0;
-
-        if (at == 0)
-            continue;
-        d->platter[i].data[at + DECISION_HEAD_SIZE + 2] ^= 1;
-        d->file[i].data[at + DECISION_HEAD_SIZE + 2] ^= 1;
-        return true;
-    }
-    return false;
-}
-
-/* --- for mutants ------------------------------------------------------------------------------ */
-
-void sim_disk_peek(const struct sim_disk *d, const char *path, size_t at, uint8_t *to, size_t size)
-{
-    int fd = find(d, path);
-    const struct disk_file *f = &d->file[fd < 0 ? 0 : fd];
-
-    if (fd < 0 || at >= f->size)
-        return;
-    memcpy(to, f->data + at, f->size - at < size ? f->size - at : size);
-}
-
-/* True when something else than zeros was cut. */
-static bool cut_damage(struct disk_file *f)
-{
-    struct decision decision;
-    uint64_t durable;
-    size_t at = SEGMENT_HEADER_SIZE, length;
-    bool cut = false;
-
-    while (at < f->size && (length = decision_decode(f->data + at, f->size - at, DECISION_VERSION,
-                                                     &decision, &durable)) > 0)
-        at += length;
-    for (; at < f->size; at++) {
-        cut |= f->data[at] != 0;
-        f->data[at] = 0;
-    }
-    return cut;
-}
-
-void sim_disk_cut_damage(struct sim_disk *d)
-{
-    struct disk_file *first = NULL;
-
-    for (int i = 0; i < DISK_FILES_MAX; i++) {
-        struct disk_file *f = &d->file[i];
-
-        if (f->exists && strncmp(f->name, "decisions-", 10) == 0 && cut_damage(f) &&
-            (!first || strcmp(f->name, first->name) < 0))
-            first = f;
-    }
-    for (int i = 0; i < DISK_FILES_MAX; i++) {
-        if (first && d->file[i].exists && strcmp(d->file[i].name, first->name) > 0)
-            d->file[i].exists = false;
-    }
 }

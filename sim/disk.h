@@ -92,6 +92,14 @@ void sim_disk_killed(struct sim_disk *d, int64_t now_us);
 /* … because power was lost. ret_torn: writes that did not survive as they were. */
 void sim_disk_power_lost(struct sim_disk *d, int64_t now_us, unsigned *ret_torn);
 
+/* What is durable at `now_us` goes to the platter. */
+void sim_disk_settle(struct sim_disk *d, int64_t now_us);
+
+/* The file of this name, as programs see them; below 0: none. */
+int sim_disk_find(const struct sim_disk *d, const char *path);
+
+/* --- disk_records.c --------------------------------------------------------------------------- */
+
 /* Is a COMMIT of `gid` on the platter at `now_us`? Times asked for do not go back. */
 bool sim_disk_holds_commit(struct sim_disk *d, int64_t now_us, const char *gid);
 

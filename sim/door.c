@@ -1,7 +1,6 @@
 /*
  * A coordinator's process: it starts, asks stores, hears them, and dies at any step. What it
- * decides is decided by the cores; this and door_tx.c, door_recovery.c, door_log.c stand in for
- * their drivers.
+ * decides is decided by the cores; this and the other door_*.c stand in for their drivers.
  */
 #include "sim/world.h"
 

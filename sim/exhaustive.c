@@ -1,52 +1,13 @@
 /* One transaction in every order: see the header. */
-#include "sim/exhaustive.h"
-
-#include "base/mem.h"
-#include "coordinator/recovery_core.h"
+#include "sim/exhaustive_state.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define STORES    3
-#define FLIGHT    24
 #define GID       "sb1:c:1:1:t"
 #define DEPTH_MAX 400
-
-enum log_word { LOG_NOTHING, LOG_WRITTEN, LOG_DURABLE };
-enum branch_word { NONE, PREPARED, COMMITTED, ROLLED_BACK };
-enum told_word { TOLD_NOTHING, TOLD_COMMITTED, TOLD_ABORTED, TOLD_UNKNOWN };
-enum verb { EXECUTE_PREPARE, COMMIT, ROLLBACK, PROVE, FENCE, END_SESSIONS, LIST };
-
-/* On its way: a verb to a store, or its answer. */
-struct flying {
-    uint8_t verb, store, life;
-    bool is_answer;
-    uint8_t answer; /* of the verb: a core's */
-};
-
-struct state {
-    bool up;
-    uint8_t life; /* of the coordinator, its epoch, too: 1, 2 … */
-    bool timer;   /* of the transaction runs */
-    uint8_t log, told, crashes, losses;
-    struct twopc_txn core; /* of life 1 */
-    struct recovery_core recovery;
-    struct open_decision decision;
-    bool open; /* the decision is */
-    uint8_t branch[STORES];
-    uint8_t asked[STORES]; /* 1 + the verb whose answer is waited for */
-    unsigned n_flying;
-    struct flying flying[FLIGHT];
-};
-
-struct search {
-    const struct exhaustive_options *options;
-    struct exhaustive_result *result;
-    uint64_t *seen; /* a hash set; 0: free. Owned */
-    uint64_t capacity;
-};
 
 static void visit(struct search *s, const struct state *at, unsigned depth);
 
@@ -55,89 +16,6 @@ static void violated(struct search *s, const char *what)
     if (!s->result->violated)
         (void)snprintf(s->result->text, sizeof s->result->text, "%s", what);
     s->result->violated = true;
-}
-
-/* --- seen before? ----------------------------------------------------------------------------- */
-
-static uint64_t mix(uint64_t h, uint64_t value)
-{
-    h = (h ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ h >> 29;
-}
-
-/* What is in flight counts as a set. */
-static uint64_t hash_flying(const struct state *st)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < st->n_flying; i++) {
-        const struct flying *f = &st->flying[i];
-
-        sum += mix(7, (uint64_t)f->verb | (uint64_t)f->store << 8 | (uint64_t)f->life << 16 |
-                          (uint64_t)f->is_answer << 24 | (uint64_t)f->answer << 32);
-    }
-    return sum;
-}
-
-/* Everything but counters of tries, which change delays only. */
-static uint64_t hash(const struct state *st)
-{
-    const struct twopc_txn *t = &st->core;
-    uint64_t h = mix(1, (uint64_t)st->up | (uint64_t)st->life << 8 | (uint64_t)st->timer << 16 |
-                            (uint64_t)st->log << 24 | (uint64_t)st->told << 32 |
-                            (uint64_t)st->crashes << 40 | (uint64_t)st->losses << 48 |
-                            (uint64_t)st->open << 56);
-
-    h = mix(h, (uint64_t)t->state | (uint64_t)t->begun << 8 | (uint64_t)t->prepared << 16 |
-                   (uint64_t)t->settled << 24 | (uint64_t)t->proving << 32 |
-                   (uint64_t)t->retrying << 40 | (uint64_t)t->replied << 48 |
-                   (uint64_t)(t->heuristic | t->lost) << 52);
-    for (unsigned i = 0; i < STORES; i++) {
-        const struct recovery_participant *p = &st->recovery.participant[i];
-
-        h = mix(h, (uint64_t)st->branch[i] | (uint64_t)st->asked[i] << 8 |
-                       (uint64_t)p->state << 16 | (uint64_t)p->waiting << 24 |
-                       (uint64_t)p->n_settling << 32 | (uint64_t)p->n_proving << 40 |
-                       (uint64_t)p->reviewed << 48 | (uint64_t)p->unsettled << 49);
-    }
-    h = mix(h, (uint64_t)st->decision.committed | (uint64_t)st->decision.contradicted << 8 |
-                   (uint64_t)st->decision.lost << 16);
-    h = mix(h, hash_flying(st));
-    return h ? h : 1;
-}
-
-static void grow(struct search *s)
-{
-    uint64_t *old = s->seen, n = s->capacity;
-
-    s->capacity = n ? 2 * n : 1 << 16;
-    s->seen = mem_alloc(s->capacity * sizeof *s->seen);
-    for (uint64_t i = 0; i < n; i++) {
-        uint64_t at = old[i] & (s->capacity - 1);
-
-        while (old[i] && s->seen[at])
-            at = (at + 1) & (s->capacity - 1);
-        if (old[i])
-            s->seen[at] = old[i];
-    }
-    free(old);
-}
-
-/* True when it is new. */
-static bool add(struct search *s, uint64_t h)
-{
-    uint64_t at;
-
-    if (2 * s->result->n_states >= s->capacity)
-        grow(s);
-    at = h & (s->capacity - 1);
-    while (s->seen[at] && s->seen[at] != h)
-        at = (at + 1) & (s->capacity - 1);
-    if (s->seen[at] == h)
-        return false;
-    s->seen[at] = h;
-    s->result->n_states++;
-    return true;
 }
 
 /* --- the coordinator -------------------------------------------------------------------------- */
@@ -559,7 +437,7 @@ static void visit(struct search *s, const struct state *at, unsigned depth)
 {
     unsigned n = 0;
 
-    if (s->result->violated || !s->result->complete || !add(s, hash(at)))
+    if (s->result->violated || !s->result->complete || !exhaustive_add(s, at))
         return;
     if (s->result->n_states > s->options->states_max || depth > DEPTH_MAX) {
         s->result->complete = false;

@@ -11,7 +11,7 @@
  * In reading order:
  *   schedule.h      what happens: transactions, faults
  *   world.h         who is there: doors (coordinators), stores, clients, and what is in flight
- *   store.c, door*.c, client.c, network.c    what each of them does
+ *   store*.c, door*.c, client.c, network.c   what each of them does
  *   properties.c    what must hold
  *   disk.h          a disk that forgets
  *   shrink.c        a failing schedule made as small as it goes

@@ -145,8 +145,7 @@ static void wait_for_lock(struct sim_world *w, unsigned store, unsigned ghost)
                                  .life = w->store[store].life});
 }
 
-/* A lock was released: whoever waited longest for it may go on. */
-static void pass_locks_on(struct sim_world *w, unsigned store)
+void sim_part_pass_locks_on(struct sim_world *w, unsigned store)
 {
     unsigned first;
 
@@ -200,7 +199,7 @@ static void end_session(struct sim_world *w, uint16_t session)
                 sim_check_prepared(w, i, s->store);
         }
     }
-    pass_locks_on(w, s->store);
+    sim_part_pass_locks_on(w, s->store);
 }
 
 void sim_part_reset_by_door(struct sim_world *w, uint16_t session)
@@ -251,7 +250,7 @@ static void release(struct sim_world *w, const struct message *m, uint16_t messa
     sim_check_released(w, m->ghost);
     b->state = BRANCH_NONE;
     answer(w, message, STORE_OK);
-    pass_locks_on(w, m->store);
+    sim_part_pass_locks_on(w, m->store);
 }
 
 /* COMMIT or ROLLBACK PREPARED; ROLLBACK of what is not prepared yet, too. */
@@ -275,7 +274,7 @@ static void resolve(struct sim_world *w, const struct message *m, uint16_t messa
     if (!commit && b->state == BRANCH_EXECUTED && b->session == m->session) {
         b->state = BRANCH_NONE;
         answer(w, message, STORE_OK);
-        pass_locks_on(w, m->store);
+        sim_part_pass_locks_on(w, m->store);
         return;
     }
     answer(w, message, STORE_NOTA);
@@ -382,44 +381,6 @@ static void carry_out(struct sim_world *w, const struct message *m, uint16_t mes
     }
 }
 
-/* The crash that strikes at this step, or NULL. */
-static const struct sim_fault *crash_of(struct sim_world *w, unsigned store)
-{
-    unsigned step = ++w->store[store].steps;
-
-    for (unsigned i = 0; i < w->schedule.n_faults && !w->healed; i++) {
-        const struct sim_fault *f = &w->schedule.fault[i];
-
-        if (w->options.faults >> i & 1U && f->kind == SIM_CRASH && f->store == store &&
-            f->nth == step)
-            return f;
-    }
-    return NULL;
-}
-
-/* A step is a message or a flush; a crash comes before it, or after it and before its answer. */
-static bool begin_step(struct sim_world *w, unsigned store, const struct sim_fault **ret_crash)
-{
-    const struct sim_fault *f = crash_of(w, store);
-
-    *ret_crash = f;
-    if (!f)
-        return true;
-    sim_struck(w, f);
-    if (f->at_us % 2 == 0) {
-        sim_part_crash(w, store, f->delay_us);
-        return false;
-    }
-    w->store[store].mute = true;
-    return true;
-}
-
-static void end_step(struct sim_world *w, unsigned store, const struct sim_fault *crash)
-{
-    if (crash)
-        sim_part_crash(w, store, crash->delay_us);
-}
-
 /* Sent by a process whose sessions were all ended since: it went with them. */
 static bool was_ended(const struct sim_world *w, const struct message *m)
 {
@@ -458,10 +419,10 @@ void sim_part_takes(struct sim_world *w, const struct message *m)
     }
     if (m->session != NO_SESSION ? !session_takes(w, m, message) : was_ended(w, m))
         return;
-    if (!begin_step(w, m->store, &crash))
+    if (!sim_part_begin_step(w, m->store, &crash))
         return;
     carry_out(w, m, message);
-    end_step(w, m->store, crash);
+    sim_part_end_step(w, m->store, crash);
 }
 
 void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost)
@@ -469,7 +430,7 @@ void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost)
     struct branch *b = branch_of(w, ghost, store);
     const struct sim_fault *crash;
 
-    if (!begin_step(w, store, &crash))
+    if (!sim_part_begin_step(w, store, &crash))
         return;
     switch (b->state) {
     case BRANCH_PREPARING:
@@ -479,14 +440,14 @@ void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost)
         break;
     case BRANCH_COMMITTING:
         b->state = BRANCH_COMMITTED;
-        pass_locks_on(w, store);
+        sim_part_pass_locks_on(w, store);
         break;
     case BRANCH_ROLLING_BACK:
         b->state = BRANCH_ROLLED_BACK;
-        pass_locks_on(w, store);
+        sim_part_pass_locks_on(w, store);
         break;
     default: /* its session was ended in the flush */
-        end_step(w, store, crash);
+        sim_part_end_step(w, store, crash);
         return;
     }
     if (w->trace)
@@ -495,79 +456,5 @@ void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost)
                         : b->state == BRANCH_COMMITTED ? "committed"
                                                        : "rolled back");
     answer(w, b->reply, STORE_OK);
-    end_step(w, store, crash);
-}
-
-/* An operator settles the first branch that is in doubt. */
-void sim_part_by_hand(struct sim_world *w, unsigned store, bool commit)
-{
-    for (unsigned i = 0; i < w->n_ghosts; i++) {
-        struct branch *b = branch_of(w, i, store);
-
-        if (b->state != BRANCH_PREPARED || !w->store[store].up)
-            continue;
-        b->state = commit ? BRANCH_COMMITTED : BRANCH_ROLLED_BACK;
-        b->by_hand = true;
-        if (w->trace)
-            sim_trace_store(w, store, "somebody %s %s by hand", commit ? "commits" : "rolls back",
-                            w->ghost[i].gid);
-        pass_locks_on(w, store);
-        return;
-    }
-}
-
-/* --- crash and start -------------------------------------------------------------------------- */
-
-/* What a crash leaves of a branch. */
-static void crash_branch(struct sim_world *w, unsigned ghost, unsigned store)
-{
-    struct branch *b = branch_of(w, ghost, store);
-
-    switch (b->state) {
-    case BRANCH_WAITING:
-    case BRANCH_EXECUTED:
-        w->ghost[ghost].read_lost |= b->reads;
-        b->state = BRANCH_NONE;
-        break;
-    case BRANCH_PREPARING:
-        b->state = sim_chance(w, 2) ? BRANCH_PREPARED : BRANCH_NONE;
-        if (b->state == BRANCH_PREPARED)
-            sim_check_prepared(w, ghost, store);
-        break;
-    case BRANCH_COMMITTING:
-        b->state = sim_chance(w, 2) ? BRANCH_COMMITTED : BRANCH_PREPARED;
-        break;
-    case BRANCH_ROLLING_BACK:
-        b->state = sim_chance(w, 2) ? BRANCH_ROLLED_BACK : BRANCH_PREPARED;
-        break;
-    default:
-        break;
-    }
-}
-
-void sim_part_crash(struct sim_world *w, unsigned store, int64_t down_us)
-{
-    struct sim_store *st = &w->store[store];
-
-    st->mute = false;
-    if (!st->up)
-        return;
-    if (w->trace)
-        sim_trace_store(w, store, "crashes");
-    st->up = false;
-    st->life++;
-    for (unsigned i = 0; i < w->n_ghosts; i++)
-        crash_branch(w, i, store);
-    sim_net_store_died(w, store);
-    sim_after(w, down_us,
-              (struct sim_event){.kind = EV_STORE_STARTS, .who = (uint8_t)store, .life = st->life});
-}
-
-void sim_part_starts(struct sim_world *w, unsigned store)
-{
-    if (w->store[store].up)
-        return;
-    w->store[store].up = true;
-    if (w->trace)
-        sim_trace_store(w, store, "is back");
+    sim_part_end_step(w, store, crash);
 }

@@ -343,13 +343,25 @@ void sim_net_store_died(struct sim_world *w, unsigned store);
 
 /* --- store.c ---------------------------------------------------------------------------------- */
 
-void sim_part_by_hand(struct sim_world *w, unsigned store, bool commit);
-void sim_part_starts(struct sim_world *w, unsigned store);
 void sim_part_takes(struct sim_world *w, const struct message *m);
 void sim_part_reset_by_door(struct sim_world *w, uint16_t session);
 void sim_part_flushed(struct sim_world *w, unsigned store, unsigned ghost);
 void sim_part_lock_timeout(struct sim_world *w, unsigned store, unsigned ghost, unsigned wait);
+
+/* A lock was released: whoever waited longest for it may go on. */
+void sim_part_pass_locks_on(struct sim_world *w, unsigned store);
+
+/* --- store_crash.c ---------------------------------------------------------------------------- */
+
+/* A step is a message or a flush; a crash comes before it (false), or after it and before its
+ * answer. */
+bool sim_part_begin_step(struct sim_world *w, unsigned store, const struct sim_fault **ret_crash);
+void sim_part_end_step(struct sim_world *w, unsigned store, const struct sim_fault *crash);
 void sim_part_crash(struct sim_world *w, unsigned store, int64_t down_us);
+void sim_part_starts(struct sim_world *w, unsigned store);
+
+/* An operator settles the first branch that is in doubt. */
+void sim_part_by_hand(struct sim_world *w, unsigned store, bool commit);
 
 /* --- door.c ----------------------------------------------------------------------------------- */
 
@@ -388,13 +400,27 @@ void sim_door_log_written(struct sim_world *w, struct door *d);
 
 /* --- door_tx.c -------------------------------------------------------------------------------- */
 
-void sim_tx_submit(struct sim_world *w, struct door *d, unsigned attempt);
-void sim_tx_begins(struct sim_world *w, struct door *d, struct tx *t);
 void sim_tx_timer(struct sim_world *w, struct door *d, struct tx *t);
 void sim_tx_feed(struct sim_world *w, struct door *d, struct tx *t, struct twopc_event ev);
 void sim_tx_reply(struct sim_world *w, struct door *d, const struct verb *v,
                   enum store_status status, enum store_outcome outcome);
 void sim_tx_logged(struct sim_world *w, struct door *d, struct tx *t);
+
+/* It fires sim_tx_timer; an earlier one is replaced. */
+void sim_tx_set_timer(struct sim_world *w, struct door *d, struct tx *t, int64_t delay_us);
+
+/* Whoever waits for it is answered, once. */
+void sim_tx_answer(struct sim_world *w, struct door *d, struct tx *t, enum code code,
+                   enum level level);
+void sim_tx_over(struct sim_world *w, struct door *d, struct tx *t, enum outcome outcome);
+
+/* --- door_request.c --------------------------------------------------------------------------- */
+
+void sim_tx_submit(struct sim_world *w, struct door *d, unsigned attempt);
+void sim_tx_begins(struct sim_world *w, struct door *d, struct tx *t);
+
+/* Before its first step. */
+void sim_tx_give_up(struct sim_world *w, struct door *d, struct tx *t, enum code code);
 
 /* --- door_recovery.c -------------------------------------------------------------------------- */
 
