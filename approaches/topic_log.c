@@ -295,6 +295,7 @@ static const struct decision_log_kind topic_kind = {
     .commit = topic_commit,
     .write = topic_write,
     .end = topic_end,
+    .flush = topic_write,
     .fd = topic_fd,
     .collect = topic_collect,
     .stats = topic_stats,

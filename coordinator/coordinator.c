@@ -422,7 +422,7 @@ void coordinator_counters(const struct coordinator *co, struct coordinator_count
 {
     *ret_counters = co->counters;
     ret_counters->not_recovered = watermark_unmarked(co->watermark);
-    ret_counters->open_decisions = recovery_open_decisions(co->recovery) + co->n_left_open;
+    ret_counters->open_decisions = recovery_open_decisions(co->recovery);
     ret_counters->restored = 0;
     for (unsigned i = 0; i < co->n_stores; i++)
         ret_counters->restored += store_restored(co->store[i]);

@@ -131,8 +131,9 @@ struct coordinator_counters {
     uint64_t retries;             /* decisions sent again */
     uint64_t proofs;              /* asked for, of branches that were not there any more */
     uint64_t heuristic;           /* branches that somebody else has settled the other way */
-    unsigned against_by_hand;     /* now: settled by hand against the decision, not forgotten; as
-                                     of the start, or of the operator's last look */
+    unsigned against_by_hand;     /* now: settled by hand against the decision (or, if it was seen,
+                                     lost), not forgotten; as of the start, where only what stores
+                                     remember is seen, or of the operator's last look */
     uint64_t lost;                /* branches to be committed that their participant has lost */
     uint64_t restored;            /* participants that came back as an older copy of themselves */
     uint64_t recovered_committed; /* branches of earlier incarnations */

@@ -60,7 +60,6 @@ struct coordinator {
     uint64_t seq; /* of the last gid */
     unsigned n_in_flight;
     unsigned n_joined;                /* requests that wait for another's answer */
-    unsigned n_left_open;             /* over, but for a branch that somebody else has settled */
     struct transaction *transactions; /* that are not freed: in flight, or just over */
     struct answer *answers;           /* that are not given */
     struct soon *soon;                /* begins, answers and freeing, each from the loop */

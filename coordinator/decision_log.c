@@ -333,6 +333,16 @@ static bool local_end(struct decision_log *base, const char *gid)
     return room;
 }
 
+static void local_flush(struct decision_log *base)
+{
+    struct local_log *log = local(base);
+
+    (void)pthread_mutex_lock(&log->mutex);
+    log->waiting.is_due = log->waiting.n > 0;
+    (void)pthread_mutex_unlock(&log->mutex);
+    (void)pthread_cond_signal(&log->wake);
+}
+
 void decision_log_mark(struct decision_log *base, const char *participant, uint64_t sequence)
 {
     struct local_log *log = local(base);
@@ -387,6 +397,7 @@ static const struct decision_log_kind local_kind = {
     .commit = local_commit,
     .write = local_write,
     .end = local_end,
+    .flush = local_flush,
     .fd = local_fd,
     .collect = local_collect,
     .stats = local_stats,
@@ -433,6 +444,11 @@ void decision_log_write(struct decision_log *log)
 bool decision_log_end(struct decision_log *log, const char *gid)
 {
     return log->kind->end(log, gid);
+}
+
+void decision_log_flush(struct decision_log *log)
+{
+    log->kind->flush(log);
 }
 
 int decision_log_fd(const struct decision_log *log)

@@ -91,6 +91,7 @@ struct decision_log_kind {
                    struct decision_ticket *ticket);
     void (*write)(struct decision_log *log);
     bool (*end)(struct decision_log *log, const char *gid);
+    void (*flush)(struct decision_log *log);
     int (*fd)(const struct decision_log *log);
     int (*collect)(struct decision_log *log, struct errctx *err);
     void (*stats)(struct decision_log *log, struct decision_log_stats *ret_stats);
@@ -171,6 +172,9 @@ void decision_log_write(struct decision_log *log);
 /* Every participant has committed `gid`. Lazy: goes out ahead of
  * the next COMMIT and may be lost until that one is durable. False: dropped, the queue is full. */
 bool decision_log_end(struct decision_log *log, const char *gid);
+
+/* Have ENDs written without waiting for a COMMIT: somebody will read the log for them. */
+void decision_log_flush(struct decision_log *log);
 
 /* Readable when decision_log_collect() has something to do. Owned by the log. */
 int decision_log_fd(const struct decision_log *log);

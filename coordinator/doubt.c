@@ -71,8 +71,10 @@ void doubt_done(struct doubt *d)
         HASH_DEL(d->by_gid, txn);
         free(txn);
     }
-    for (unsigned i = 0; i < d->n_logs; i++)
+    for (unsigned i = 0; i < d->n_logs; i++) {
         log_past_done(&d->log[i].past);
+        open_decisions_done(&d->log[i].open);
+    }
     free(d->txn);
     *d = (struct doubt){0};
 }
@@ -162,45 +164,66 @@ void doubt_take_log(struct doubt *d, const char *coordinator)
     (void)snprintf(log->coordinator, sizeof log->coordinator, "%s", coordinator);
 }
 
-/* Stores that took part, as bits; ret_away: one of them cannot be asked, or is none of ours. */
-static uint32_t members_of(const struct doubt *d, const struct decision *commit,
-                           const char *ret_memo[STORES_MAX], bool *ret_away, bool *ret_others)
+/* Of most decisions no store lists anything, and of these only the open ones matter. */
+static void end_decision(struct doubt *d, struct doubt_log *log, const char *gid)
 {
-    uint32_t members = 0;
+    struct open_decision *open = open_decisions_find(&log->open, gid);
+    struct doubt_txn *txn = find(d, gid);
+
+    if (txn)
+        txn->ended = true;
+    else if (open)
+        open_decisions_remove(&log->open, open);
+}
+
+void doubt_take_ends(struct doubt *d, unsigned log, bool (*is_open)(void *arg, const char *gid),
+                     void *arg)
+{
+    struct open_decision *open, *next_open;
+    struct doubt_txn *txn, *next_txn;
+
+    assert(log < d->n_logs);
+    HASH_ITER (hh, d->log[log].open.by_gid, open, next_open) {
+        if (!is_open(arg, open->gid))
+            end_decision(d, &d->log[log], open->gid);
+    }
+    HASH_ITER (hh, d->by_gid, txn, next_txn) {
+        if (txn->decided && txn->log == log && !is_open(arg, txn->gid))
+            txn->ended = true;
+    }
+}
+
+/* Its stores, and what proves its outcome there. */
+static void note_stores(const struct doubt *d, struct doubt_txn *txn,
+                        const struct open_decision *commit)
+{
     unsigned n_known = 0;
 
-    *ret_away = false;
     for (unsigned i = 0; i < d->n_stores; i++) {
         for (unsigned p = 0; p < commit->n_participants; p++) {
             if (strcmp(commit->participant[p], d->store[i].name) != 0)
                 continue;
-            members |= UINT32_C(1) << i;
-            ret_memo[i] = commit->memo[p];
+            txn->members |= UINT32_C(1) << i;
+            memcpy(txn->memo[i], commit->memo[p], sizeof txn->memo[i]);
             n_known++;
-            *ret_away |= !d->store[i].reachable;
         }
     }
-    *ret_others = n_known < commit->n_participants;
-    *ret_away |= *ret_others;
-    return members;
+    txn->others = n_known < commit->n_participants;
 }
 
-/* Of most decisions nothing is in doubt; of those at a store that is away nobody knows. */
-static void take_commit(struct doubt *d, const struct decision *commit)
+/* Also where no store lists it: what has not ended may have gone otherwise. */
+static void take_commits(struct doubt *d, unsigned log)
 {
-    const char *memo[STORES_MAX] = {NULL};
-    bool away, others;
-    uint32_t members = members_of(d, commit, memo, &away, &others);
-    struct doubt_txn *txn = away ? find_or_add(d, commit->gid) : find(d, commit->gid);
+    struct open_decisions *decisions = &d->log[log].open;
+    struct open_decision *commit, *next;
 
-    if (!txn)
-        return;
-    txn->decided = true;
-    txn->members = members;
-    txn->others = others;
-    for (unsigned i = 0; i < d->n_stores; i++) {
-        if (memo[i])
-            (void)snprintf(txn->memo[i], sizeof txn->memo[i], "%s", memo[i]);
+    HASH_ITER (hh, decisions->by_gid, commit, next) {
+        struct doubt_txn *txn = find_or_add(d, commit->gid);
+
+        txn->decided = true;
+        txn->log = log;
+        note_stores(d, txn, commit);
+        open_decisions_remove(decisions, commit);
     }
 }
 
@@ -240,7 +263,6 @@ void doubt_take_proof(struct doubt *d, const char *gid, unsigned store, enum sto
 void doubt_take_decision(struct doubt *d, const struct decision *decision)
 {
     struct doubt_log *log = &d->log[d->n_logs - 1];
-    struct doubt_txn *txn;
 
     assert(d->n_logs > 0);
     log_past_note(&log->past, decision);
@@ -249,12 +271,10 @@ void doubt_take_decision(struct doubt *d, const struct decision *decision)
         log->epoch = log->past.epoch = decision->epoch;
         break;
     case DECISION_COMMIT:
-        take_commit(d, decision);
+        open_decisions_note(&log->open, decision);
         break;
     case DECISION_END:
-        txn = find(d, decision->gid);
-        if (txn)
-            txn->ended = true;
+        end_decision(d, log, decision->gid);
         break;
     case DECISION_MARK: /* decides nothing */
         break;
@@ -299,12 +319,17 @@ static bool any(const struct doubt *d, const struct doubt_txn *txn, enum doubt_s
     return false;
 }
 
+static bool went_otherwise(const struct doubt *d, const struct doubt_txn *txn)
+{
+    return any(d, txn, DOUBT_ROLLED_BACK) || any(d, txn, DOUBT_LOST);
+}
+
 static enum doubt_heuristic heuristic_of(const struct doubt *d, const struct doubt_txn *txn)
 {
     bool committed = any(d, txn, DOUBT_COMMITTED_BY_HAND);
     bool rolled_back = any(d, txn, DOUBT_ROLLED_BACK_BY_HAND);
 
-    if (txn->decision == DOUBT_COMMIT && any(d, txn, DOUBT_ROLLED_BACK))
+    if (txn->decision == DOUBT_COMMIT && went_otherwise(d, txn))
         return DOUBT_CONTRADICTS;
     if (!committed && !rolled_back)
         return DOUBT_NO_HAND;
@@ -335,6 +360,8 @@ static void conclude_branch(const struct doubt *d, struct doubt_txn *txn, unsign
 
     if (!d->store[i].reachable)
         branch->state = DOUBT_UNREACHABLE;
+    if (txn->ended && branch->state == DOUBT_LOST)
+        branch->state = DOUBT_NOTHING; /* no: it need not remember it any more */
     if (!has_view(branch))
         return;
     if (branch->view.age_us > txn->age_us)
@@ -357,7 +384,15 @@ static void conclude(const struct doubt *d, struct doubt_txn *txn)
     txn->heuristic = heuristic_of(d, txn);
 }
 
-/* Oldest first; what has no age, since its stores are away, at the end. */
+/* Not a decision of which nothing is left, or may be, and that went as decided. */
+static bool is_shown(const struct doubt *d, const struct doubt_txn *txn)
+{
+    if (txn->age_us >= 0)
+        return true;
+    return !txn->ended && (any(d, txn, DOUBT_UNREACHABLE) || went_otherwise(d, txn));
+}
+
+/* Oldest first; what no store lists, and so has no age, at the end. */
 static int by_age(const void *a, const void *b)
 {
     const struct doubt_txn *const *x = a;
@@ -373,81 +408,16 @@ void doubt_conclude(struct doubt *d)
     struct doubt_txn *txn, *tmp;
     size_t capacity = 0;
 
+    for (unsigned i = 0; i < d->n_logs; i++)
+        take_commits(d, i);
     d->n_txns = 0;
     HASH_ITER (hh, d->by_gid, txn, tmp) {
         conclude(d, txn);
-        if (txn->age_us < 0 && (txn->ended || !any(d, txn, DOUBT_UNREACHABLE)))
-            continue; /* a decision of which nothing is left, or may be */
+        if (!is_shown(d, txn))
+            continue;
         d->txn = mem_grow(d->txn, d->n_txns, &capacity, sizeof *d->txn);
         d->txn[d->n_txns++] = txn;
     }
     if (d->n_txns > 0)
         qsort(d->txn, d->n_txns, sizeof *d->txn, by_age);
-}
-
-/* --- one of them ------------------------------------------------------------------------------ */
-
-const struct doubt_txn *doubt_find(const struct doubt *d, const char *gid_or_request,
-                                   bool *ret_several)
-{
-    const struct doubt_txn *found = NULL;
-
-    *ret_several = false;
-    for (size_t i = 0; i < d->n_txns; i++) {
-        const struct doubt_txn *txn = d->txn[i];
-
-        if (strcmp(txn->gid, gid_or_request) == 0)
-            return txn;
-        if (strcmp(txn->name.request, gid_or_request) != 0)
-            continue;
-        *ret_several |= found != NULL;
-        found = txn;
-    }
-    return found;
-}
-
-bool doubt_may_settle(const struct doubt_txn *txn, bool commit, const char **ret_why)
-{
-    switch (txn->decision) {
-    case DOUBT_COMMIT:
-        *ret_why = "its coordinator has decided to commit";
-        return commit;
-    case DOUBT_ABORT:
-        *ret_why = "its coordinator's log has no decision, so abort is presumed";
-        return !commit;
-    case DOUBT_NONE_YET:
-        *ret_why = "nothing is decided, and its coordinator may still run and decide otherwise";
-        return false;
-    case DOUBT_NOT_KNOWN:
-    case DOUBT_DECISIONS:
-        break;
-    }
-    *ret_why =
-        "no log of its coordinator is at hand, or one that was lost or is an old copy, so nobody "
-        "here knows what was decided";
-    return false;
-}
-
-bool doubt_may_forget(const struct doubt *d, const struct doubt_txn *txn, const char **ret_why)
-{
-    bool open = txn->decided && !txn->ended;
-
-    if (txn->n_prepared > 0) {
-        *ret_why = "it is still prepared";
-        return false;
-    }
-    for (unsigned i = 0; open && i < d->n_stores; i++) {
-        enum doubt_state state = txn->branch[i].state;
-
-        if ((txn->members >> i & 1U) && (state == DOUBT_UNREACHABLE || state == DOUBT_NOTHING)) {
-            *ret_why = "it was decided to commit it, and it may still be prepared at a store that "
-                       "does not tell";
-            return false;
-        }
-    }
-    if (open && txn->others) {
-        *ret_why = "it was decided to commit it, also at a store that is not at hand";
-        return false;
-    }
-    return true;
 }

@@ -17,6 +17,7 @@
 
 #include "coordinator/decision.h"
 #include "coordinator/log_past.h"
+#include "coordinator/open_decisions.h"
 #include "model/names.h"
 #include "stores/store.h"
 
@@ -48,12 +49,13 @@ enum doubt_state {
 
 /*
  * How what was settled by hand compares with the decision (XA's heuristic outcomes). A branch that
- * is proven to have ended against its decision was settled by somebody's hand, too, past us.
+ * is proven to have ended against its decision was settled by somebody's hand, too, past us; and
+ * one that its store has lost is not as was decided either.
  */
 enum doubt_heuristic {
     DOUBT_NO_HAND,     /* nothing was settled by hand, as far as can be seen */
     DOUBT_AGREES,      /* as was decided */
-    DOUBT_CONTRADICTS, /* against the decision, or one way here and the other way there */
+    DOUBT_CONTRADICTS, /* against the decision, or lost; or one way here and the other there */
     DOUBT_UNDECIDED,   /* there is no decision to compare it with */
     DOUBT_HEURISTICS
 };
@@ -65,13 +67,14 @@ struct doubt_branch {
 
 struct doubt_txn {
     char gid[GID_SIZE];
-    struct gid name;                        /* taken apart; request "" when it is not one of ours */
+    struct gid name; /* taken apart; request "" when it is not one of ours */
+    bool ended;      /* its END was read, or it is known to have one */
+    /* From here on by doubt_conclude(). */
     bool decided;                           /* a COMMIT of it was read */
-    bool ended;                             /* … and its END */
+    unsigned log;                           /* … in this log */
     uint32_t members;                       /* … and these stores took part in it, as bits */
     bool others;                            /* … and some that are none of ours */
     char memo[STORES_MAX][STORE_MEMO_SIZE]; /* … each with this, to prove its outcome by */
-    /* From here on by doubt_conclude(). */
     enum doubt_decision decision;
     enum doubt_heuristic heuristic;
     int64_t age_us;      /* of the oldest branch that is prepared or was settled; -1: none */
@@ -96,6 +99,8 @@ struct doubt_log {
     int64_t epoch; /* the last */
     struct log_past past;
     bool untrue; /* a store was told of more than it holds: what is not in it proves nothing */
+    struct open_decisions open; /* its COMMITs, until doubt_conclude(): those without an END, and
+                                   those that a store lists */
 };
 
 struct doubt {
@@ -129,13 +134,21 @@ void doubt_take_decision(struct doubt *d, const struct decision *decision);
 void doubt_take_mark(struct doubt *d, const char *coordinator, int64_t fence,
                      const struct store_mark *mark);
 
+/*
+ * Which decisions of log `log` (0: the first that was taken) are open, by who knows better than
+ * what was read of it: its coordinator, whose ENDs are written late, or the log, read again after
+ * the proofs: a store may forget what has ended, and then look as if it had lost it.
+ */
+void doubt_take_ends(struct doubt *d, unsigned log, bool (*is_open)(void *arg, const char *gid),
+                     void *arg);
+
 /* Then, if proofs can be had (doubt_ask.h): what became of a branch that is not prepared. After one
  * doubt_conclude(), and before another. */
 bool doubt_needs_proof(const struct doubt *d, const struct doubt_txn *txn, unsigned store);
 void doubt_take_proof(struct doubt *d, const char *gid, unsigned store, enum store_outcome outcome);
 
-/* Then compare and sort. Decisions that have ended, or of which nothing is in doubt, are left out.
- */
+/* Then compare and sort. Left out are decisions that have ended, and those of which nothing is in
+ * doubt, nor known to have gone otherwise. */
 void doubt_conclude(struct doubt *d);
 
 /* By gid or by request id; NULL: not there. ret_several: more than one of this request. */

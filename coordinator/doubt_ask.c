@@ -103,13 +103,14 @@ size_t doubt_prove(struct doubt *d, struct store *const *stores, int64_t deadlin
                    void (*done)(void *arg), void *arg)
 {
     struct proving *all = mem_alloc(sizeof *all);
+    struct doubt_txn *txn, *tmp;
     size_t n;
 
     *all = (struct proving){.doubt = d, .done = done, .arg = arg};
-    for (size_t t = 0; t < d->n_txns; t++) {
+    HASH_ITER (hh, d->by_gid, txn, tmp) {
         for (unsigned i = 0; i < d->n_stores; i++) {
-            if (doubt_needs_proof(d, d->txn[t], i))
-                prove(all, stores[i], d->txn[t], i, deadline_us);
+            if (doubt_needs_proof(d, txn, i))
+                prove(all, stores[i], txn, i, deadline_us);
         }
     }
     n = all->n_left;

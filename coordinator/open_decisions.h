@@ -1,6 +1,6 @@
 /*
- * open_decisions.h - the decisions of earlier incarnations that some participant may not have heard
- * of: every COMMIT of the decision log that has no END.
+ * open_decisions.h - decisions that some participant may not have heard of, or has ended otherwise:
+ * every COMMIT of a decision log that has no END.
  */
 #ifndef SYNCBED_COORDINATOR_OPEN_DECISIONS_H
 #define SYNCBED_COORDINATOR_OPEN_DECISIONS_H

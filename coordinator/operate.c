@@ -139,12 +139,16 @@ static void settle(struct operating *o, const struct doubt_txn *txn)
 static void forget(struct operating *o, const struct doubt_txn *txn)
 {
     int64_t deadline_us = clock_now_us() + OPERATE_TIMEOUT_US;
+    const char *why;
 
-    if (txn->n_prepared > 0) {
-        refuse(o, 409, "%s is still prepared at %u stores", o->gid, txn->n_prepared);
+    if (!doubt_may_forget(&o->doubt, txn, &why)) {
+        refuse(o, 409, "%s: %s", o->gid, why);
         return;
     }
-    recovery_forget(o->co->recovery, o->gid);
+    if (txn->decided && !txn->ended && !recovery_forget(o->co->recovery, o->gid)) {
+        refuse(o, 409, "%s: its decision is still being carried out", o->gid);
+        return;
+    }
     for (unsigned i = 0; i < o->co->n_stores; i++)
         store_forget_settled(o->co->store[i], o->gid, deadline_us, store_answered, expect(o, i));
 }
@@ -174,16 +178,31 @@ static void take_decision(void *arg, const struct decision *decision)
     doubt_take_decision(arg, decision);
 }
 
+/* ENDs are written late: whether a decision is open, the coordinator knows better than its log. */
+static bool is_open(void *arg, const char *gid)
+{
+    const struct coordinator *co = arg;
+    const struct known_request *known;
+    struct gid name;
+
+    if (recovery_has_open(co->recovery, gid))
+        return true;
+    known = gid_parse(gid, &name) ? requests_find(&co->requests, name.request) : NULL;
+    return known && known->running && strcmp(known->running->gid, gid) == 0;
+}
+
 /* False: it was answered that the log cannot be read. */
 static bool take_log(struct operating *o)
 {
     struct errctx err;
 
     doubt_take_log(&o->doubt, o->co->name);
-    if (decision_log_read(o->co->dir, take_decision, &o->doubt, &err) == 0)
-        return true;
-    refuse(o, 502, "the decision log cannot be read: %s", err.message);
-    return false;
+    if (decision_log_read(o->co->dir, take_decision, &o->doubt, &err) < 0) {
+        refuse(o, 502, "the decision log cannot be read: %s", err.message);
+        return false;
+    }
+    doubt_take_ends(&o->doubt, 0, is_open, o->co);
+    return true;
 }
 
 static void answer_metrics(struct operating *o)
@@ -220,6 +239,7 @@ static void proven(void *arg)
 
     if (is_ending(o))
         return;
+    doubt_take_ends(&o->doubt, 0, is_open, o->co);
     doubt_conclude(&o->doubt);
     go_on(o);
 }

@@ -438,12 +438,37 @@ bool recovery_complete(const struct recovery *r)
     return recovery_core_complete(&r->core);
 }
 
-void recovery_forget(struct recovery *r, const char *gid)
+static uint32_t all_of(const struct open_decision *d)
+{
+    return (UINT32_C(1) << d->n_participants) - 1;
+}
+
+void recovery_leave_open(struct recovery *r, const struct decision *commit, uint32_t contradicted,
+                         uint32_t lost)
+{
+    struct open_decision *d;
+
+    open_decisions_note(&r->open, commit);
+    d = open_decisions_find(&r->open, commit->gid);
+    d->contradicted = contradicted;
+    d->lost = lost;
+    d->committed = all_of(d) & ~(contradicted | lost);
+}
+
+bool recovery_forget(struct recovery *r, const char *gid)
 {
     struct open_decision *d = open_decisions_find(&r->open, gid);
 
-    if (d && (d->committed | d->contradicted | d->lost) == (UINT32_C(1) << d->n_participants) - 1)
-        end_decision(r, d);
+    if (!d || (d->committed | d->contradicted | d->lost) != all_of(d))
+        return false;
+    end_decision(r, d);
+    decision_log_flush(r->log);
+    return true;
+}
+
+bool recovery_has_open(const struct recovery *r, const char *gid)
+{
+    return open_decisions_find(&r->open, gid) != NULL;
 }
 
 unsigned recovery_open_decisions(const struct recovery *r)

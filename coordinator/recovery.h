@@ -72,12 +72,25 @@ void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size
 bool recovery_complete(const struct recovery *r);
 
 /*
- * An operator has taken note of it: the decision of this gid gets its END if it is open for nothing
- * but branches that somebody else has settled the other way, or that are lost. Any other stays.
+ * A decision of this incarnation that is carried out, but for participants (as bits of `commit`)
+ * where somebody else has settled it the other way, and those that have lost it: it stays open like
+ * those of earlier ones.
  */
-void recovery_forget(struct recovery *r, const char *gid);
+void recovery_leave_open(struct recovery *r, const struct decision *commit, uint32_t contradicted,
+                         uint32_t lost);
 
-/* Decisions of earlier incarnations that some participant may not have heard of. */
+/*
+ * An operator has taken note of it: the decision of this gid gets its END if it is open for nothing
+ * but branches that somebody else has settled the other way, or that are lost. Any other stays:
+ * false, as where none is open here.
+ */
+bool recovery_forget(struct recovery *r, const char *gid);
+
+/* A decision of this gid is among the following. */
+bool recovery_has_open(const struct recovery *r, const char *gid);
+
+/* Decisions that some participant may not have heard of, of earlier incarnations; and those that
+ * were left open. */
 unsigned recovery_open_decisions(const struct recovery *r);
 
 #endif

@@ -279,22 +279,29 @@ static void write_log(void *arg)
     decision_log_write(arg);
 }
 
-static void log_commit(struct transaction *t)
+/* Who is prepared takes part in it. */
+static void describe_commit(const struct transaction *t, struct decision *ret_commit)
 {
-    struct decision commit = {.kind = DECISION_COMMIT};
-
-    memcpy(commit.gid, t->gid, sizeof commit.gid);
-    memcpy(commit.request, t->txn.request, sizeof commit.request);
+    *ret_commit = (struct decision){.kind = DECISION_COMMIT};
+    memcpy(ret_commit->gid, t->gid, sizeof ret_commit->gid);
+    memcpy(ret_commit->request, t->txn.request, sizeof ret_commit->request);
     for (unsigned i = 0; i < t->n_branches; i++) {
         const struct branch *b = &t->branch[i];
-        unsigned n = commit.n_participants;
+        unsigned n = ret_commit->n_participants;
 
         if (!(t->core.prepared >> i & 1U))
             continue;
-        (void)snprintf(commit.participant[n], STORE_NAME_SIZE, "%s", store_name(b->store));
-        memcpy(commit.memo[n], b->memo, STORE_MEMO_SIZE);
-        commit.n_participants++;
+        (void)snprintf(ret_commit->participant[n], STORE_NAME_SIZE, "%s", store_name(b->store));
+        memcpy(ret_commit->memo[n], b->memo, STORE_MEMO_SIZE);
+        ret_commit->n_participants++;
     }
+}
+
+static void log_commit(struct transaction *t)
+{
+    struct decision commit;
+
+    describe_commit(t, &commit);
     t->ends_before = forgetting_mark(&t->co->forgetting);
     t->ticket.durable = decision_durable;
     t->ticket.arg = t;
@@ -304,6 +311,28 @@ static void log_commit(struct transaction *t)
 
 /* --- actions ---------------------------------------------------------------------------------- */
 
+/* Branches as bits of its decision's participants. */
+static uint32_t of_participants(const struct transaction *t, uint32_t branches)
+{
+    uint32_t bits = 0;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < t->n_branches; i++) {
+        if (t->core.prepared >> i & 1U)
+            bits |= (branches >> i & 1U) << n++;
+    }
+    return bits;
+}
+
+static void leave_open(const struct transaction *t)
+{
+    struct decision commit;
+
+    describe_commit(t, &commit);
+    recovery_leave_open(t->co->recovery, &commit, of_participants(t, t->core.heuristic),
+                        of_participants(t, t->core.lost));
+}
+
 /*
  * Nothing of it is left: stores that remember its outcome need not any more (of a commit: once that
  * it has ended is durable); but they shall while it is open who settled it elsewhere, and how.
@@ -312,7 +341,8 @@ static void finish(struct transaction *t)
 {
     bool open = (t->core.heuristic | t->core.lost) != 0;
 
-    t->co->n_left_open += t->decided && open;
+    if (t->decided && open)
+        leave_open(t);
     for (unsigned i = 0; i < t->n_branches && !t->decided && !open; i++) {
         if (t->branch[i].told)
             forget_at(t->branch[i].store, t->gid);

@@ -492,7 +492,7 @@ static const struct cli_verb verbs[] = {
      .arguments = "",
      .summary = "what is prepared where, since when, and who waits for it",
      .detail = "Exit status: 0 nothing is in doubt, 1 something is, or was settled against its "
-               "decision, 2 bad input or no servers, 3 a store does not answer.",
+               "decision or lost, 2 bad input or no servers, 3 a store does not answer.",
      .needs = CLI_NEEDS_PROGRAM,
      OPTIONS(in_doubt_options),
      .run = verb_in_doubt},

@@ -115,7 +115,16 @@ static void print_waiters(struct buf *out, const struct doubt *d, const struct d
     }
 }
 
-static void print_hand(struct buf *out, const struct doubt_txn *txn)
+static bool is_lost(const struct doubt *d, const struct doubt_txn *txn)
+{
+    for (unsigned i = 0; i < d->n_stores; i++) {
+        if (txn->branch[i].state == DOUBT_LOST)
+            return true;
+    }
+    return false;
+}
+
+static void print_hand(struct buf *out, const struct doubt *d, const struct doubt_txn *txn)
 {
     static const char *const sentences[DOUBT_HEURISTICS] = {
         [DOUBT_NO_HAND] = NULL,
@@ -124,8 +133,12 @@ static void print_hand(struct buf *out, const struct doubt_txn *txn)
         [DOUBT_UNDECIDED] = "settled by hand; nobody here knows the decision to compare it with",
     };
 
-    if (sentences[txn->heuristic])
-        buf_printf(out, "    %s (syncbed forget %s)\n", sentences[txn->heuristic], txn->gid);
+    const char *sentence = sentences[txn->heuristic];
+
+    if (txn->heuristic == DOUBT_CONTRADICTS && is_lost(d, txn))
+        sentence = "LOST, THOUGH IT WAS DECIDED TO COMMIT IT: its stores disagree";
+    if (sentence)
+        buf_printf(out, "    %s (syncbed forget %s)\n", sentence, txn->gid);
 }
 
 /* --- the whole -------------------------------------------------------------------------------- */
@@ -151,7 +164,7 @@ static void print_txn(struct buf *out, const struct doubt *d, const struct doubt
         buf_printf(out, "    %s\n", txn->gid);
     print_keys(out, d, txn);
     print_waiters(out, d, txn);
-    print_hand(out, txn);
+    print_hand(out, d, txn);
 }
 
 static void print_store(struct buf *out, const struct doubt_store *s)

@@ -182,6 +182,26 @@ static int open_stores(struct operator_desk *op, struct errctx *err)
     return rc;
 }
 
+static void note_open(void *arg, const struct decision *decision)
+{
+    open_decisions_note(arg, decision);
+}
+
+static bool is_open(void *arg, const char *gid)
+{
+    return open_decisions_find(arg, gid) != NULL;
+}
+
+/* What has ended since it was read may be forgotten, which is not lost. */
+static void read_log_again(struct operator_desk *op, unsigned l)
+{
+    struct open_decisions open = {0};
+
+    if (decision_log_read(op->log[l].dir, note_open, &open, NULL) == 0)
+        doubt_take_ends(&op->doubt, l, is_open, &open);
+    open_decisions_done(&open);
+}
+
 static void proven(void *arg)
 {
     ((struct operator_desk *)arg)->looked = true;
@@ -197,6 +217,8 @@ static int prove(struct operator_desk *op, struct errctx *err)
         rc = loop_until(op->base, looked, op, 2 * OPERATOR_TIMEOUT_US);
     if (rc)
         return err_set(err, -rc, ERR_FATAL, "the stores were not heard of");
+    for (unsigned l = 0; l < op->n_logs; l++)
+        read_log_again(op, l);
     doubt_conclude(&op->doubt);
     return 0;
 }

@@ -214,5 +214,26 @@ expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" one-again
 expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" two-again
 expect_status 2 "$syncbed" forget --topology "$work/topology.yaml" two-again
 expect_status 0 "$syncbed" in-doubt --topology "$work/topology.yaml"
+# Past us: rolled back in psql, no store remembers a hand. It is there until it is forgotten, over restarts.
+in_pg2() {
+    local port
+    port=$("$syncbed" ps --json | tail -1 | jq -r '.processes[] | select(.name == "pg2") | .port')
+    psql -h 127.0.0.1 -p "$port" -U syncbed -d syncbed -qAtc "$1"
+}
+door 1 0 five-again 2>"$work/said" || die "$(cat "$work/said")"
+in_pg2 "ROLLBACK PREPARED '$(in_pg2 'SELECT gid FROM pg_prepared_xacts')'"
+expect_status 1 "$syncbed" forget --topology "$work/topology.yaml" five-again # prepared elsewhere
+door 0 0
+door 0 0
+expect_status 1 "$syncbed" in-doubt --topology "$work/topology.yaml"
+grep -q 'SETTLED BY HAND AGAINST THE DECISION' "$work/said" || die "does not complain of psql"
+in_doubt 'set(t) == {"five-again"} and all(x["prepared"] == 0 for x in s.values())'
+in_doubt 'state["five-again"] == {"pg1": "committed", "pg2": "rolled back", "redis": "committed"}'
+expect_status 0 "$syncbed" forget --topology "$work/topology.yaml" five-again
+grep -q 'its decision has ended' "$work/said" || die "the decision stays open: $(cat "$work/said")"
+expect_status 0 "$syncbed" in-doubt --topology "$work/topology.yaml"
+: >"$work/said-by-door"
+door 0 0
+! grep 'five-again' "$work/said-by-door" || die "the door complains of what was forgotten"
 "$syncbed" down >/dev/null
 expect_nothing_left "after down"

@@ -296,6 +296,74 @@ static void what_is_not_prepared_any_more_is_told_where_it_can_be_proven(void **
                 "r3 commit: pg1 prepared, pg2 nothing; r4 none yet: pg1 prepared, pg2 nothing");
 }
 
+/* ROLLBACK PREPARED in psql: no store lists it, and without END it is there until forgotten. */
+static void an_open_decision_that_went_otherwise_is_shown_though_no_store_lists_it(void **state)
+{
+    const char *why;
+
+    (void)state;
+    nothing(0);
+    nothing(1);
+    epoch("serve1", 2);
+    for (int i = 0; i < 3; i++)
+        record(DECISION_COMMIT, (const char *const[]){"sb1:serve1:1:1:r1", "sb1:serve1:1:2:r2",
+                                                      "sb1:serve1:1:3:r3"}[i]);
+    assert_string_equal(view(), "");
+    for (struct doubt_txn *txn = doubt.by_gid; txn; txn = txn->hh.next) {
+        assert_true(doubt_needs_proof(&doubt, txn, 0));
+        doubt_take_proof(&doubt, txn->gid, 0, STORE_OUTCOME_COMMITTED);
+    }
+    doubt_take_proof(&doubt, "sb1:serve1:1:1:r1", 1, STORE_OUTCOME_ROLLED_BACK);
+    doubt_take_proof(&doubt, "sb1:serve1:1:2:r2", 1, STORE_OUTCOME_LOST);
+    doubt_take_proof(&doubt, "sb1:serve1:1:3:r3", 1, STORE_OUTCOME_COMMITTED);
+    assert_string_equal(view(), "r1 commit: pg1 committed, pg2 rolled back, hand contradicts; "
+                                "r2 commit: pg1 committed, pg2 lost, hand contradicts");
+    assert_true(doubt_may_forget(&doubt, doubt.txn[0], &why));
+    assert_true(doubt_may_forget(&doubt, doubt.txn[1], &why));
+}
+
+static bool is_that(void *arg, const char *gid)
+{
+    return strcmp(arg, gid) == 0;
+}
+
+/* Between the log and the proofs r1 has ended, and then a store has forgotten it. */
+static void what_has_ended_meanwhile_is_forgotten_and_not_lost(void **state)
+{
+    char still_open[] = "sb1:serve1:1:2:r2";
+
+    (void)state;
+    by_hand(0, "sb1:serve1:1:3:r3", COMMITTED);
+    nothing(1);
+    epoch("serve1", 2);
+    record(DECISION_COMMIT, "sb1:serve1:1:1:r1");
+    record(DECISION_COMMIT, still_open);
+    record(DECISION_COMMIT, "sb1:serve1:1:3:r3");
+    doubt_conclude(&doubt);
+    for (struct doubt_txn *txn = doubt.by_gid; txn; txn = txn->hh.next)
+        doubt_take_proof(&doubt, txn->gid, 1, STORE_OUTCOME_LOST);
+    doubt_take_ends(&doubt, 0, is_that, still_open);
+    assert_string_equal(view(), "r3 commit: pg1 committed by hand, pg2 nothing, hand agrees; "
+                                "r2 commit: pg1 nothing, pg2 lost, hand contradicts");
+}
+
+/* Its ENDs are written late: the coordinator says so ahead of any proof. */
+static void what_its_coordinator_knows_to_have_ended_needs_no_proof(void **state)
+{
+    char still_open[] = "sb1:serve1:1:2:r2";
+
+    (void)state;
+    nothing(0);
+    nothing(1);
+    epoch("serve1", 2);
+    record(DECISION_COMMIT, "sb1:serve1:1:1:r1");
+    record(DECISION_COMMIT, still_open);
+    doubt_take_ends(&doubt, 0, is_that, still_open);
+    doubt_conclude(&doubt);
+    assert_int_equal(HASH_COUNT(doubt.by_gid), 1);
+    assert_string_equal(doubt.by_gid->gid, still_open);
+}
+
 static void one_way_here_and_the_other_there_is_against_any_decision(void **state)
 {
     (void)state;
@@ -461,6 +529,9 @@ int main(void)
         CASE(a_decision_of_which_nothing_is_left_is_no_news),
         CASE(a_hand_is_compared_with_the_decision),
         CASE(what_is_not_prepared_any_more_is_told_where_it_can_be_proven),
+        CASE(an_open_decision_that_went_otherwise_is_shown_though_no_store_lists_it),
+        CASE(what_has_ended_meanwhile_is_forgotten_and_not_lost),
+        CASE(what_its_coordinator_knows_to_have_ended_needs_no_proof),
         CASE(one_way_here_and_the_other_there_is_against_any_decision),
         CASE(only_what_is_known_to_be_decided_may_be_settled_unasked),
         CASE(an_open_decision_is_not_forgotten_while_a_store_does_not_tell),

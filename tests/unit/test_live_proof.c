@@ -6,6 +6,7 @@
  * that is proven, tells what has ended otherwise or is lost, and ends no decision on a guess.
  */
 #include "base/loop.h"
+#include "coordinator/operate.h"
 
 #include "doors.h"
 
@@ -118,6 +119,104 @@ static void a_commit_that_was_rolled_back_by_hand_is_told_and_stays_open(void **
     }
     assert_int_equal(open_in_the_log(), DOORS_STORES);
 }
+
+/* --- forgetting ------------------------------------------------------------------------------- */
+
+struct operated {
+    bool done;
+    int status;
+    char body[4096];
+};
+
+static void operated(void *arg, int status, const struct buf *body)
+{
+    struct operated *o = arg;
+
+    o->done = true;
+    o->status = status;
+    (void)snprintf(o->body, sizeof o->body, "%.*s", (int)body->size, body->data);
+}
+
+static bool has_operated(void *arg)
+{
+    return ((const struct operated *)arg)->done;
+}
+
+static const struct operated *operate(enum operate_verb verb, const char *name)
+{
+    static struct operated o;
+
+    o = (struct operated){.done = false};
+    coordinator_operate(d.co, &(struct operate){.verb = verb, .name = name}, operated, &o);
+    assert_int_equal(loop_until(d.base, has_operated, &o, DOORS_WAIT_US), 0);
+    return &o;
+}
+
+static bool none_open_in_the_log(void *arg)
+{
+    (void)arg;
+    return open_in_the_log() == 0;
+}
+
+/* By ROLLBACK PREPARED past everybody, so that no store remembers a hand. */
+static void roll_back_in_psql(unsigned i)
+{
+    char command[128];
+    PGconn *conn;
+    PGresult *res;
+
+    (void)snprintf(command, sizeof command, "host=127.0.0.1 port=%d user=%s dbname=%s",
+                   doors_server[i].port, LIVE_USER, LIVE_DATABASE);
+    conn = PQconnectdb(command);
+    res = PQexec(conn, "SELECT gid FROM pg_prepared_xacts");
+    assert_int_equal(PQntuples(res), 1);
+    (void)snprintf(command, sizeof command, "ROLLBACK PREPARED '%s'", PQgetvalue(res, 0, 0));
+    PQclear(res);
+    PQfinish(conn);
+    sql(i, command);
+}
+
+/* … of the running incarnation and of an earlier one: shown, then forgotten, at a door that runs.
+ */
+static void what_psql_has_rolled_back_is_shown_until_it_is_forgotten(void **state)
+{
+    struct txn txn = doors_fan_out(OP_WRITE, "", "a");
+    struct answer *a;
+
+    (void)state;
+    for (int restarted = 0; restarted < 2; restarted++) {
+        (void)snprintf(txn.request, sizeof txn.request, "r%d", restarted);
+        doors_open(&d, "serve1", TWOPC_SORTED);
+        doors_await_usable(&d);
+        a = doors_send_held(&d, &txn, CRASH_XA_DECIDED);
+        roll_back_in_psql(1);
+        assert_int_equal(operate(OPERATE_FORGET, txn.request)->status, 409); /* is prepared */
+        crash_point_disarm();
+        doors_await(&d, a);
+        doors_await_idle(&d);
+        if (restarted) {
+            doors_close(&d);
+            doors_open(&d, "serve1", TWOPC_SORTED);
+            await_told(1);
+        }
+        assert_int_equal(counters().open_decisions, 1);
+        assert_non_null(strstr(operate(OPERATE_LOOK, NULL)->body, "\"heuristic\":\"contradicts\""));
+        assert_int_equal(counters().against_by_hand, 1);
+        assert_int_equal(operate(OPERATE_FORGET, txn.request)->status, 200);
+        assert_int_equal(counters().open_decisions, 0);
+        assert_non_null(strstr(operate(OPERATE_LOOK, NULL)->body, "\"transactions\":[]"));
+        assert_int_equal(operate(OPERATE_FORGET, txn.request)->status, 404);
+        assert_int_equal(loop_until(d.base, none_open_in_the_log, NULL, DOORS_WAIT_US), 0);
+        doors_close(&d);
+    }
+    doors_open(&d, "serve1", TWOPC_SORTED);
+    doors_await_usable(&d);
+    await_told(0);
+    assert_int_equal(counters().open_decisions, 0);
+    doors_close(&d);
+}
+
+/* --- by hand, as was decided or not ----------------------------------------------------------- */
 
 /* As it was decided: nobody can tell it from a COMMIT of ours whose answer was lost. */
 static void a_commit_that_was_done_by_hand_is_everywhere(void **state)
@@ -314,6 +413,7 @@ int main(void)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, doors_clean, doors_remove_folder)
     const struct CMUnitTest tests[] = {
         CASE(a_commit_that_was_rolled_back_by_hand_is_told_and_stays_open),
+        CASE(what_psql_has_rolled_back_is_shown_until_it_is_forgotten),
         CASE(a_commit_that_was_done_by_hand_is_everywhere),
         CASE(an_abort_that_was_committed_by_hand_is_told_and_over),
         CASE(a_decision_is_not_ended_because_nothing_is_prepared),
