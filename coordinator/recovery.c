@@ -124,6 +124,21 @@ static void fail(const struct recovering *p)
     r->handlers.failed(r->handlers.arg, &err);
 }
 
+/* We have run, or still recover, and somebody else of our name has begun there. */
+static void overtaken(void *arg)
+{
+    const struct recovering *p = arg;
+    const struct recovery *r = p->recovery;
+    struct errctx err;
+
+    err_set(&err, ESTALE, ERR_FENCED,
+            "%s has seen a later incarnation of %s than epoch %" PRId64
+            " of this decision log: another coordinator has taken over under this name, and what "
+            "was begun here is its to settle",
+            store_name(p->store), r->name, r->core.epoch);
+    r->handlers.failed(r->handlers.arg, &err);
+}
+
 /* --- what is in doubt there ------------------------------------------------------------------- */
 
 static void found(struct recovering *p, const char *gid)
@@ -330,6 +345,7 @@ void recovery_stop(struct recovery *r)
     r->stopped = true;
     for (unsigned i = 0; i < r->n_participants; i++) {
         store_on_alive(r->participant[i].store, NULL, NULL);
+        store_on_overtaken(r->participant[i].store, NULL, NULL);
         (void)evtimer_del(r->participant[i].retry);
     }
 }
@@ -409,6 +425,7 @@ void recovery_begin(struct recovery *r, unsigned i)
     assert(i < r->n_participants);
     recovery_core_raise(&r->core, decision_log_epoch(r->log));
     store_on_alive(p->store, alive_changed, p);
+    store_on_overtaken(p->store, overtaken, p);
     go_on(p, RECOVERY_EV_START);
 }
 

@@ -15,7 +15,8 @@
  *             not the latest (lost, or restored from a backup): the coordinator must not run
  *   ENDING    end the earlier incarnation's sessions and see them gone: what they had sent has
  *             taken effect or never will, so no PREPARE can come late (Greenplum gpdb#10393). The
- *             fence comes first, since an earlier incarnation that still runs may connect again
+ *             fence comes first, since an earlier incarnation that still runs would connect again:
+ *             a session that finds the fence raised is not taken (store_fence)
  *   LISTING   what is prepared under our exact name and an older epoch
  *   SETTLING  each of these: commit if the log has its COMMIT record, else roll back (presumed
  *             abort). Never by age, never on a guess. Then list again, until nothing is left

@@ -128,17 +128,28 @@ struct job {
 
 enum session_state { SESSION_DOWN, SESSION_CONNECTING, SESSION_READY };
 
+#define SESSION_NOT_ASKED INT64_C(-1)
+
 struct session { /* the first member of a driver's own */
     struct store *store;
     enum lane lane;
     enum session_state state;
     bool dropped; /* READY, but will be lost on the loop's next turn */
     struct session_identity identity;
-    struct job *job;             /* at work; NULL: idle */
-    struct job *following;       /* WAITING behind it */
+    int64_t fence;         /* SESSION_NOT_ASKED, or what the store answered when it was set up:
+                              the fence of store->fence.owner, 0 for none */
+    struct job *job;       /* at work; NULL: idle */
+    struct job *following; /* WAITING behind it */
     struct store_branch *branch; /* bound to it; NULL: anybody's */
     struct store_reply reply;    /* being filled in for `job` */
     struct event timer;          /* DOWN, CONNECTING: pool.c's. READY: the driver's */
+};
+
+/* What our store_fence() has raised here. A session that is set up asks for it again. */
+struct store_fence {
+    char owner[STORE_TEXT_SIZE];
+    int64_t epoch; /* 0: not raised yet, and nothing is asked */
+    bool overtaken;
 };
 
 /* How far the store has been, to see that it was restored from an older copy: postgres_past.c. */
@@ -159,6 +170,7 @@ struct store {
     bool once;
     bool no_journal;
     struct store_past past;
+    struct store_fence fence;
     unsigned prepared_max; /* slots for prepared transactions; UINT_MAX: no limit is known */
     unsigned n_writing;    /* branches that write, sent and not freed: each may take a slot */
     unsigned n_sessions;   /* the last one is the administrative */
@@ -169,6 +181,8 @@ struct store {
     struct soon *soon; /* tells what is answered without the store */
     void (*changed)(void *arg, bool alive);
     void *changed_arg;
+    void (*overtaken)(void *arg);
+    void *overtaken_arg;
 };
 
 /* One a kind. All of it is called from the loop, or before the loop runs. */
@@ -197,6 +211,8 @@ extern const struct store_driver redis_driver;
 
 /* --- from a driver ---------------------------------------------------------------------------- */
 
+/* Set up: it has a name at the store, and after that has asked for session->fence, where
+ * store->fence.epoch is not 0. When somebody has raised it since, the session is not taken. */
 void session_up(struct session *session);
 /* The connection is gone: what was sent is unknown. Calls disconnect(). */
 void session_lost(struct session *session, const char *why);

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <mysqld_error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,6 +107,8 @@ static void take_row(struct maria_session *s)
 
     if (e->purpose == MARIA_VALUE)
         take_value(&s->base.reply.read[e->op], s->row);
+    else if (e->purpose == MARIA_FENCE)
+        s->base.fence = strtoll(s->row[0], NULL, 10);
     else if (s->base.state == SESSION_CONNECTING)
         take_identity(&s->base, s->row);
     else if (e->purpose == MARIA_ROWS)
@@ -118,6 +121,10 @@ static void take_success(struct maria_session *s)
     case MARIA_RAISED:
         if (mysql_affected_rows(s->conn) == 0)
             reply_fail(&s->base.reply, STORE_FENCED, "the store has seen a higher or equal epoch");
+        break;
+    case MARIA_FENCE:
+        if (s->base.fence == SESSION_NOT_ASKED)
+            s->base.fence = 0; /* no row */
         break;
     case MARIA_USED:
         s->placed = true;
@@ -147,11 +154,18 @@ static enum maria_phase phase_of(const struct job *job)
     return ends ? MARIA_PHASE_END : MARIA_PHASE_WORK;
 }
 
+static bool is_absent(unsigned error)
+{
+    return error == ER_NO_SUCH_TABLE || error == ER_BAD_DB_ERROR;
+}
+
 static void take_failure(struct maria_session *s)
 {
     enum maria_purpose purpose = expected(s)->purpose;
     enum store_status status;
 
+    if (purpose == MARIA_FENCE && is_absent(mysql_errno(s->conn)))
+        s->base.fence = 0;
     if (purpose == MARIA_IGNORED || !s->base.job)
         return;
     s->skipped = true;
@@ -261,6 +275,7 @@ static void set_up(struct maria_session *s)
                " innodb_lock_wait_timeout=%" PRId64 ", idle_transaction_timeout=%d",
                1 + lock_timeout_us / US_PER_S, IDLE_IN_TRANSACTION_S);
     maria_say(s, MARIA_ROWS, "SELECT CONNECTION_ID(), UUID_SHORT() >> 24, @@performance_schema");
+    maria_fence_ask(s); /* last: it may fail */
     maria_send(s);
 }
 

@@ -29,6 +29,7 @@ enum maria_purpose {
     MARIA_COMMAND, /* has to succeed */
     MARIA_NEW,     /* … or else this request has been executed before, which is as good */
     MARIA_RAISED,  /* … and to change a row, or else the store has seen a higher epoch */
+    MARIA_FENCE,   /* a row, or none: the fence; there may be no such table yet */
     MARIA_VALUE,   /* a row of (val, n), or none: what operation `op` reads */
     MARIA_ROWS,    /* rows for the verb's `row`, with `op` */
     MARIA_USED,    /* the session is in our database */
@@ -147,6 +148,8 @@ void maria_forget_settled(struct maria_session *s);
 void maria_view_start(struct maria_session *s);
 void maria_view_row(struct maria_session *s, unsigned what, MYSQL_ROW row);
 void maria_view_next(struct maria_session *s);
+/* On a new connection: how high is our fence now? Says nothing when we have raised none. */
+void maria_fence_ask(struct maria_session *s);
 void maria_claim(struct maria_session *s);
 void maria_leave(struct maria_session *s);
 void maria_reset_start(struct maria_session *s);

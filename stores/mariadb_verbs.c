@@ -215,6 +215,19 @@ static void fence(struct maria_session *s)
     maria_send(s);
 }
 
+void maria_fence_ask(struct maria_session *s)
+{
+    const struct store_fence *ours = &s->base.store->fence;
+    struct buf *sql;
+
+    if (ours->epoch == 0)
+        return;
+    sql = maria_statement(s, MARIA_FENCE, 0);
+    buf_printf(sql, "SELECT epoch FROM `%s`.coordinator_epoch WHERE owner = ",
+               s->base.store->where.database);
+    maria_quote(sql, ours->owner);
+}
+
 /* The row as it was before; none: never seen. */
 static void mark(struct maria_session *s)
 {

@@ -17,6 +17,7 @@
 #include <utlist.h>
 
 #define CONNECT_TIMEOUT_US (5 * US_PER_S)
+#define OVERTAKEN          "fenced: the store has seen a higher epoch than ours"
 
 static void serve(struct session *s);
 
@@ -76,9 +77,20 @@ static void job_free(struct job *job)
     free(job);
 }
 
+/* Also when its caller was told "unknown" meanwhile: it was raised to this, whatever follows. */
+static void hold_fence(const struct job *job)
+{
+    struct store_fence *fence = &job->store->fence;
+
+    fence->epoch = job->epoch;
+    (void)snprintf(fence->owner, sizeof fence->owner, "%s", job->text);
+}
+
 /* The job is in no queue and on no session any more. */
 static void end_job(struct job *job, const struct store_reply *reply)
 {
+    if (job->verb == VERB_FENCE && reply->status == STORE_OK)
+        hold_fence(job);
     if (job->branch)
         branch_job_over(job->branch, job, reply->status);
     tell(job, reply);
@@ -123,7 +135,7 @@ static void on_job_timer(evutil_socket_t fd, short what, void *arg)
     switch (job->state) {
     case JOB_QUEUED:
         dequeue(job);
-        end_unsent(job, "no session was free in time");
+        end_unsent(job, job->store->fence.overtaken ? OVERTAKEN : "no session was free in time");
         break;
     case JOB_WAITING:
         job->session->following = NULL;
@@ -287,6 +299,7 @@ static void on_session_timer(evutil_socket_t fd, short what, void *arg)
     switch (s->state) {
     case SESSION_DOWN:
         set_state(s, SESSION_CONNECTING);
+        s->fence = SESSION_NOT_ASKED;
         arm(&s->timer, CONNECT_TIMEOUT_US);
         s->store->driver->connect(s);
         break;
@@ -335,8 +348,31 @@ static void serve(struct session *s)
         start(s, job);
 }
 
+/* One that was under way when we raised the fence has not asked: it connects once more. */
+static bool is_current(const struct session *s)
+{
+    int64_t ours = s->store->fence.epoch;
+
+    return ours == 0 || (s->fence != SESSION_NOT_ASKED && s->fence <= ours);
+}
+
+static void refuse(struct session *s)
+{
+    struct store *store = s->store;
+    bool news = s->fence != SESSION_NOT_ASKED && !store->fence.overtaken;
+
+    store->fence.overtaken |= news;
+    session_lost(s, OVERTAKEN);
+    if (news && store->overtaken)
+        store->overtaken(store->overtaken_arg);
+}
+
 void session_up(struct session *s)
 {
+    if (!is_current(s)) {
+        refuse(s);
+        return;
+    }
     (void)event_del(&s->timer); /* cannot fail: it was assigned */
     set_state(s, SESSION_READY);
     serve(s);
@@ -419,6 +455,7 @@ static void end_all(struct job **queue)
 void pool_close(struct store *store)
 {
     store->changed = NULL;
+    store->overtaken = NULL;
     for (unsigned i = 0; i < store->n_sessions; i++) {
         struct session *s = store->session[i];
 

@@ -15,6 +15,7 @@
 
 /* A door that is paused or cut off must not hold row locks for ever. */
 #define IDLE_IN_TRANSACTION_MS 10000
+#define PG_UNDEFINED_TABLE     "42P01"
 
 static struct pg_session *of(struct session *s)
 {
@@ -178,6 +179,9 @@ static void take_success(struct pg_session *s, const struct pg_expectation *e, P
     case PG_PAST:
         pg_past_told(s->base.store, res);
         break;
+    case PG_FENCE:
+        s->base.fence = PQntuples(res) > 0 ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
+        break;
     case PG_ROWS:
         if (s->base.state == SESSION_CONNECTING)
             take_identity(&s->base, res);
@@ -205,6 +209,8 @@ static void take_failure(struct pg_session *s, const struct pg_expectation *e, c
         return;
     if (e->purpose == PG_PARSE)
         s->prepared = false;
+    if (e->purpose == PG_FENCE && sqlstate && strcmp(sqlstate, PG_UNDEFINED_TABLE) == 0)
+        s->base.fence = 0;
     if (!s->base.job)
         return;
     status = pg_status_of(severity, sqlstate, phase_of(s->base.job));
@@ -351,6 +357,7 @@ static void set_up(struct pg_session *s)
             "SELECT pid, backend_start, current_setting('max_prepared_transactions')"
             " FROM pg_stat_activity WHERE pid = pg_backend_pid()",
             0, NULL);
+    pg_fence_ask(s); /* last: it may fail */
     pg_end_segment(s);
 }
 

@@ -52,6 +52,7 @@ enum pg_purpose {
     PG_CHANGE,   /* … and its row is the transaction's id: the memo */
     PG_VALUE,    /* a row of (val, n), or none: what operation `op` reads */
     PG_PAST,     /* its row: the next transaction id, if that is below what it has been */
+    PG_FENCE,    /* its row, if any: the fence; there may be no such table yet */
     PG_ROWS,     /* for the verb's `rows` */
     PG_SYNC,     /* end of a segment */
     PG_SYNC_NEXT /* … after which the verb's `next` is called */
@@ -137,6 +138,8 @@ void pg_prove_rows(struct pg_session *s, const PGresult *res);
 /* postgres_verbs.c: operation `i` of `txn`, which is no read. */
 void pg_send_change(struct pg_session *s, const struct txn *txn, unsigned i);
 void pg_count_rows(struct pg_session *s, const PGresult *res);
+/* On a new connection: how high is our fence now? Sends nothing when we have raised none. */
+void pg_fence_ask(struct pg_session *s);
 
 /* postgres_admin.c, postgres_view.c, postgres_sink.c: verbs in files of their own. */
 void pg_claim(struct pg_session *s);

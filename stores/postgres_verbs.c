@@ -285,6 +285,15 @@ static void fence(struct pg_session *s)
     pg_end_segment(s);
 }
 
+void pg_fence_ask(struct pg_session *s)
+{
+    const struct store_fence *ours = &s->base.store->fence;
+    const char *params[] = {ours->owner};
+
+    if (ours->epoch > 0)
+        pg_send(s, PG_FENCE, "SELECT epoch FROM coordinator_epoch WHERE owner = $1", 1, params);
+}
+
 static void fence_rows(struct pg_session *s, const PGresult *res)
 {
     if (PQntuples(res) == 0)

@@ -235,6 +235,28 @@ static void on_let_in(redisAsyncContext *context, void *reply_, void *session)
         session_lost(&s->base, reply->str);
 }
 
+static void on_fence(redisAsyncContext *context, void *reply_, void *session)
+{
+    struct redis_session *s = session;
+    const redisReply *reply = reply_;
+
+    if (!reply || s->context != context)
+        return;
+    if (reply->type == REDIS_REPLY_ERROR)
+        session_lost(&s->base, reply->str);
+    else
+        s->base.fence = reply->type == REDIS_REPLY_STRING ? strtoll(reply->str, NULL, 10) : 0;
+}
+
+/* How high is our fence now? Behind our name: whoever raises it later finds us by that. */
+static void send_fence(struct redis_session *s, redisAsyncContext *context)
+{
+    const struct store_fence *ours = &s->base.store->fence;
+
+    if (ours->epoch > 0)
+        (void)redisAsyncCommand(context, on_fence, s, "HGET epoch %s", ours->owner);
+}
+
 /* An attached Redis: its password, as redis-cli takes it, and the database that is ours. */
 static void send_place(struct redis_session *s, redisAsyncContext *context)
 {
@@ -266,6 +288,7 @@ static void redis_connect(struct session *session)
     (void)redisAsyncSetDisconnectCallback(context, on_disconnect);
     send_place(s, context);
     (void)redisAsyncCommand(context, NULL, NULL, "CLIENT SETNAME %s", store->application);
+    send_fence(s, context);
     (void)redisAsyncCommand(context, on_loaded, s, "SCRIPT LOAD %s", redis_script);
 }
 

@@ -155,6 +155,12 @@ void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive),
     store->changed_arg = arg;
 }
 
+void store_on_overtaken(struct store *store, void (*overtaken)(void *arg), void *arg)
+{
+    store->overtaken = overtaken;
+    store->overtaken_arg = arg;
+}
+
 static struct job *new_job(struct store *store, enum verb verb, enum lane lane, int64_t deadline_us,
                            store_done done, void *arg)
 {

@@ -119,6 +119,12 @@ unsigned store_slots_left(const struct store *store);
 /* Called from the loop whenever store_alive() changes. One listener; NULL for none. */
 void store_on_alive(struct store *store, void (*changed)(void *arg, bool alive), void *arg);
 
+/*
+ * Called from the loop, once, when a session was refused since somebody has raised the fence above
+ * what this store's last store_fence() has raised it to. NULL for none.
+ */
+void store_on_overtaken(struct store *store, void (*overtaken)(void *arg), void *arg);
+
 /* --- direct -------------------------------------------------------------------------------- */
 
 /*
@@ -342,7 +348,13 @@ void store_forget_settled(struct store *store, const char *gid, int64_t deadline
 void store_end_sessions(struct store *store, const char *application_prefix, int64_t deadline_us,
                         store_done done, void *arg);
 
-/* Raise `owner`'s epoch here. OK; FENCED when the store has seen a higher or equal one. */
+/*
+ * Raise `owner`'s epoch here. OK; FENCED when the store has seen a higher or equal one.
+ *
+ * After OK it holds for the sessions that connect later, too: one that finds a higher epoch is not
+ * taken, and the store does not become alive by it. So whoever raises it further, and then ends the
+ * sessions there are, has seen the last of this one. One owner a store.
+ */
 void store_fence(struct store *store, const char *owner, int64_t epoch, int64_t deadline_us,
                  store_done done, void *arg);
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 
 #define MATRIX_ROWS_MAX        96
-#define MATRIX_TESTS_MAX       4
+#define MATRIX_TESTS_MAX       5
 #define MATRIX_EXPERIMENTS_MAX 3
 #define MATRIX_TEXT_SIZE       160
 

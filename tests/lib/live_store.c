@@ -528,6 +528,34 @@ void live_kill_sessions(const char *application)
         kill_postgres_sessions(application);
 }
 
+static void drop_mariadb_fences(void)
+{
+    MYSQL *conn = plain_mariadb();
+
+    assert_int_equal(mysql_query(conn, "DROP TABLE coordinator_epoch"), 0);
+    mysql_close(conn);
+}
+
+static void drop_postgres_fences(void)
+{
+    PGconn *conn = plain_postgres();
+    PGresult *res = PQexec(conn, "DROP TABLE coordinator_epoch");
+
+    assert_int_equal(PQresultStatus(res), PGRES_COMMAND_OK);
+    PQclear(res);
+    PQfinish(conn);
+}
+
+void live_drop_fences(void)
+{
+    if (live_is_redis())
+        live_redis("DEL epoch");
+    else if (live_is_mariadb())
+        drop_mariadb_fences();
+    else
+        drop_postgres_fences();
+}
+
 void live_redis(const char *command)
 {
     redisContext *c = plain_redis();

@@ -82,6 +82,8 @@ const char *live_in_doubt(const char *prefix, unsigned *ret_waiters);
 const char *live_peek(const char *key);
 /* End all sessions of this application name from outside. */
 void live_kill_sessions(const char *application);
+/* What keeps fences there is gone, with all of them, as before the first reset. */
+void live_drop_fences(void);
 /* Any command of Redis. */
 void live_redis(const char *command);
 

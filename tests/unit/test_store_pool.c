@@ -225,6 +225,54 @@ static void administration_does_not_wait_behind_work(void **state)
     expect_heard("fence:ok");
 }
 
+static void reconnect(unsigned i)
+{
+    session_lost(store->session[i], "cut");
+    turn(STORE_RECONNECT_US + 20 * US_PER_MS);
+    assert_int_equal(store->session[i]->state, SESSION_CONNECTING);
+    assert_int_equal(store->session[i]->fence, SESSION_NOT_ASKED);
+}
+
+static void count_overtaken(void *arg)
+{
+    ++*(unsigned *)arg;
+}
+
+static void a_session_is_not_taken_above_our_fence_nor_unasked(void **state)
+{
+    static const struct {
+        int64_t found;
+        enum session_state becomes;
+        unsigned n_overtaken;
+    } cases[] = {
+        {SESSION_NOT_ASKED, SESSION_DOWN, 0},
+        {0, SESSION_READY, 0},
+        {6, SESSION_READY, 0},
+        {7, SESSION_READY, 0},
+        {8, SESSION_DOWN, 1},
+        {8, SESSION_DOWN, 1},
+        {7, SESSION_READY, 1},
+    };
+    unsigned n_overtaken = 0;
+
+    (void)state;
+    store_on_overtaken(store, count_overtaken, &n_overtaken);
+    session_up(store->session[2]);
+    store_fence(store, "o", 7, clock_now_us() + US_PER_S, hear, say("fence"));
+    session_finish(store->session[2]);
+    expect_heard("fence:ok");
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (store->session[0]->state == SESSION_DOWN)
+            turn(STORE_RECONNECT_US + 20 * US_PER_MS);
+        else
+            reconnect(0);
+        store->session[0]->fence = cases[i].found;
+        session_up(store->session[0]);
+        assert_int_equal(store->session[0]->state, cases[i].becomes);
+        assert_int_equal(n_overtaken, cases[i].n_overtaken);
+    }
+}
+
 static void what_frees_locks_goes_first(void **state)
 {
     (void)state;
@@ -468,6 +516,7 @@ int main(void)
         CASE(a_lost_session_leaves_its_job_unknown_and_connects_again),
         CASE(liveness_is_told_when_the_first_comes_and_the_last_goes),
         CASE(administration_does_not_wait_behind_work),
+        CASE(a_session_is_not_taken_above_our_fence_nor_unasked),
         CASE(what_frees_locks_goes_first),
         CASE(a_branch_keeps_its_session_until_it_is_freed),
         CASE(rollback_goes_behind_an_outstanding_begin),
