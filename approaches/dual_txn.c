@@ -286,6 +286,7 @@ void dual_txn_submit(void *self, const struct txn *txn, int64_t deadline_us, app
         give_version(dual, work->own);
     divide(work);
     dual->in_flight++;
+    work->stand.request = work->txn->request;
     if (!crash_point_reach(&work->stand, CRASH_DUAL_RECEIVED, go_on, work))
         go_on(work);
 }

@@ -250,6 +250,7 @@ static void produce(void *arg)
 
 static void receive(struct work *work)
 {
+    work->stand.request = work->txn->request;
     if (!crash_point_reach(&work->stand, CRASH_LOG_RECEIVED, produce, work))
         produce(work);
 }

@@ -113,6 +113,19 @@ static json_t *standing_now(void)
     return standing;
 }
 
+static void append_request(void *arg, const char *request)
+{
+    json_array_append_new(arg, json_string(request));
+}
+
+static json_t *held_now(void)
+{
+    json_t *held = json_array();
+
+    crash_point_each_held(append_request, held);
+    return held;
+}
+
 static void on_full(void *arg)
 {
     struct role *role = arg;
@@ -120,6 +133,7 @@ static void on_full(void *arg)
 
     assert(role->gathering); /* told once, and not after it was disarmed */
     json_object_set_new(fields, "standing", standing_now());
+    json_object_set_new(fields, "held", held_now());
     rpc_reply_ok(role->gathering, fields);
     role->gathering = NULL;
 }
@@ -174,6 +188,7 @@ static void on_counters(const struct role *role, struct rpc_call *call)
     }
     json_object_set_new(fields, "standing", standing);
     json_object_set_new(fields, "reached", reached);
+    json_object_set_new(fields, "held", held_now());
     if (role->handlers.counters)
         role->handlers.counters(role->handlers.arg, fields);
     rpc_reply_ok(call, fields);

@@ -43,6 +43,10 @@ static const struct crash_point_info table[CRASH_POINTS] = {
     [CRASH_XA_FIRST_ACKED] = {"xa-first-acked", "xa",
                               "One store has committed and shows the transaction to readers, "
                               "another may still be in doubt."},
+    [CRASH_XA_ALL_ACKED] =
+        {"xa-all-acked", "xa",
+         "Every store has acknowledged its COMMIT; the decision has no END record, and a "
+         "client that waits for the stores has not been told."},
     [CRASH_XA_ABORTING] = {"xa-aborting", "xa",
                            "The decision is abort, and nothing was logged: stores that prepared "
                            "hold their locks until they are told to roll back."},
@@ -151,6 +155,22 @@ static void release(struct crash_stand *stand)
     points.n_held--;
 }
 
+void crash_point_each_held(void (*visit)(void *arg, const char *request), void *arg)
+{
+    for (const struct crash_stand *stand = points.first_held; stand; stand = stand->next_held) {
+        if (stand->request)
+            visit(arg, stand->request);
+    }
+}
+
+/* An element of a list in JSON: no letter of an id needs to be escaped (model/txn.h). */
+static void append_request(void *arg, const char *request)
+{
+    struct buf *out = arg;
+
+    buf_printf(out, "%s\"%s\"", out->data[out->size - 1] == '[' ? "" : ",", request);
+}
+
 static void append_exposure(struct buf *out)
 {
     const char *separator = "";
@@ -163,7 +183,9 @@ static void append_exposure(struct buf *out)
         buf_printf(out, "%s\"%s\":%u", separator, table[i].name, points.standing[i]);
         separator = ",";
     }
-    buf_append_str(out, "}}\n");
+    buf_append_str(out, "},\"held\":[");
+    crash_point_each_held(append_request, out);
+    buf_append_str(out, "]}\n");
 }
 
 _Noreturn static void die(void)

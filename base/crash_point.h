@@ -32,6 +32,7 @@ enum crash_point {
     CRASH_XA_DECIDED,
     CRASH_XA_COMMIT_SENT,
     CRASH_XA_FIRST_ACKED,
+    CRASH_XA_ALL_ACKED,
     CRASH_XA_ABORTING,
     CRASH_XA_START_FENCED,
     CRASH_XA_START_ENDED,
@@ -64,6 +65,7 @@ enum crash_point crash_point_find(const char *name);
 /* Where one transaction stands. Embedded in it, zeroed at first; must not move while it stands. */
 struct crash_stand {
     enum crash_point at;
+    const char *request; /* its id, borrowed; NULL: it is no transaction */
     bool held;
     void (*resume)(void *arg);
     void *arg;
@@ -93,9 +95,12 @@ void crash_point_gather(enum crash_point point, unsigned gather, void (*full)(vo
 unsigned crash_point_standing(enum crash_point point);
 uint64_t crash_point_reached(enum crash_point point);
 
+/* The requests that are held at the armed point, in the order in which they came. */
+void crash_point_each_held(void (*visit)(void *arg, const char *request), void *arg);
+
 /*
  * Where to write the exposure before dying: an open descriptor, append mode, -1 for none. One line:
- * {"t":"exposure","at":<us>,"point":"xa-decided","standing":{"xa-decided":8,…}}
+ * {"t":"exposure","at":<us>,"point":"xa-decided","standing":{"xa-decided":8,…},"held":["c1-7",…]}
  */
 void crash_point_report_to(int fd);
 

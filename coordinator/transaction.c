@@ -205,6 +205,7 @@ void transaction_new(struct coordinator *co, const struct txn *txn, int64_t dead
 
     t->co = co;
     t->txn = *txn;
+    t->stand.request = t->txn.request;
     t->deadline_us = deadline_us;
     t->request = requests_begin(&co->requests, txn->request, t);
     for (unsigned i = 0; i < co->n_stores; i++) {

@@ -501,10 +501,11 @@ static enum crash_point before_actions(enum twopc_state from, enum twopc_state t
         return CRASH_XA_DECIDED;
     case TWOPC_ABORTING:
         return CRASH_XA_ABORTING;
+    case TWOPC_DONE:
+        return from == TWOPC_COMMITTING ? CRASH_XA_ALL_ACKED : CRASH_NONE;
     case TWOPC_IDLE:
     case TWOPC_LOCKING:
     case TWOPC_RELEASING:
-    case TWOPC_DONE:
     case TWOPC_STATES:
         break;
     }

@@ -27,6 +27,7 @@
 struct file {
     const char *name;
     enum matrix_outcome outcome;
+    bool in_doubt;                 /* somebody has to be, or a row that shows it is not exercised */
     struct experiment *experiment; /* owned */
 };
 
@@ -69,8 +70,10 @@ static int read_file(struct matrix *m, const struct matrix_row *row, const char 
     struct file *file = find_file(m, name);
     char path[PATH_MAX + 32];
 
-    if (file && file->outcome == row->outcome)
+    if (file && file->outcome == row->outcome) {
+        file->in_doubt |= row->in_doubt;
         return 0;
+    }
     if (file)
         return err_set(err, EINVAL, ERR_ABORT, "%s: two rows want two outcomes of it", file->name);
     if (m->n_files == FILES_MAX)
@@ -78,6 +81,7 @@ static int read_file(struct matrix *m, const struct matrix_row *row, const char 
     file = &m->file[m->n_files++];
     file->name = name;
     file->outcome = row->outcome;
+    file->in_doubt = row->in_doubt;
     file->experiment = mem_alloc(sizeof *file->experiment);
     (void)snprintf(path, sizeof path, "%s/%s.yaml", m->folder, name);
     return experiment_read(path, file->experiment, err);
@@ -139,7 +143,7 @@ static int show_one(struct matrix *m, struct shown *shown, struct errctx *err)
     if (run)
         rc = caught_read(folder, shown->schedule, &shown->caught, err);
     shown->done = true;
-    shown->word = matrix_judge(run, &shown->caught, file->outcome);
+    shown->word = matrix_judge(run, &shown->caught, file->outcome, file->in_doubt);
     shown->verdicts = json_incref(json_object_get(run, "verdicts"));
     if (run)
         (void)snprintf(shown->run, sizeof shown->run, "%s", strrchr(folder, '/') + 1);
@@ -165,16 +169,24 @@ static enum matrix_word word_of(const struct matrix *m, const struct matrix_row 
     return word;
 }
 
+static json_t *fates_to_json(const struct fates *f)
+{
+    return json_pack("{s:i, s:i, s:i, s:i}", "n", (int)f->n, "committed", (int)f->n_committed,
+                     "rolled_back", (int)f->n_rolled_back, "mixed", (int)f->n_mixed);
+}
+
 static json_t *shown_to_json(const struct shown *shown)
 {
     const struct caught *c = &shown->caught;
-    json_t *json = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "experiment",
-        shown->file->name, "schedule", shown->schedule->name, "run", shown->run, "result",
-        matrix_word(shown->word), "gather", (int)c->gather, "gathered", (int)c->gathered, "caught",
-        (int)c->n, "committed", (int)c->n_committed, "rolled_back", (int)c->n_rolled_back, "mixed",
-        (int)c->n_mixed, "in_doubt", (int)c->n_in_doubt, "failed", (int)c->n_failed);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "experiment",
+                  shown->file->name, "schedule", shown->schedule->name, "run", shown->run, "result",
+                  matrix_word(shown->word), "gather", (int)c->gather, "gathered", (int)c->gathered,
+                  "caught", (int)c->all.n, "committed", (int)c->all.n_committed, "rolled_back",
+                  (int)c->all.n_rolled_back, "mixed", (int)c->all.n_mixed, "in_doubt",
+                  (int)c->n_in_doubt, "failed", (int)c->n_failed);
 
+    (void)json_object_set_new(json, "held", fates_to_json(&c->held));
     (void)json_object_set_new(json, "resolve_us",
                               c->resolve_us < 0 ? json_null()
                                                 : json_integer((json_int_t)c->resolve_us));
@@ -259,10 +271,11 @@ static void print_seen(struct buf *out, const struct shown *shown)
     const struct caught *c = &shown->caught;
 
     if (c->gather > 0)
-        buf_printf(out, "%u of %u stood there; ", c->gathered, c->gather);
+        buf_printf(out, "%u of %u stood there: %u committed, %u rolled back; ", c->gathered,
+                   c->gather, c->held.n_committed, c->held.n_rolled_back);
     if (c->any_fault)
-        buf_printf(out, "%u caught: %u committed, %u rolled back, %u mixed; %u in doubt", c->n,
-                   c->n_committed, c->n_rolled_back, c->n_mixed, c->n_in_doubt);
+        buf_printf(out, "%u caught: %u committed, %u rolled back, %u mixed; %u in doubt", c->all.n,
+                   c->all.n_committed, c->all.n_rolled_back, c->all.n_mixed, c->n_in_doubt);
     else
         buf_printf(out, "%u failed, none mixed", c->n_failed);
     if (c->resolve_us >= 0)

@@ -287,8 +287,10 @@ void run_data_done(struct run_data *run)
     free(run->entry);
     free(run->state);
     free(run->read);
-    for (unsigned i = 0; i < run->n_faults; i++)
+    for (unsigned i = 0; i < run->n_faults; i++) {
         json_decref(run->fault[i].exposure);
+        json_decref(run->fault[i].held);
+    }
     free(run->in_doubt);
     free(run->gid);
     free(run->lag);

@@ -105,6 +105,7 @@ struct run_fault {
     int64_t end_us;    /* 0: lasted to the end of the run */
     char skipped[96];  /* why it did not happen; "" when it did */
     json_t *exposure;  /* owned; NULL when not measured */
+    json_t *held;      /* owned: ids of the requests held at its point; NULL: nobody knows */
 };
 
 /* A role or server that ended by itself, no fault's doing. */

@@ -244,6 +244,8 @@ static void begin_fault(struct run_fault *fault, const json_t *line)
                           : RUN_NONE;
     json_decref(fault->exposure);
     fault->exposure = json_incref(exposure);
+    json_decref(fault->held);
+    fault->held = json_incref(json_object_get(line, "held"));
 }
 
 static int take_fault(struct run_data *run, const struct ndjson *in, const json_t *line,

@@ -55,15 +55,15 @@ static bool is_caught(const struct run_data *run, const struct schedule *schedul
     return false;
 }
 
-static void count(const struct run_op *op, struct caught *c)
+static void count(const struct run_op *op, struct fates *f)
 {
-    c->n++;
+    f->n++;
     if (op->applied == op->writes)
-        c->n_committed++;
+        f->n_committed++;
     else if (op->applied == 0)
-        c->n_rolled_back++;
+        f->n_rolled_back++;
     else
-        c->n_mixed++;
+        f->n_mixed++;
 }
 
 /* --- when ------------------------------------------------------------------------------------- */
@@ -85,7 +85,6 @@ static int64_t restart_us(const struct run_data *run, const struct schedule *sch
 static void look_when(const struct run_data *run, const struct schedule *schedule,
                       const bool *caught, struct caught *c)
 {
-    bool *seen = mem_alloc_array(run->history.n + 1, sizeof *seen);
     int64_t from_us = restart_us(run, schedule);
 
     c->resolve_us = -1;
@@ -95,39 +94,93 @@ static void look_when(const struct run_data *run, const struct schedule *schedul
         for (uint32_t g = sample->first; g < sample->first + sample->n; g++) {
             uint32_t op = run->gid[g].op;
 
-            if (op == RUN_NONE || !caught[op])
-                continue;
-            c->n_in_doubt += !seen[op];
-            seen[op] = true;
-            if (sample->at_us - from_us > c->resolve_us && sample->at_us > from_us)
+            if (op != RUN_NONE && caught[op] && sample->at_us > from_us &&
+                sample->at_us - from_us > c->resolve_us)
                 c->resolve_us = sample->at_us - from_us;
         }
     }
+}
+
+/* When the first fault hit; 0: none did. */
+static int64_t first_hit_us(const struct run_data *run)
+{
+    int64_t at_us = 0;
+
+    for (unsigned i = 0; i < run->n_faults; i++) {
+        int64_t begin_us = run->fault[i].begin_us;
+
+        if (begin_us > 0 && (at_us == 0 || begin_us < at_us))
+            at_us = begin_us;
+    }
+    return at_us;
+}
+
+/* How many of them a store's sample shows prepared since then. */
+static unsigned count_in_doubt(const struct run_data *run, const bool *them)
+{
+    bool *seen = mem_alloc_array(run->history.n + 1, sizeof *seen);
+    int64_t hit_us = first_hit_us(run);
+    unsigned n = 0;
+
+    for (size_t i = 0; i < run->n_in_doubt; i++) {
+        const struct run_in_doubt *sample = &run->in_doubt[i];
+
+        for (uint32_t g = sample->first; g < sample->first + sample->n; g++) {
+            uint32_t op = run->gid[g].op;
+
+            if (op == RUN_NONE || !them[op] || seen[op] || sample->at_us < hit_us)
+                continue;
+            seen[op] = true;
+            n++;
+        }
+    }
     free(seen);
+    return n;
 }
 
 /* --- a run ------------------------------------------------------------------------------------ */
 
+/* Of the first fault at a crash point: exactly those that its record names. */
+static void look_at_point(const struct run_data *run, bool *held, struct caught *c)
+{
+    const struct run_fault *fault = run->fault;
+    const struct run_fault *end = fault + run->n_faults;
+
+    while (fault < end && !fault->point[0])
+        fault++;
+    if (fault == end)
+        return;
+    c->gather = fault->gather;
+    c->gathered = fault->gathered == RUN_NONE ? 0 : fault->gathered;
+    for (size_t i = 0; i < json_array_size(fault->held); i++) {
+        const char *request = json_string_value(json_array_get(fault->held, i));
+        uint32_t op = request ? run_find_op(run, request) : RUN_NONE;
+
+        if (op != RUN_NONE)
+            held[op] = true;
+    }
+}
+
 static void look(const struct run_data *run, const struct schedule *schedule, struct caught *c)
 {
     bool *caught = mem_alloc_array(run->history.n + 1, sizeof *caught);
+    bool *held = mem_alloc_array(run->history.n + 1, sizeof *held);
 
+    look_at_point(run, held, c);
     for (size_t i = 0; i < run->history.n; i++) {
         if (!run_op_writes(run, i))
             continue;
         c->n_failed += run->history.op[i].end == HISTORY_FAIL;
         caught[i] = is_caught(run, schedule, i);
         if (caught[i])
-            count(&run->op[i], c);
+            count(&run->op[i], &c->all);
+        if (held[i])
+            count(&run->op[i], &c->held);
     }
     look_when(run, schedule, caught, c);
+    c->n_in_doubt = count_in_doubt(run, c->gather > 0 ? held : caught);
+    free(held);
     free(caught);
-    for (unsigned i = 0; i < run->n_faults && c->gather == 0; i++) {
-        if (!run->fault[i].point[0])
-            continue;
-        c->gather = run->fault[i].gather;
-        c->gathered = run->fault[i].gathered == RUN_NONE ? 0 : run->fault[i].gathered;
-    }
 }
 
 int caught_read(const char *folder, const struct schedule *schedule, struct caught *ret_caught,
@@ -146,15 +199,15 @@ int caught_read(const char *folder, const struct schedule *schedule, struct caug
 
 /* --- the word --------------------------------------------------------------------------------- */
 
-/* Those that stood at the crash point are among the caught; whoever had passed it ends otherwise.
+/* Of those that stood at the crash point: who had not come to it, or had passed it, ends otherwise.
  */
 static bool is_right(const struct caught *c, enum matrix_outcome outcome)
 {
     switch (outcome) {
     case MATRIX_COMMITTED:
-        return c->n_committed >= c->gathered;
+        return c->held.n_committed == c->held.n;
     case MATRIX_ROLLED_BACK:
-        return c->n_rolled_back >= c->gathered;
+        return c->held.n_rolled_back == c->held.n;
     case MATRIX_EITHER:
     case MATRIX_OUTCOMES:
         break;
@@ -163,7 +216,7 @@ static bool is_right(const struct caught *c, enum matrix_outcome outcome)
 }
 
 enum matrix_word matrix_judge(const json_t *run, const struct caught *c,
-                              enum matrix_outcome outcome)
+                              enum matrix_outcome outcome, bool in_doubt)
 {
     enum cell_mark mark = run ? cell_mark_of(run) : MARK_UNKNOWN;
 
@@ -171,13 +224,13 @@ enum matrix_word matrix_judge(const json_t *run, const struct caught *c,
         return MATRIX_VIOLATED;
     if (mark == MARK_UNKNOWN) /* not at rest: what is mixed may still become whole */
         return MATRIX_UNKNOWN;
-    if (c->n_mixed > 0 || !is_right(c, outcome))
+    if (c->all.n_mixed + c->held.n_mixed > 0 || !is_right(c, outcome))
         return MATRIX_VIOLATED;
-    if (mark == MARK_NOT_EXERCISED || c->gathered < c->gather)
+    if (mark == MARK_NOT_EXERCISED || c->gathered < c->gather || c->held.n < c->gather)
         return MATRIX_NOT_EXERCISED;
-    if (c->any_fault ? c->n == 0 : c->n_failed == 0)
+    if (c->any_fault ? c->all.n == 0 : c->n_failed == 0)
         return MATRIX_NOT_EXERCISED;
-    return MATRIX_SHOWN;
+    return in_doubt && c->n_in_doubt == 0 ? MATRIX_NOT_EXERCISED : MATRIX_SHOWN;
 }
 
 enum matrix_word matrix_worst(enum matrix_word so_far, bool done, enum matrix_word word)

@@ -12,16 +12,23 @@
 #include <jansson.h>
 #include <stdint.h>
 
+struct fates {
+    unsigned n;
+    unsigned n_committed;   /* at all of their stores */
+    unsigned n_rolled_back; /* at none */
+    unsigned n_mixed;
+};
+
 struct caught {
     bool any_fault;    /* else nobody was to be caught: what counts is who failed */
     unsigned gather;   /* of the first fault at a crash point: how many it was to catch there … */
     unsigned gathered; /* … and caught */
-    unsigned n;        /* writing, sent to the door that was hit, and unanswered when it was */
-    unsigned n_committed;   /* at all of their stores */
-    unsigned n_rolled_back; /* at none */
-    unsigned n_mixed;
-    unsigned n_in_doubt; /* of them: seen prepared by a store's sample */
-    unsigned n_failed;   /* writes of the whole run that were refused or aborted */
+    struct fates held; /* of those, whom the fault's record names */
+    struct fates all;  /* writing, sent to the door that was hit, and unanswered when it was */
+    /* Of those held at the point, or of all where there is none: seen prepared by a store's sample
+     * after the first fault had hit. */
+    unsigned n_in_doubt;
+    unsigned n_failed; /* writes of the whole run that were refused or aborted */
     /* From the beginning of the last restart (or a pause's end) to the last sample that still shows
      * one of them in doubt; -1: none was seen then. A sample comes every 100 ms. */
     int64_t resolve_us;
@@ -34,7 +41,7 @@ __attribute__((warn_unused_result)) int caught_read(const char *folder,
 
 enum matrix_word {
     MATRIX_SHOWN,
-    MATRIX_NOT_EXERCISED, /* the fault hit nobody, or fewer than it was to */
+    MATRIX_NOT_EXERCISED, /* the fault hit nobody, fewer than it was to, or not where it was to */
     MATRIX_UNKNOWN,       /* broken off, or a promised verdict is unknown */
     MATRIX_VIOLATED,
     MATRIX_WORDS
@@ -42,9 +49,11 @@ enum matrix_word {
 
 const char *matrix_word(enum matrix_word word); /* "shown", "NOT SO", … */
 
-/* `run`: an element of `runs` (docs/results.md); NULL: it broke off. */
+/* `run`: an element of `runs` (docs/results.md); NULL: it broke off. `in_doubt`: somebody has to
+ * be.
+ */
 enum matrix_word matrix_judge(const json_t *run, const struct caught *caught,
-                              enum matrix_outcome outcome);
+                              enum matrix_outcome outcome, bool in_doubt);
 
 /* The worst of a row's runs, one by one, from MATRIX_WORDS on. One that was not done is unknown. */
 enum matrix_word matrix_worst(enum matrix_word so_far, bool done, enum matrix_word word);

@@ -88,6 +88,17 @@ static int parse_outcome(const struct yaml_node *node, struct matrix_row *row, s
     return rc;
 }
 
+static int parse_in_doubt(const struct yaml_node *node, struct matrix_row *row, struct errctx *err)
+{
+    const struct yaml_node *in_doubt = yaml_find(node, "in_doubt");
+
+    if (!in_doubt)
+        return 0;
+    if (row->n_experiments == 0)
+        return yaml_complain(in_doubt, err, "in_doubt and experiment belong together");
+    return yaml_to_bool(in_doubt, &row->in_doubt, err);
+}
+
 static int parse_tests(const struct yaml_node *node, struct matrix_row *row, struct errctx *err)
 {
     const struct yaml_node *tests = yaml_find(node, "tests");
@@ -108,8 +119,8 @@ static int parse_tests(const struct yaml_node *node, struct matrix_row *row, str
 
 static int parse_row(const struct yaml_node *node, struct matrix_row *row, struct errctx *err)
 {
-    static const char *const keys[] = {"id",      "fault", "expect", "experiment",
-                                       "outcome", "tests", "reason"};
+    static const char *const keys[] = {"id",      "fault",    "expect", "experiment",
+                                       "outcome", "in_doubt", "tests",  "reason"};
     int rc = yaml_check_keys(node, keys, sizeof keys / sizeof *keys, err);
 
     if (!rc)
@@ -124,6 +135,8 @@ static int parse_row(const struct yaml_node *node, struct matrix_row *row, struc
         rc = parse_text(node, "reason", false, row->reason, sizeof row->reason, err);
     if (!rc)
         rc = parse_outcome(node, row, err);
+    if (!rc)
+        rc = parse_in_doubt(node, row, err);
     if (!rc)
         rc = parse_tests(node, row, err);
     if (!rc && row->n_experiments == 0 && !row->reason[0])
@@ -174,6 +187,8 @@ static void print_how(struct buf *out, const struct matrix_row *row)
     }
     if (row->n_experiments > 0 && row->outcome != MATRIX_EITHER)
         buf_printf(out, ": %s", outcome_words[row->outcome]);
+    if (row->in_doubt)
+        buf_append_str(out, ", some from in doubt");
     if (row->n_experiments > 0)
         separator = "; ";
     for (unsigned i = 0; i < row->n_tests; i++) {

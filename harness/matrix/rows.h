@@ -26,6 +26,7 @@ struct matrix_row {
     unsigned n_experiments; /* files beside rows.yaml, named without ".yaml" */
     char experiment[MATRIX_EXPERIMENTS_MAX][24];
     enum matrix_outcome outcome;
+    bool in_doubt; /* nothing is shown unless one of those it caught was in doubt */
     unsigned n_tests;
     char test[MATRIX_TESTS_MAX][MATRIX_TEXT_SIZE]; /* "test_twopc_core/CASE", "integration/FILE" */
     char reason[MATRIX_TEXT_SIZE]; /* why no experiment shows all of it; "" when one does */

@@ -7,11 +7,11 @@
 #include <stdio.h>
 
 bool exposure_read(const char *folder, const char *role, int64_t since_us, int64_t *ret_at_us,
-                   json_t **ret_standing)
+                   json_t **ret_exposure)
 {
     char path[PATH_MAX + 64];
     struct ndjson in;
-    json_t *last = NULL, *next, *standing;
+    json_t *last = NULL, *next;
     int64_t at_us;
     bool died;
 
@@ -24,11 +24,10 @@ bool exposure_read(const char *folder, const char *role, int64_t since_us, int64
     }
     ndjson_close(&in);
     at_us = json_integer_value(json_object_get(last, "at"));
-    standing = json_object_get(last, "standing");
-    died = standing && at_us >= since_us;
+    died = json_object_get(last, "standing") && at_us >= since_us;
     if (died) {
         *ret_at_us = at_us;
-        *ret_standing = json_incref(standing);
+        *ret_exposure = json_incref(last);
     }
     json_decref(last);
     return died;

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 /*
- * The last line of FOLDER/control/ROLE.exposure.ndjson: when it died, and how many transactions
- * stood at which step (the caller's). False, and nothing touched, when it has not died so since
- * `since_us`.
+ * The last line of FOLDER/control/ROLE.exposure.ndjson (the caller's): when it died, how many
+ * transactions stood at which step, and which were held at its point. False, and nothing touched,
+ * when it has not died so since `since_us`.
  */
 bool exposure_read(const char *folder, const char *role, int64_t since_us, int64_t *ret_at_us,
-                   json_t **ret_standing);
+                   json_t **ret_exposure);
 
 #endif

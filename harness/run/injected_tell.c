@@ -92,6 +92,8 @@ void injected_tell_begin(const struct injected *f)
 
         note_hit_at(f, n);
         json_object_set_new(what, "gathered", n);
+        if (f->held)
+            json_object_set(what, "held", f->held);
     } else {
         injected_note(f, "%s %s", f->fault->target, done_to(f));
     }

@@ -171,16 +171,23 @@ static void hit(struct injected *f)
                         kill ? KEEPER_KILL : KEEPER_PAUSE, on_hit, f);
 }
 
+/* The role's word: an answer of it, or what it wrote when it died. */
+static void take_word(struct injected *f, const json_t *word)
+{
+    json_decref(f->standing);
+    json_decref(f->held);
+    f->standing = json_incref(json_object_get(word, "standing"));
+    f->held = json_incref(json_object_get(word, "held"));
+}
+
 /* The last word may come after the timer, or never: from a paused role, say. */
 static void on_counters(void *arg, json_t *reply)
 {
     struct injected *f = arg;
-    json_t *standing = json_object_get(reply, "standing");
 
     if (f->injector->stopped || f->state != INJECTED_ASKING)
         return;
-    if (standing)
-        f->standing = json_incref(standing);
+    take_word(f, reply);
     (void)evtimer_del(f->timer);
     hit(f);
 }
@@ -213,16 +220,15 @@ static void on_armed(void *arg, json_t *reply)
 static void on_gathered(void *arg, json_t *reply)
 {
     struct injected *f = arg;
-    json_t *standing = json_object_get(reply, "standing");
 
     if (f->injector->stopped || f->state != INJECTED_ARMED || !reply)
         return; /* … or it died, or they do not come: the target is hit all the same, in time */
-    if (!standing) {
+    if (!json_object_get(reply, "standing")) {
         fail(f, "gathering", json_string_value(json_object_get(reply, "error")));
         return;
     }
     (void)evtimer_del(f->timer); /* fails for no event only */
-    f->standing = json_incref(standing);
+    take_word(f, reply);
     set_state(f, INJECTED_ASKING);
     hit(f);
 }
@@ -324,13 +330,13 @@ static void on_timer(evutil_socket_t fd, short events, void *arg)
 static bool died_at_point(struct injected *f, const struct keeper_end *end)
 {
     const struct injector_options *o = &f->injector->options;
-    json_t *standing;
+    json_t *exposure;
 
     if (!f->point || f->fault->of[0] || end->signal != SIGKILL ||
-        !exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &standing))
+        !exposure_read(o->roles->folder, f->fault->target, f->armed_us, &f->hit_us, &exposure))
         return false;
-    json_decref(f->standing);
-    f->standing = standing;
+    take_word(f, exposure);
+    json_decref(exposure);
     return true;
 }
 
@@ -444,6 +450,7 @@ void injector_stop(struct injector *injector)
     for (unsigned i = 0; i < injector->n; i++) {
         event_free(injector->fault[i].timer);
         json_decref(injector->fault[i].standing);
+        json_decref(injector->fault[i].held);
     }
     injector->n = 0;
 }

@@ -47,6 +47,7 @@ struct injected {
     bool released;          /* ended by injector_release(), not by its schedule */
     struct event *timer;
     json_t *standing; /* the role's last word on where its transactions stand; NULL: not known */
+    json_t *held;     /* … and on which requests are held at the point; NULL: not known */
     int64_t armed_us;
     int64_t hit_us;
 };

@@ -16,7 +16,7 @@ PYTHON
 expect_status 0 "$syncbed" matrix 2pc --only C5 --out "$work/out" --json
 tail -1 "$work/said" | grep -q '"shown":1,"violated":0' || die "not shown: $(tail -1 "$work/said")"
 row C5 'row["result"] == "shown" and len(runs) == 2'
-row C5 'all(r["gathered"] == r["gather"] <= r["rolled_back"] and r["mixed"] == 0 for r in runs)'
+row C5 'all(r["gathered"] == r["gather"] == r["held"]["n"] == r["held"]["rolled_back"] and r["mixed"] == 0 for r in runs)'
 row C5 'all(r["in_doubt"] > 0 for r in runs)'
 expect_nothing_left "after a matrix"
 

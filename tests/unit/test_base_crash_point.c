@@ -120,8 +120,10 @@ _Noreturn static void gather_in_child(unsigned gather, unsigned n, int report_fd
     crash_point_report_to(report_fd);
     (void)crash_point_reach(&other, CRASH_XA_PREPARE_SENT, on_resume, NULL);
     crash_point_arm(CRASH_XA_DECIDED, gather);
-    for (unsigned i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++) {
+        stand[i].request = i == 2 ? NULL : "c0-1"; /* one is no transaction */
         (void)crash_point_reach(&stand[i], CRASH_XA_DECIDED, on_resume, NULL);
+    }
     _exit(0);
 }
 
@@ -141,7 +143,7 @@ static void dies_by_sigkill_at_the_kth_and_says_who_stood_where(void **state)
 {
     char path[] = "/tmp/syncbed-test-crash-XXXXXX";
     int fd = mkstemp(path);
-    json_t *exposure, *standing;
+    json_t *exposure, *standing, *held;
     int status;
 
     (void)state;
@@ -162,6 +164,9 @@ static void dies_by_sigkill_at_the_kth_and_says_who_stood_where(void **state)
     assert_int_equal(json_object_size(standing), 2);
     assert_int_equal(json_integer_value(json_object_get(standing, "xa-decided")), 8);
     assert_int_equal(json_integer_value(json_object_get(standing, "xa-prepare-sent")), 1);
+    held = json_object_get(exposure, "held");
+    assert_int_equal(json_array_size(held), 7);
+    assert_string_equal(json_string_value(json_array_get(held, 6)), "c0-1");
     json_decref(exposure);
     (void)close(fd);
     (void)unlink(path);

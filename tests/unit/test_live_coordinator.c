@@ -426,6 +426,7 @@ static void a_door_killed_at_any_step_leaves_all_or_nothing(void **state)
         {CRASH_XA_DECIDED, TWOPC_PARALLEL, GATHER, 8},
         {CRASH_XA_COMMIT_SENT, TWOPC_SORTED, GATHER, 8},
         {CRASH_XA_FIRST_ACKED, TWOPC_SORTED, GATHER, 8},
+        {CRASH_XA_ALL_ACKED, TWOPC_SORTED, GATHER, 8},
         {CRASH_XA_ABORTING, TWOPC_SORTED, 0, 0},
     };
 

@@ -138,22 +138,24 @@ static void a_sink_has_reached_what_every_partition_has(void **state)
 static void the_last_exposure_since_counts(void **state)
 {
     struct errctx err;
-    json_t *standing = NULL;
+    json_t *exposure = NULL;
     int64_t at_us = 0;
 
     (void)state;
-    assert_false(exposure_read(root, "serve1", 0, &at_us, &standing));
+    assert_false(exposure_read(root, "serve1", 0, &at_us, &exposure));
     assert_int_equal(files_make_folder(below("control"), &err), 0);
     put("control/serve1.exposure.ndjson", "");
-    assert_false(exposure_read(root, "serve1", 0, &at_us, &standing));
+    assert_false(exposure_read(root, "serve1", 0, &at_us, &exposure));
     put("control/serve1.exposure.ndjson",
         "{\"t\":\"exposure\",\"at\":100,\"standing\":{\"xa-decided\":1}}\n"
         "{\"t\":\"exposure\",\"at\":200,\"standing\":{\"xa-decided\":8}}\n");
-    assert_false(exposure_read(root, "serve1", 201, &at_us, &standing)); /* an earlier death */
-    assert_true(exposure_read(root, "serve1", 150, &at_us, &standing));
+    assert_false(exposure_read(root, "serve1", 201, &at_us, &exposure)); /* an earlier death */
+    assert_true(exposure_read(root, "serve1", 150, &at_us, &exposure));
     assert_int_equal(at_us, 200);
-    assert_int_equal(json_integer_value(json_object_get(standing, "xa-decided")), 8);
-    json_decref(standing);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(exposure, "standing"), "xa-decided")),
+        8);
+    json_decref(exposure);
 }
 
 /* --- folders ---------------------------------------------------------------------------------- */
