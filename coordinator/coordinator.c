@@ -66,7 +66,9 @@ uint32_t coordinator_participants(const struct coordinator *co, const struct txn
 /* What is being done at participant `i` before it may be given transactions. */
 static void why_not_yet(const struct coordinator *co, unsigned i, char *ret_text, size_t size)
 {
-    if (watermark_checked(co->watermark, i) && !recovery_fenced(co->recovery, i))
+    bool recovers = watermark_checked(co->watermark, i) && !recovery_fenced(co->recovery, i);
+
+    if (recovers || watermark_restored(co->watermark, i))
         recovery_why_not(co->recovery, i, ret_text, size);
     else
         watermark_why_not(co->watermark, i, ret_text, size);
@@ -229,10 +231,6 @@ static void recovery_progress(void *arg)
 {
     struct coordinator *co = arg;
 
-    for (unsigned i = 0; i < co->n_stores; i++) {
-        if (recovery_fenced(co->recovery, i))
-            watermark_fenced(co->watermark, i, recovery_fence(co->recovery, i));
-    }
     if (recovery_complete(co->recovery) && !co->looked_by_hand) {
         co->looked_by_hand = true;
         by_hand_look(co);
@@ -246,6 +244,27 @@ static void participant_checked(void *arg, unsigned i)
     const struct coordinator *co = arg;
 
     recovery_begin(co->recovery, i);
+}
+
+static void participant_fenced(void *arg, unsigned i, int64_t fence)
+{
+    const struct coordinator *co = arg;
+
+    watermark_fenced(co->watermark, i, fence);
+}
+
+static void participant_marked(void *arg, unsigned i)
+{
+    const struct coordinator *co = arg;
+
+    recovery_marked(co->recovery, i);
+}
+
+static void participant_restored(void *arg, unsigned i)
+{
+    const struct coordinator *co = arg;
+
+    recovery_restored(co->recovery, i);
 }
 
 static void branch_recovered(void *arg, const char *request, bool committed)
@@ -282,13 +301,17 @@ static struct coordinator *coordinator_new(struct event_base *base,
 {
     struct coordinator *co = mem_alloc(sizeof *co);
     struct recovery_handlers recovery = {.progress = recovery_progress,
+                                         .mark = participant_fenced,
                                          .settled = branch_recovered,
                                          .contradicted = branch_contradicted,
                                          .lost = branch_lost,
                                          .failed = fail,
                                          .arg = co};
-    struct watermark_handlers watermark = {
-        .checked = participant_checked, .progress = recovery_progress, .failed = fail, .arg = co};
+    struct watermark_handlers watermark = {.checked = participant_checked,
+                                           .marked = participant_marked,
+                                           .restored = participant_restored,
+                                           .failed = fail,
+                                           .arg = co};
 
     co->base = base;
     co->lock_order = options->lock_order;
@@ -367,7 +390,7 @@ void coordinator_start(struct coordinator *co, struct store *const *stores, unsi
         co->store[co->n_stores++] = stores[i];
     }
     (void)evtimer_add(co->grace, &grace);
-    recovery_start(co->recovery, co->log, &co->forgetting, co->store, co->n_stores);
+    recovery_start(co->recovery, co->log, &co->forgetting, co->watermark, co->store, co->n_stores);
     watermark_start(co->watermark, co->log, co->store, co->n_stores);
 }
 

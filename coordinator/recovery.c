@@ -18,10 +18,13 @@ static const char *const step_words[RECOVERY_STATES] = {
     [RECOVERY_IDLE] = "not begun",
     [RECOVERY_ENDING] = "ending the sessions of earlier incarnations",
     [RECOVERY_FENCING] = "raising the epoch of its coordinator",
+    [RECOVERY_MARKING] = "telling it of the decision log",
     [RECOVERY_LISTING] = "listing what is in doubt",
     [RECOVERY_SETTLING] = "settling what is in doubt",
     [RECOVERY_PROVING] = "proving what became of decisions",
     [RECOVERY_SETTLED] = "recovered",
+    [RECOVERY_HELD] =
+        "it was restored from a backup or emptied: settle by hand what is in doubt there",
 };
 
 static void act(struct recovering *p, const struct recovery_action *a,
@@ -30,6 +33,11 @@ static void act(struct recovering *p, const struct recovery_action *a,
 static const struct recovery_participant *core_of(const struct recovering *p)
 {
     return &p->recovery->core.participant[p->index];
+}
+
+bool recovery_is_held(const struct recovering *p)
+{
+    return core_of(p)->state == RECOVERY_HELD;
 }
 
 static void decide(struct recovering *p, const struct recovery_event *ev,
@@ -68,7 +76,7 @@ void recovery_failed(struct recovering *p, enum store_status status, const char 
     p->status = status;
     (void)snprintf(p->detail, sizeof p->detail, "%s%s%s", store_status_name(status),
                    detail[0] ? ", " : "", detail);
-    if (!news || p->recovery->stopped)
+    if (!news || p->recovery->stopped || recovery_is_held(p))
         return;
     p->complained = true;
     log_line(passing ? LOG_WARN : LOG_ERROR, "%s: recovering at %s: %s: %s; tried again and again",
@@ -260,6 +268,9 @@ static void act(struct recovering *p, const struct recovery_action *a,
     case RECOVERY_ACT_LIST:
         ask(p, a);
         break;
+    case RECOVERY_ACT_MARK:
+        h->mark(h->arg, p->index, recovery_core_fence(&r->core, p->index));
+        break;
     case RECOVERY_ACT_COMMIT:
         recovery_settle(p, scene->gid, true);
         break;
@@ -395,11 +406,12 @@ void recovery_note(struct recovery *r, const struct decision *decision)
 }
 
 void recovery_start(struct recovery *r, struct decision_log *log, struct forgetting *forgetting,
-                    struct store *const *stores, unsigned n_stores)
+                    struct watermark *watermark, struct store *const *stores, unsigned n_stores)
 {
     assert(n_stores <= STORES_MAX);
     r->log = log;
     r->forgetting = forgetting;
+    r->watermark = watermark;
     recovery_core_init(&r->core, r->name, decision_log_epoch(log), r->broken);
     r->n_participants = n_stores;
     for (unsigned i = 0; i < n_stores; i++) {
@@ -429,9 +441,20 @@ void recovery_begin(struct recovery *r, unsigned i)
     go_on(p, RECOVERY_EV_START);
 }
 
-int64_t recovery_fence(const struct recovery *r, unsigned i)
+void recovery_marked(struct recovery *r, unsigned i)
 {
-    return recovery_core_fence(&r->core, i);
+    assert(i < r->n_participants);
+    go_on(&r->participant[i], RECOVERY_EV_MARKED);
+}
+
+void recovery_restored(struct recovery *r, unsigned i)
+{
+    struct recovering *p = &r->participant[i];
+
+    assert(i < r->n_participants);
+    crash_point_leave(&p->stand);
+    p->status = STORE_OK;
+    go_on(p, RECOVERY_EV_RESTORED);
 }
 
 bool recovery_fenced(const struct recovery *r, unsigned i)

@@ -17,6 +17,7 @@
 #include "coordinator/decision_log.h"
 #include "coordinator/forgetting.h"
 #include "coordinator/twopc_core.h"
+#include "coordinator/watermark.h"
 #include "stores/store.h"
 
 #include <event2/event.h>
@@ -27,7 +28,10 @@
 struct recovery;
 
 struct recovery_handlers {
-    void (*progress)(void *arg); /* a participant more was fenced, or settled */
+    void (*progress)(void *arg); /* a participant more was settled */
+    /* It is fenced by this: tell it how far the log has got, until recovery_marked() or
+     * recovery_restored() is called, perhaps in this call. */
+    void (*mark)(void *arg, unsigned participant, int64_t fence);
     /* A branch of an earlier incarnation was committed or rolled back. */
     void (*settled)(void *arg, const char *request, bool committed);
     /* … was ended the other way by somebody else, who came first; its participant has lost it.
@@ -48,10 +52,10 @@ void recovery_free(struct recovery *r); /* NULL is fine */
 /* Every record of the log, in order, before recovery_start(). */
 void recovery_note(struct recovery *r, const struct decision *decision);
 
-/* The log (for END records), who forgets behind it and the stores are borrowed. The stores have not
- * been alive yet. */
+/* The log (for END records), who forgets behind it, who knows which participants were restored, and
+ * the stores are borrowed. The stores have not been alive yet. */
 void recovery_start(struct recovery *r, struct decision_log *log, struct forgetting *forgetting,
-                    struct store *const *stores, unsigned n_stores);
+                    struct watermark *watermark, struct store *const *stores, unsigned n_stores);
 
 /* What is in doubt is settled by somebody else: here sessions are ended and epochs raised only. */
 void recovery_leave_settling(struct recovery *r);
@@ -59,11 +63,14 @@ void recovery_leave_settling(struct recovery *r);
 /* Begin at participant `i`, an index into the stores. Listens to its store_on_alive(). */
 void recovery_begin(struct recovery *r, unsigned i);
 
+/* Participant `i` knew what it had been told of the log, and was told more: go on there. */
+void recovery_marked(struct recovery *r, unsigned i);
+
+/* … it knew less, now or later: from now on nothing is settled there. Logged by the caller. */
+void recovery_restored(struct recovery *r, unsigned i);
+
 /* Is participant `i` fenced? New transactions then do not meet what is recovered. */
 bool recovery_fenced(const struct recovery *r, unsigned i);
-
-/* The value that it is fenced by, once it is. */
-int64_t recovery_fence(const struct recovery *r, unsigned i);
 
 /* What is being done at participant `i`, and why the last try of it failed. */
 void recovery_why_not(const struct recovery *r, unsigned i, char *ret_text, size_t size);

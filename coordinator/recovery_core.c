@@ -24,13 +24,14 @@ static void set_state(struct recovery_participant *p, enum recovery_state state)
     static const unsigned legal[RECOVERY_STATES] = {
         [RECOVERY_IDLE] = 1U << RECOVERY_FENCING,
         [RECOVERY_FENCING] = 1U << RECOVERY_ENDING,
-        [RECOVERY_ENDING] = 1U << RECOVERY_LISTING,
+        [RECOVERY_ENDING] = 1U << RECOVERY_MARKING,
+        [RECOVERY_MARKING] = 1U << RECOVERY_LISTING,
         [RECOVERY_LISTING] = 1U << RECOVERY_SETTLING | 1U << RECOVERY_PROVING,
         [RECOVERY_SETTLING] = 1U << RECOVERY_LISTING,
         [RECOVERY_PROVING] = 1U << RECOVERY_SETTLED,
     };
 
-    assert(legal[p->state] & 1U << state);
+    assert((legal[p->state] | 1U << RECOVERY_HELD) & 1U << state);
     p->state = state;
 }
 
@@ -72,6 +73,9 @@ static void try_step(const struct recovery_core *core, struct recovery_participa
     case RECOVERY_FENCING:
         fence(core, p, out);
         break;
+    case RECOVERY_MARKING:
+        act(out, RECOVERY_ACT_MARK);
+        break;
     case RECOVERY_LISTING:
         act(out, RECOVERY_ACT_LIST);
         break;
@@ -81,6 +85,7 @@ static void try_step(const struct recovery_core *core, struct recovery_participa
     case RECOVERY_IDLE:
     case RECOVERY_SETTLING:
     case RECOVERY_SETTLED:
+    case RECOVERY_HELD:
     case RECOVERY_STATES:
         assert(!"a state with a verb of its own");
     }
@@ -120,8 +125,7 @@ static void on_ended(const struct recovery_core *core, struct recovery_participa
         return;
     }
     p->fenced = true;
-    next_step(core, p, RECOVERY_LISTING, out);
-    act(out, RECOVERY_ACT_PROGRESS);
+    next_step(core, p, RECOVERY_MARKING, out);
 }
 
 /* --- what is in doubt there ------------------------------------------------------------------- */
@@ -326,7 +330,7 @@ static bool expected(const struct recovery_participant *p, enum recovery_event_t
         [RECOVERY_EV_FENCED] = RECOVERY_FENCING, [RECOVERY_EV_FOUND] = RECOVERY_LISTING,
         [RECOVERY_EV_LISTED] = RECOVERY_LISTING, [RECOVERY_EV_RESOLVED] = RECOVERY_SETTLING,
         [RECOVERY_EV_REVIEW] = RECOVERY_PROVING, [RECOVERY_EV_REVIEWED] = RECOVERY_PROVING,
-        [RECOVERY_EV_PROVED] = RECOVERY_PROVING,
+        [RECOVERY_EV_PROVED] = RECOVERY_PROVING, [RECOVERY_EV_MARKED] = RECOVERY_MARKING,
     };
 
     return p->state == asked[type] && !p->waiting;
@@ -344,6 +348,9 @@ static void on_answer(const struct recovery_core *core, struct recovery_particip
         break;
     case RECOVERY_EV_FENCED:
         on_fenced(core, p, ev->answer, out);
+        break;
+    case RECOVERY_EV_MARKED:
+        next_step(core, p, RECOVERY_LISTING, out);
         break;
     case RECOVERY_EV_FOUND:
         on_found(core, p, ev, out);
@@ -366,6 +373,7 @@ static void on_answer(const struct recovery_core *core, struct recovery_particip
         break;
     case RECOVERY_EV_RETRY:
     case RECOVERY_EV_ALIVE:
+    case RECOVERY_EV_RESTORED:
         break; /* answer nothing */
     }
 }
@@ -382,6 +390,59 @@ static void go_on(const struct recovery_core *core, struct recovery_participant 
     try_step(core, p, out);
 }
 
+/* --- a participant that was restored ---------------------------------------------------------- */
+
+static void hold(struct recovery_participant *p, struct recovery_actions *out)
+{
+    if (p->state == RECOVERY_HELD)
+        return;
+    set_state(p, RECOVERY_HELD);
+    if (p->waiting)
+        act(out, RECOVERY_ACT_CANCEL_RETRY);
+    p->waiting = false;
+}
+
+/* What was under way when it became known. What is committed there now is no proof that it stays
+ * so: the decision stays open. */
+static int on_held(struct recovery_participant *p, const struct recovery_event *ev,
+                   struct recovery_actions *out)
+{
+    switch (ev->type) {
+    case RECOVERY_EV_FOUND:
+    case RECOVERY_EV_LISTED:
+    case RECOVERY_EV_REVIEW:
+    case RECOVERY_EV_REVIEWED:
+        return 0;
+    case RECOVERY_EV_RESOLVED:
+        if (p->n_settling == 0)
+            return -EPROTO;
+        p->n_settling--;
+        if (ev->answer == RECOVERY_OK)
+            act(out, RECOVERY_ACT_TELL_SETTLED);
+        return 0;
+    case RECOVERY_EV_PROVED:
+        if (p->n_proving == 0)
+            return -EPROTO;
+        p->n_proving--;
+        if (!ev->decision || ev->answer == RECOVERY_AGAIN)
+            return 0;
+        ev->decision->lost |= bit_of(ev->decision, p);
+        act(out, RECOVERY_ACT_TELL_LOST);
+        return 0;
+    case RECOVERY_EV_START:
+    case RECOVERY_EV_ENDED:
+    case RECOVERY_EV_FENCED:
+    case RECOVERY_EV_MARKED:
+    case RECOVERY_EV_RETRY:
+    case RECOVERY_EV_ALIVE:
+    case RECOVERY_EV_RESTORED:
+        break;
+    }
+    return -EPROTO;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
 int recovery_step(struct recovery_core *core, const struct recovery_event *ev,
                   struct recovery_actions *ret_actions)
 {
@@ -394,12 +455,15 @@ int recovery_step(struct recovery_core *core, const struct recovery_event *ev,
     case RECOVERY_EV_START:
     case RECOVERY_EV_ENDED:
     case RECOVERY_EV_FENCED:
+    case RECOVERY_EV_MARKED:
     case RECOVERY_EV_FOUND:
     case RECOVERY_EV_LISTED:
     case RECOVERY_EV_RESOLVED:
     case RECOVERY_EV_REVIEW:
     case RECOVERY_EV_REVIEWED:
     case RECOVERY_EV_PROVED:
+        if (p->state == RECOVERY_HELD)
+            return on_held(p, ev, ret_actions);
         if (!expected(p, ev->type))
             return -EPROTO;
         on_answer(core, p, ev, ret_actions);
@@ -407,6 +471,9 @@ int recovery_step(struct recovery_core *core, const struct recovery_event *ev,
     case RECOVERY_EV_RETRY:
     case RECOVERY_EV_ALIVE:
         go_on(core, p, ev->type, ret_actions);
+        return 0;
+    case RECOVERY_EV_RESTORED:
+        hold(p, ret_actions);
         return 0;
     }
     return -EPROTO;

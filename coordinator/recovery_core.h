@@ -7,9 +7,11 @@
  *
  * Each participant goes its own way, again and again until done:
  *
- *   IDLE -> FENCING -> ENDING -> LISTING <-> SETTLING
- *                                   |
- *                                   +-> PROVING -> SETTLED      nothing of ours was listed
+ *   IDLE -> FENCING -> ENDING -> MARKING -> LISTING <-> SETTLING
+ *                                              |
+ *                                              +-> PROVING -> SETTLED   nothing of ours is listed
+ *
+ *   any -> HELD                     it was restored from a backup, or emptied
  *
  *   FENCING   raise our epoch there; a participant that has seen a higher one means that our log is
  *             not the latest (lost, or restored from a backup): the coordinator must not run
@@ -17,6 +19,8 @@
  *             taken effect or never will, so no PREPARE can come late (Greenplum gpdb#10393). The
  *             fence comes first, since an earlier incarnation that still runs would connect again:
  *             a session that finds the fence raised is not taken (store_fence)
+ *   MARKING   tell it how far our log has got, and hear that it knows what it had been told: it may
+ *             have been restored since it was asked (watermark.h)
  *   LISTING   what is prepared under our exact name and an older epoch
  *   SETTLING  each of these: commit if the log has its COMMIT record, else roll back (presumed
  *             abort). Never by age, never on a guess. Then list again, until nothing is left
@@ -25,6 +29,9 @@
  *             decision that is so everywhere gets its END record. Rolled back by somebody else, or
  *             lost: told, and the decision stays open, as evidence
  *   SETTLED   nothing is left to do there
+ *   HELD      what is prepared there may have been committed, and what is not may have been:
+ * nothing is listed or settled, and no proof counts but as lost, until somebody's hand has mended
+ * it and a coordinator is started anew
  *
  * A step that fails is tried again for ever, with back-off.
  */
@@ -45,10 +52,12 @@ enum recovery_state {
     RECOVERY_IDLE,
     RECOVERY_FENCING,
     RECOVERY_ENDING,
+    RECOVERY_MARKING,
     RECOVERY_LISTING,
     RECOVERY_SETTLING,
     RECOVERY_PROVING,
     RECOVERY_SETTLED,
+    RECOVERY_HELD,
     RECOVERY_STATES
 };
 
@@ -56,6 +65,7 @@ enum recovery_event_type {
     RECOVERY_EV_START,    /* of a participant */
     RECOVERY_EV_ENDED,    /* answer to END_SESSIONS */
     RECOVERY_EV_FENCED,   /* answer to FENCE */
+    RECOVERY_EV_MARKED,   /* answer to MARK, once it has succeeded; or RESTORED comes */
     RECOVERY_EV_FOUND,    /* one gid of the answer to LIST; all of them come before LISTED */
     RECOVERY_EV_LISTED,   /* … its end, or that it failed: then nothing was FOUND */
     RECOVERY_EV_RESOLVED, /* answer to COMMIT or ROLLBACK */
@@ -64,6 +74,7 @@ enum recovery_event_type {
     RECOVERY_EV_REVIEW,   /* an open decision, after REVIEW_DECISIONS */
     RECOVERY_EV_REVIEWED, /* … that were all of them */
     RECOVERY_EV_PROVED,   /* answer to PROVE. OK: committed */
+    RECOVERY_EV_RESTORED, /* the participant was restored from a backup; at any time */
 };
 
 enum recovery_answer {
@@ -89,6 +100,7 @@ struct recovery_event {
 enum recovery_action_type {
     RECOVERY_ACT_END_SESSIONS,
     RECOVERY_ACT_FENCE, /* with `epoch` */
+    RECOVERY_ACT_MARK,  /* for the first time; tried again by who does it. The last of its step */
     RECOVERY_ACT_LIST,
     RECOVERY_ACT_COMMIT,   /* the gid that was FOUND */
     RECOVERY_ACT_ROLLBACK, /* the gid that was FOUND */
@@ -102,7 +114,7 @@ enum recovery_action_type {
     RECOVERY_ACT_PROVE,       /* ask the participant what became of its branch of the decision */
     RECOVERY_ACT_LOG_END,     /* of the decision; all participants may forget it once that is
                                  durable, and the caller may now */
-    RECOVERY_ACT_PROGRESS,    /* one participant more is fenced, or settled */
+    RECOVERY_ACT_PROGRESS,    /* one participant more is settled */
     RECOVERY_ACT_FAIL,        /* this incarnation must not go on */
     RECOVERY_ACT_TELL_BROKEN, /* the mistake of `broken` is made here: count it (base/broken.h) */
     RECOVERY_ACTION_TYPES
@@ -124,7 +136,7 @@ struct recovery_actions {
 struct recovery_participant {
     enum recovery_state state;
     char store[STORE_NAME_SIZE];
-    bool fenced;         /* and the sessions are gone: it may be given transactions */
+    bool fenced;         /* and the sessions are gone: it may be marked, and given transactions */
     bool waiting;        /* the retry timer runs */
     unsigned n_fences;   /* sent */
     unsigned n_failed;   /* tries of this step */

@@ -60,6 +60,7 @@ struct recovery {
     struct recovery_handlers handlers;
     struct decision_log *log;
     struct forgetting *forgetting; /* borrowed */
+    struct watermark *watermark;   /* borrowed */
     struct open_decisions open;
     unsigned n_memos;
     struct recovery_memo memo[STORES_MAX];
@@ -86,6 +87,9 @@ void recovery_feed(struct recovering *p, const struct recovery_event *ev,
 
 /* A try of its step has failed: for the log, and for who asks. */
 void recovery_failed(struct recovering *p, enum store_status status, const char *detail);
+
+/* It was restored: nothing is sent there any more to settle anything. */
+bool recovery_is_held(const struct recovering *p);
 
 /* --- recovery_settle.c ------------------------------------------------------------------------ */
 

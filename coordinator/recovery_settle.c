@@ -5,6 +5,7 @@
  */
 #include "base/clock.h"
 #include "base/mem.h"
+#include "coordinator/proof.h"
 #include "coordinator/recovery_private.h"
 
 #include <assert.h>
@@ -93,6 +94,11 @@ static void resolve(void *arg)
 {
     struct recovery_settling *s = arg;
 
+    if (recovery_is_held(s->participant)) {
+        s->status = STORE_RETRY;
+        settled(s);
+        return;
+    }
     store_resolve(s->participant->store, s->gid, s->commit,
                   clock_now_us() + RECOVERY_VERB_DEADLINE_US, settle_answered, s);
     (void)crash_point_reach(&s->stand, CRASH_XA_START_RESOLVING, released, s);
@@ -149,6 +155,6 @@ void recovery_prove(struct recovering *p, const struct open_decision *d)
     }
     proof->participant = p;
     memcpy(proof->gid, d->gid, sizeof proof->gid);
-    store_prove(p->store, d->gid, d->memo[i], clock_now_us() + RECOVERY_VERB_DEADLINE_US, proved,
-                proof);
+    proof_ask(p->recovery->watermark, p->store, d->gid, d->memo[i],
+              clock_now_us() + RECOVERY_VERB_DEADLINE_US, proved, proof);
 }

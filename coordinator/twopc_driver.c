@@ -11,6 +11,7 @@
 #include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "coordinator/proof.h"
 #include "model/names.h"
 
 #include <assert.h>
@@ -171,18 +172,6 @@ static void rolled_back(void *arg, const struct store_reply *reply)
 
 /* --- proofs ----------------------------------------------------------------------------------- */
 
-/* Then it may speak of somebody else's transaction. */
-static bool was_restored(const struct branch *b)
-{
-    const struct coordinator *co = b->transaction->co;
-
-    for (unsigned i = 0; i < co->n_stores; i++) {
-        if (co->store[i] == b->store)
-            return watermark_restored(co->watermark, i);
-    }
-    return false;
-}
-
 static void proved(void *arg, const struct store_reply *reply, enum store_outcome outcome)
 {
     static const enum twopc_answer answers[STORE_OUTCOMES] = {
@@ -197,18 +186,16 @@ static void proved(void *arg, const struct store_reply *reply, enum store_outcom
     if (!b->handle) /* given back: the coordinator is being closed */
         return;
     keep_words(b, reply);
-    if (answers[outcome] != TWOPC_UNKNOWN && outcome != STORE_OUTCOME_LOST && was_restored(b)) {
-        outcome = STORE_OUTCOME_LOST;
-        (void)snprintf(b->words, sizeof b->words, "it was restored from a backup, or emptied");
-    }
     acked(b, TWOPC_EV_PROVED, answers[outcome]);
 }
 
 static void prove(struct branch *b)
 {
-    b->transaction->co->counters.proofs++;
-    store_prove(b->store, b->transaction->gid, b->memo, clock_now_us() + PROOF_DEADLINE_US, proved,
-                b);
+    struct coordinator *co = b->transaction->co;
+
+    co->counters.proofs++;
+    proof_ask(co->watermark, b->store, b->transaction->gid, b->memo,
+              clock_now_us() + PROOF_DEADLINE_US, proved, b);
 }
 
 /* Neither committed nor aborted would be true of it, now or when it is asked for again. */

@@ -26,7 +26,7 @@ static const char *const step_words[MARK_STEPS] = {
     [LOOKED] = "waiting for what the other stores know of the decision log",
     [CHECKED] = "telling it of the decision log",
     [MARKED] = "told of the decision log",
-    [RESTORED] = "it was restored from a backup or emptied: settle by hand what is in doubt there",
+    [RESTORED] = "restored from a backup or emptied",
 };
 
 /* What the log remembers to have told a participant; also one that is none of our stores now. */
@@ -71,6 +71,11 @@ struct watermark {
 };
 
 static void look(struct marked *p);
+
+static unsigned index_of(const struct marked *p)
+{
+    return (unsigned)(p - p->watermark->participant);
+}
 
 /* --- what the log says ------------------------------------------------------------------------ */
 
@@ -127,12 +132,14 @@ static void note_restored(struct marked *p)
 {
     struct watermark *w = p->watermark;
 
+    if (p->step == RESTORED)
+        return;
     p->step = RESTORED;
     log_error("%s: %s knows less of this decision log than it was told: restored from a backup, or "
               "emptied. Nothing is settled there: what it says of a branch proves nothing. Settle "
               "by hand, then start once with --force-presume-abort",
               w->name, store_name(p->store));
-    w->handlers.progress(w->handlers.arg);
+    w->handlers.restored(w->handlers.arg, index_of(p));
 }
 
 static void release(struct marked *p)
@@ -141,8 +148,9 @@ static void release(struct marked *p)
 
     p->step = CHECKED;
     p->detail[0] = '\0';
+    p->n_failed = 0;
     store_on_alive(p->store, NULL, NULL);
-    w->handlers.checked(w->handlers.arg, (unsigned)(p - w->participant));
+    w->handlers.checked(w->handlers.arg, index_of(p));
 }
 
 static int64_t highest_epoch(const struct watermark *w)
@@ -225,17 +233,23 @@ static void retry(evutil_socket_t fd, short what, void *arg)
     look(arg);
 }
 
+/* Once for the log, each time for who asks. */
+static void note_failure(struct marked *p, enum store_status status, const char *detail)
+{
+    if (p->n_failed++ == 0)
+        log_warn("%s: %s at %s: %s, %s; tried again and again", p->watermark->name,
+                 step_words[p->step], store_name(p->store), store_status_name(status), detail);
+    (void)snprintf(p->detail, sizeof p->detail, "%s%s%s", store_status_name(status),
+                   detail[0] ? ", " : "", detail);
+}
+
 static void try_later(struct marked *p, enum store_status status, const char *detail)
 {
     struct timeval delay = clock_timeval(backoff_delay_us(p->n_failed));
 
     if (p->watermark->stopped)
         return;
-    if (p->n_failed++ == 0)
-        log_warn("%s: %s at %s: %s, %s; tried again and again", p->watermark->name,
-                 step_words[p->step], store_name(p->store), store_status_name(status), detail);
-    (void)snprintf(p->detail, sizeof p->detail, "%s%s%s", store_status_name(status),
-                   detail[0] ? ", " : "", detail);
+    note_failure(p, status, detail);
     (void)evtimer_add(p->retry, &delay);
 }
 
@@ -347,8 +361,13 @@ static void told(void *arg, const struct store_reply *reply, int64_t fence,
     struct errctx err;
 
     p->busy = false;
-    if (reply->status != STORE_OK || w->stopped || p->step == RESTORED)
-        return; /* told again soon, where there is something to tell */
+    if (w->stopped || p->step == RESTORED)
+        return;
+    if (reply->status != STORE_OK) { /* told again soon, where there is something to tell */
+        if (first)
+            note_failure(p, reply->status, reply->detail);
+        return;
+    }
     if (fence > p->fence) {
         err_set(&err, ESTALE, ERR_FENCED,
                 "%s has seen a later incarnation of %s than epoch %" PRId64
@@ -365,7 +384,7 @@ static void told(void *arg, const struct store_reply *reply, int64_t fence,
     decision_log_mark(w->log, store_name(p->store), (uint64_t)p->telling);
     p->step = MARKED;
     if (first)
-        w->handlers.progress(w->handlers.arg);
+        w->handlers.marked(w->handlers.arg, index_of(p));
 }
 
 static void tell(struct marked *p)
@@ -403,10 +422,57 @@ void watermark_fenced(struct watermark *w, unsigned i, int64_t fence)
     p->fence = fence;
     if (w->off) {
         p->step = MARKED;
-        w->handlers.progress(w->handlers.arg);
+        w->handlers.marked(w->handlers.arg, i);
     } else {
         tell(p);
     }
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
+
+struct question {
+    struct marked *participant;
+    struct store_mark told; /* it had acknowledged this when it was asked */
+    watermark_trusted done;
+    void *arg;
+};
+
+static void question_answered(void *arg, const struct store_reply *reply, int64_t fence,
+                              const struct store_mark *mark)
+{
+    struct question *q = arg;
+    struct marked *p = q->participant;
+    enum watermark_trust trust = WATERMARK_TRUSTED;
+
+    (void)fence;
+    if (reply->status != STORE_OK || p->watermark->stopped) {
+        trust = WATERMARK_NOT_KNOWN;
+    } else if (p->step == RESTORED || mark_is_below(mark, q->told.epoch, q->told.sequence)) {
+        note_restored(p);
+        trust = WATERMARK_RESTORED;
+    }
+    q->done(q->arg, trust);
+    free(q);
+}
+
+void watermark_ask(struct watermark *w, const struct store *store, int64_t deadline_us,
+                   watermark_trusted done, void *arg)
+{
+    struct question *q;
+    unsigned i = 0;
+
+    while (i < w->n_participants && w->participant[i].store != store)
+        i++;
+    if (w->off || i == w->n_participants || w->participant[i].step == RESTORED) {
+        done(arg, w->off || i == w->n_participants ? WATERMARK_TRUSTED : WATERMARK_RESTORED);
+        return;
+    }
+    q = mem_alloc(sizeof *q);
+    *q = (struct question){.participant = &w->participant[i],
+                           .told = w->participant[i].told,
+                           .done = done,
+                           .arg = arg};
+    store_mark(w->participant[i].store, w->name, 0, NULL, deadline_us, question_answered, q);
 }
 
 void watermark_turn_off(struct watermark *w)

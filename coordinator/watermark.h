@@ -5,10 +5,11 @@
  *   CHECKING   what was this participant told of our log, and what is in doubt there under our
  *              name? Nothing is written at any participant before each that answers has been asked
  *   CHECKED    the log holds all that; recovery begins there (recovery.h)
- *   MARKED     fenced, and told of this incarnation: it may be given transactions. From now on it
- *              is told how far the log has got, WATERMARK_EVERY_US after a decision
- *   RESTORED   it knows less than the log says it was told, so it was restored from a backup, or
- *              emptied: nothing is settled there without somebody's hand
+ *   MARKED     fenced, and told of this incarnation: it may be given transactions, and what is in
+ *              doubt there is settled. From now on it is told how far the log has got,
+ *              WATERMARK_EVERY_US after a decision
+ *   RESTORED   it knows less than the log says it was told, or than it was seen to know: so it was
+ *              restored from a backup, or emptied. Nothing is settled there without somebody's hand
  *
  * A log that does not hold what a participant was told is refused: presumed abort would roll back
  * what was committed. With `force` all participants are asked, the log goes on above all that they
@@ -34,7 +35,8 @@ struct watermark;
 
 struct watermark_handlers {
     void (*checked)(void *arg, unsigned participant);    /* recover it */
-    void (*progress)(void *arg);                         /* one more is MARKED, or RESTORED */
+    void (*marked)(void *arg, unsigned participant);     /* for the first time: settle there */
+    void (*restored)(void *arg, unsigned participant);   /* logged; at most once, at any time */
     void (*failed)(void *arg, const struct errctx *err); /* ERR_FENCED: must not go on */
     void *arg;
 };
@@ -67,10 +69,23 @@ bool watermark_marked(const struct watermark *w, unsigned i);
 
 /*
  * Was participant `i` restored from a backup? What it says of a branch (prepared, committed, not
- * there) is then no proof of what had become of it. Known when it starts to be used, and at the
- * next mark after it has happened.
+ * there) is then no proof of what had become of it. Known when it starts to be used, at the next
+ * mark after it has happened, and when it is asked for.
  */
 bool watermark_restored(const struct watermark *w, unsigned i);
+
+enum watermark_trust {
+    WATERMARK_NOT_KNOWN, /* it does not answer: ask again */
+    WATERMARK_TRUSTED,   /* it knows what it was told, so what it had said before is no older */
+    WATERMARK_RESTORED,
+};
+
+typedef void (*watermark_trusted)(void *arg, enum watermark_trust trust);
+
+/* Ask a participant that was marked whether it was restored since. `done` may be called at once.
+ * One that is not among ours, or that nobody tells anything, is trusted. */
+void watermark_ask(struct watermark *w, const struct store *store, int64_t deadline_us,
+                   watermark_trusted done, void *arg);
 
 /* Of one that is not MARKED: what is being done there, and why it does not succeed. */
 void watermark_why_not(const struct watermark *w, unsigned i, char *ret_text, size_t size);

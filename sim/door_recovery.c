@@ -168,6 +168,10 @@ static void act(struct sim_world *w, struct door *d, const struct recovery_event
     case RECOVERY_ACT_FENCE:
         ask(w, d, i, MSG_FENCE, a->epoch);
         break;
+    case RECOVERY_ACT_MARK: /* no store is restored here, and no log lost */
+        sim_recovery_event(w, d,
+                           (struct recovery_event){.type = RECOVERY_EV_MARKED, .participant = i});
+        break;
     case RECOVERY_ACT_LIST:
         list(w, d, i);
         break;

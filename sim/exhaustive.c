@@ -108,6 +108,9 @@ static void act_recovery(struct search *s, struct state *st, unsigned i,
     case RECOVERY_ACT_END_SESSIONS:
         send_to(st, END_SESSIONS, i);
         break;
+    case RECOVERY_ACT_MARK: /* no store is restored here */
+        recover(s, st, (struct recovery_event){.type = RECOVERY_EV_MARKED, .participant = i});
+        break;
     case RECOVERY_ACT_LIST:
         send_to(st, LIST, i);
         break;

@@ -10,6 +10,7 @@
 #include "base/loop.h"
 #include "coordinator/coordinator.h"
 #include "coordinator/coordinator_private.h"
+#include "coordinator/recovery_private.h"
 
 #include "live_server.h"
 
@@ -353,6 +354,17 @@ static void leave_two_in_doubt(void)
     assert_int_equal(n_in_doubt(0), GATHER);
 }
 
+static void sql(const char *statement)
+{
+    shell("printf '%%s\\n' \"%s\" | psql -v ON_ERROR_STOP=1 -qh 127.0.0.1 -p %u -U %s %s",
+          statement, (unsigned)server[0].port, LIVE_USER, LIVE_DATABASE);
+}
+
+static void commit_one_by_hand(void)
+{
+    sql("SELECT format('COMMIT PREPARED %L', min(gid)) FROM pg_prepared_xacts \\\\gexec");
+}
+
 static void a_log_that_was_deleted_is_refused(void **state)
 {
     (void)state;
@@ -407,8 +419,7 @@ static void branches_alone_are_enough_to_refuse(void **state)
     shell("rm -r %s/serve1", folder);
     for (unsigned i = 0; i < N_STORES; i++) {
         if (server[i].kind == STORE_POSTGRES)
-            shell("psql -qh 127.0.0.1 -p %u -U %s %s -c 'DELETE FROM coordinator_epoch'",
-                  (unsigned)server[i].port, LIVE_USER, LIVE_DATABASE);
+            sql("DELETE FROM coordinator_epoch");
         else
             shell("redis-cli -p %u DEL epoch mark >/dev/null", (unsigned)server[i].port);
     }
@@ -544,31 +555,73 @@ static bool all_stand(void *arg)
     return crash_point_standing(CRASH_XA_START_ENDED) == N_STORES;
 }
 
-static bool redis_is_restored(void *arg)
+static bool redis_is_restored_and_postgres_recovered(void *arg)
 {
     const struct door *d = arg;
+    const struct recovery_core *core = &d->co->recovery->core;
 
-    return d->failed || watermark_restored(d->co->watermark, 1);
+    return d->failed || (watermark_restored(d->co->watermark, 1) &&
+                         core->participant[0].state == RECOVERY_SETTLED);
 }
 
-/* It was asked what it knows, and has forgotten it by the time it is told more. */
-static void a_store_restored_while_it_is_recovered_is_noticed(void **state)
+/* It was asked what it knows, and has forgotten it by the time it is told more: then what is
+ * prepared there may have been committed after the backup. */
+static void a_store_restored_while_it_is_recovered_is_settled_by_nobody(void **state)
 {
+    char why_not[PROTOCOL_DETAIL_SIZE];
     struct door d;
 
     (void)state;
-    open_door(&d);
-    write_everywhere(&d, "r1");
-    await_marks(&d);
-    close_door(&d);
+    leave_two_in_doubt();
     crash_point_arm(CRASH_XA_START_ENDED, N_STORES + 1);
     start_door(&d, false);
     assert_int_equal(loop_until(d.base, all_stand, NULL, WAIT_US), 0);
     shell("redis-cli -p %u HDEL mark serve1 >/dev/null", (unsigned)server[1].port);
     crash_point_disarm();
-    assert_int_equal(loop_until(d.base, redis_is_restored, &d, WAIT_US), 0);
+    assert_int_equal(loop_until(d.base, redis_is_restored_and_postgres_recovered, &d, WAIT_US), 0);
     assert_false(d.failed);
     assert_false(watermark_marked(d.co->watermark, 1));
+    recovery_why_not(d.co->recovery, 1, why_not, sizeof why_not);
+    assert_non_null(strstr(why_not, "restored from a backup"));
+    assert_int_equal(recovery_open_decisions(d.co->recovery), GATHER);
+    assert_int_equal(n_in_doubt(0), 0);
+    assert_int_equal(n_in_doubt(1), GATHER); /* also decided, it is not committed */
+    close_door(&d);
+}
+
+static bool all_found(void *arg)
+{
+    (void)arg;
+    return crash_point_standing(CRASH_XA_START_LISTED) == 2 * N_STORES - 1;
+}
+
+static bool postgres_is_restored(void *arg)
+{
+    struct coordinator_counters counters;
+    const struct door *d = arg;
+
+    coordinator_counters(d->co, &counters);
+    return d->failed || counters.lost > 0;
+}
+
+/* One of two is committed there by hand, so a proof is asked for; and it is no proof any more. */
+static void a_proof_of_a_store_restored_since_its_mark_ends_no_decision(void **state)
+{
+    struct door d;
+
+    (void)state;
+    leave_two_in_doubt();
+    commit_one_by_hand();
+    assert_int_equal(n_in_doubt(0), GATHER - 1);
+    crash_point_arm(CRASH_XA_START_LISTED, 2 * N_STORES);
+    start_door(&d, false);
+    assert_int_equal(loop_until(d.base, all_found, NULL, WAIT_US), 0);
+    sql("UPDATE coordinator_epoch SET mark_epoch = 0, mark_sequence = 0");
+    crash_point_disarm();
+    assert_int_equal(loop_until(d.base, postgres_is_restored, &d, WAIT_US), 0);
+    assert_false(d.failed);
+    assert_true(watermark_restored(d.co->watermark, 0));
+    assert_true(recovery_open_decisions(d.co->recovery) > 0);
     close_door(&d);
 }
 
@@ -666,7 +719,8 @@ int main(void)
         CASE(the_latest_copy_is_not),
         CASE(a_store_restored_from_a_backup_is_settled_by_nobody),
         CASE(a_store_restored_under_a_living_door_is_noticed),
-        CASE(a_store_restored_while_it_is_recovered_is_noticed),
+        CASE(a_store_restored_while_it_is_recovered_is_settled_by_nobody),
+        CASE(a_proof_of_a_store_restored_since_its_mark_ends_no_decision),
         CASE(a_full_disk_refuses_before_anything_is_sent),
     };
     int failed;

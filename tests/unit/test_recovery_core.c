@@ -19,6 +19,7 @@
 static const char *const action_names[RECOVERY_ACTION_TYPES] = {
     [RECOVERY_ACT_END_SESSIONS] = "end-sessions",
     [RECOVERY_ACT_FENCE] = "fence",
+    [RECOVERY_ACT_MARK] = "mark",
     [RECOVERY_ACT_LIST] = "list",
     [RECOVERY_ACT_COMMIT] = "commit",
     [RECOVERY_ACT_ROLLBACK] = "rollback",
@@ -104,7 +105,8 @@ static void go_to_listing(struct recovery_core *core, unsigned i)
 {
     expect(core, EV(START, i), "fence:3+1");
     expect(core, EV(FENCED, i), "end-sessions");
-    expect(core, EV(ENDED, i), "list progress");
+    expect(core, EV(ENDED, i), "mark");
+    expect(core, EV(MARKED, i), "list");
 }
 
 static struct open_decision decided_at_both(void)
@@ -112,7 +114,7 @@ static struct open_decision decided_at_both(void)
     return (struct open_decision){.gid = OURS, .n_participants = 2, .participant = {"pg1", "pg2"}};
 }
 
-static void fences_and_ends_sessions_before_it_lists(void **state)
+static void fences_ends_sessions_and_marks_before_it_lists(void **state)
 {
     struct recovery_core core = make_core(TWOPC_SOUND);
 
@@ -121,8 +123,9 @@ static void fences_and_ends_sessions_before_it_lists(void **state)
     assert_false(core.participant[0].fenced);
     expect(&core, EV(FENCED, 0), "end-sessions");
     assert_false(core.participant[0].fenced);
-    expect(&core, EV(ENDED, 0), "list progress");
+    expect(&core, EV(ENDED, 0), "mark");
     assert_true(core.participant[0].fenced);
+    expect(&core, EV(MARKED, 0), "list");
     expect(&core, EV(LISTED, 0), "review");
     expect(&core, EV(REVIEWED, 0), "progress");
     assert_false(recovery_core_complete(&core));
@@ -179,7 +182,10 @@ static void each_step_is_tried_again_with_back_off(void **state)
     expect(&core, EV(FENCED, 0), "end-sessions");
     expect(&core, ANSWER(ENDED, 0, AGAIN), "retry@50ms");
     expect(&core, EV(RETRY, 0), "end-sessions");
-    expect(&core, EV(ENDED, 0), "list progress");
+    expect(&core, EV(ENDED, 0), "mark");
+    expect(&core, EV(RETRY, 0), ""); /* tried again by who marks */
+    expect(&core, EV(ALIVE, 0), "");
+    expect(&core, EV(MARKED, 0), "list");
     expect(&core, ANSWER(LISTED, 0, AGAIN), "retry@50ms");
     expect(&core, EV(RETRY, 0), "list");
 }
@@ -317,6 +323,85 @@ static void a_proof_that_it_is_otherwise_is_told_and_the_decision_stays_open(voi
     assert_true(recovery_core_complete(&core));
 }
 
+/* Restored since it was asked what it knows: what is prepared there may have been committed. */
+static void a_restored_participant_is_not_even_listed(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct recovery_event ev = EV(MARKED, 0);
+    struct recovery_actions out;
+
+    (void)state;
+    expect(&core, EV(START, 0), "fence:3+1");
+    expect(&core, EV(FENCED, 0), "end-sessions");
+    expect(&core, EV(ENDED, 0), "mark");
+    expect(&core, EV(RESTORED, 0), "");
+    expect(&core, EV(RESTORED, 0), "");
+    expect(&core, EV(RETRY, 0), "");
+    expect(&core, EV(ALIVE, 0), "");
+    assert_int_equal(recovery_step(&core, &ev, &out), -EPROTO);
+    assert_false(recovery_core_complete(&core));
+    go_to_listing(&core, 1); /* the other one goes on */
+}
+
+static void what_is_under_way_when_a_restore_shows_is_the_last(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct open_decision d = decided_at_both();
+    struct recovery_event ev = RESOLVED(0, OK, NULL, false);
+    struct recovery_actions out;
+
+    (void)state;
+    go_to_listing(&core, 0);
+    expect(&core, FOUND(0, OURS, &d), "commit");
+    expect(&core, FOUND(0, "sb1:serve1:1:9:c1-2", NULL), "rollback");
+    expect(&core, EV(LISTED, 0), "");
+    expect(&core, EV(RESTORED, 0), "");
+    expect(&core, RESOLVED(0, OK, &d, true), "settled"); /* and not `list` */
+    expect(&core, RESOLVED(0, AGAIN, NULL, false), "");
+    assert_int_equal(d.committed, 0);
+    assert_int_equal(recovery_step(&core, &ev, &out), -EPROTO);
+    go_to_listing(&core, 1);
+    expect(&core, EV(RESTORED, 1), "");
+    expect(&core, FOUND(1, OURS, NULL), "");
+    expect(&core, EV(LISTED, 1), "");
+}
+
+static void no_proof_of_a_restored_participant_counts(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+    struct open_decision d = decided_at_both();
+    struct open_decision other = decided_at_both();
+
+    (void)state;
+    d.committed = 0x2; /* at the other one: a proof would end it */
+    go_to_listing(&core, 0);
+    expect(&core, EV(LISTED, 0), "review");
+    expect(&core, REVIEW(0, &d), "prove");
+    expect(&core, REVIEW(0, &other), "prove");
+    expect(&core, EV(RESTORED, 0), "");
+    expect(&core, EV(REVIEWED, 0), "");
+    expect(&core, PROVED(0, OK, &d), "lost");
+    expect(&core, PROVED(0, AGAIN, &other), "");
+    assert_int_equal(d.lost, 0x1);
+    assert_int_equal(other.lost, 0);
+}
+
+static void a_restore_that_shows_late_ends_all_tries(void **state)
+{
+    struct recovery_core core = make_core(TWOPC_SOUND);
+
+    (void)state;
+    go_to_listing(&core, 0);
+    expect(&core, ANSWER(LISTED, 0, AGAIN), "retry@50ms");
+    expect(&core, EV(RESTORED, 0), "no-retry");
+    expect(&core, EV(RETRY, 0), "");
+    go_to_listing(&core, 1);
+    expect(&core, EV(LISTED, 1), "review");
+    expect(&core, EV(REVIEWED, 1), "progress");
+    expect(&core, EV(RESTORED, 1), "");
+    assert_false(recovery_core_complete(&core));
+}
+
 static void rejects_what_it_did_not_ask_for(void **state)
 {
     struct recovery_core core = make_core(TWOPC_SOUND);
@@ -362,7 +447,7 @@ static void broken_forgets_when_the_first_is_settled(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fences_and_ends_sessions_before_it_lists),
+        cmocka_unit_test(fences_ends_sessions_and_marks_before_it_lists),
         cmocka_unit_test(commits_what_the_log_has_and_rolls_back_the_rest),
         cmocka_unit_test(leaves_alone_what_is_not_left_over_from_itself),
         cmocka_unit_test(each_step_is_tried_again_with_back_off),
@@ -374,6 +459,10 @@ int main(void)
         cmocka_unit_test(a_decision_at_a_store_that_is_not_there_stays_open),
         cmocka_unit_test(a_decision_that_somebody_contradicted_stays_open),
         cmocka_unit_test(a_proof_that_it_is_otherwise_is_told_and_the_decision_stays_open),
+        cmocka_unit_test(a_restored_participant_is_not_even_listed),
+        cmocka_unit_test(what_is_under_way_when_a_restore_shows_is_the_last),
+        cmocka_unit_test(no_proof_of_a_restored_participant_counts),
+        cmocka_unit_test(a_restore_that_shows_late_ends_all_tries),
         cmocka_unit_test(rejects_what_it_did_not_ask_for),
         cmocka_unit_test(broken_presumes_commit),
         cmocka_unit_test(broken_forgets_when_the_first_is_settled),
