@@ -227,6 +227,15 @@ static void grace_over(evutil_socket_t fd, short what, void *arg)
     say_ready(arg);
 }
 
+static bool all_alive(const struct coordinator *co)
+{
+    for (unsigned i = 0; i < co->n_stores; i++) {
+        if (!store_alive(co->store[i]))
+            return false;
+    }
+    return true;
+}
+
 static void recovery_progress(void *arg)
 {
     struct coordinator *co = arg;
@@ -235,7 +244,7 @@ static void recovery_progress(void *arg)
         co->looked_by_hand = true;
         by_hand_look(co);
     }
-    if (recovery_complete(co->recovery) && watermark_unmarked(co->watermark) == 0)
+    if (recovery_complete(co->recovery) && watermark_unmarked(co->watermark) == 0 && all_alive(co))
         say_ready(co);
 }
 

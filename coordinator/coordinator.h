@@ -67,9 +67,9 @@ struct coordinator_options {
 };
 
 struct coordinator_handlers {
-    /* Once: every participant was recovered, or 1 s has passed: a store that is down must not keep
-     * the door shut. Requests on a store that is not recovered yet are answered `unavailable`, with
-     * the reason; the log has it, too. */
+    /* Once: every participant is there and recovered, or 1 s has passed: one that is down must not
+     * keep the door shut. Requests on a store that is not recovered yet are answered `unavailable`,
+     * with the reason; the log has it, too. */
     void (*ready)(void *arg);
     /* Cannot go on (the log failed, or, ERR_FENCED, a participant has seen more than the log holds
      * or a later incarnation): end. */

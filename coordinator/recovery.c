@@ -332,8 +332,12 @@ static void retry(evutil_socket_t fd, short what, void *arg)
 
 static void alive_changed(void *arg, bool alive)
 {
-    if (alive)
-        go_on(arg, RECOVERY_EV_ALIVE);
+    struct recovering *p = arg;
+
+    if (!alive)
+        return;
+    go_on(p, RECOVERY_EV_ALIVE);
+    p->recovery->handlers.progress(p->recovery->handlers.arg);
 }
 
 /* ---------------------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@
 struct recovery;
 
 struct recovery_handlers {
-    void (*progress)(void *arg); /* a participant more was settled */
+    void (*progress)(void *arg); /* a participant more was settled, or is back */
     /* It is fenced by this: tell it how far the log has got, until recovery_marked() or
      * recovery_restored() is called, perhaps in this call. */
     void (*mark)(void *arg, unsigned participant, int64_t fence);
