@@ -1,230 +1,23 @@
 /*
  * Carries out what the two-phase commit core decides: branches at the stores, the decision log,
- * timers, the client's answer. It decides nothing itself.
+ * timers, the client's answer. It decides nothing itself. What the stores answer to it comes in by
+ * twopc_answers.c.
  *
- * Every event goes through feed(), every action through carry_out(). Between the two stand the
- * crash points (base/crash_point.h): a transaction that is held at one keeps its actions undone and
- * its further events waiting until it is let go.
+ * Every event goes through twopc_driver_feed(), every action through carry_out(). Between the two
+ * stand the crash points (base/crash_point.h): a transaction that is held at one keeps its actions
+ * undone and its further events waiting until it is let go.
  */
 #include "coordinator/coordinator_private.h"
 
 #include "base/broken.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "coordinator/proof.h"
+#include "coordinator/twopc_answers.h"
 #include "model/names.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-#define PROOF_DEADLINE_US (2 * US_PER_S)
-
-static void feed(struct transaction *t, struct twopc_event ev);
-
-/* --- the stores' answers ---------------------------------------------------------------------- */
-
-/*
- * Of execute, prepare and release: a NO means that the store has surely rolled back and needs not
- * be told. What is in no table of the store's errors (FATAL) may be anything.
- */
-static enum twopc_answer vote_of(enum store_status status)
-{
-    switch (status) {
-    case STORE_OK:
-        return TWOPC_YES;
-    case STORE_UNKNOWN:
-    case STORE_HEURISTIC:
-    case STORE_FATAL:
-        return TWOPC_UNKNOWN;
-    case STORE_CONSTRAINT:
-    case STORE_CONFLICT:
-    case STORE_BARRED:
-    case STORE_AGAIN:
-    case STORE_ELSEWHERE:
-    case STORE_UNAVAILABLE:
-    case STORE_NOTA:
-    case STORE_RETRY:
-    case STORE_FENCED:
-    case STORE_STATUSES:
-        break;
-    }
-    return TWOPC_NO;
-}
-
-/* Its session goes back to the others. */
-static void free_branch(struct branch *b)
-{
-    store_branch_free(b->handle);
-    b->handle = NULL;
-}
-
-static void voted(struct branch *b, enum twopc_event_type type, const struct store_reply *reply)
-{
-    struct transaction *t = b->transaction;
-    enum twopc_answer answer = vote_of(reply->status);
-
-    if (answer != TWOPC_YES) {
-        enum code code = store_status_code(reply->status);
-
-        if (code == CODE_UNAVAILABLE && t->core.state != TWOPC_LOCKING)
-            code = CODE_ABORTED; /* others were sent theirs */
-        t->again |= reply->status == STORE_AGAIN;
-        t->elsewhere |= reply->status == STORE_ELSEWHERE;
-        if (!code_definite(code) && reply->status != STORE_ELSEWHERE)
-            code = CODE_ABORTED; /* what it is at this store is not known, the decision is */
-        transaction_refused(t, code, b->store, reply->detail);
-    }
-    if (answer == TWOPC_NO || type == TWOPC_EV_RELEASED)
-        free_branch(b);
-    feed(t, (struct twopc_event){.type = type, .participant = b->index, .answer = answer});
-}
-
-static void take_found(struct branch *b, const struct store_reply *reply)
-{
-    if (reply->status != STORE_OK)
-        return;
-    transaction_take_reads(b->transaction, b->store, reply);
-    memcpy(b->memo, reply->memo, sizeof b->memo);
-}
-
-static void executed(void *arg, const struct store_reply *reply)
-{
-    take_found(arg, reply);
-    voted(arg, TWOPC_EV_EXECUTED, reply);
-}
-
-static void prepared(void *arg, const struct store_reply *reply)
-{
-    voted(arg, TWOPC_EV_PREPARED, reply);
-}
-
-static void executed_and_prepared(void *arg, const struct store_reply *reply)
-{
-    take_found(arg, reply);
-    voted(arg, TWOPC_EV_PREPARED, reply);
-}
-
-static void released(void *arg, const struct store_reply *reply)
-{
-    voted(arg, TWOPC_EV_RELEASED, reply);
-}
-
-/* Nobody has to be told there any more. */
-static void leave_if_settled(struct branch *b)
-{
-    struct transaction *t = b->transaction;
-
-    if (t->state == TRANSACTION_OVER || !(t->core.settled >> b->index & 1U))
-        return;
-    free_branch(b);
-    transaction_leave_keys(t, store_name(b->store));
-}
-
-static void acked(struct branch *b, enum twopc_event_type type, enum twopc_answer answer)
-{
-    feed(b->transaction,
-         (struct twopc_event){.type = type, .participant = b->index, .answer = answer});
-    leave_if_settled(b);
-}
-
-static void keep_words(struct branch *b, const struct store_reply *reply)
-{
-    (void)snprintf(b->words, sizeof b->words, "%s", reply->detail);
-}
-
-/* What no waiting mends is logged, but not each of the tries that go on for ever. */
-static void not_settled(struct branch *b, const struct store_reply *reply)
-{
-    bool mends = reply->status != STORE_FATAL && reply->status != STORE_FENCED;
-
-    if (!mends && !b->complained)
-        log_error("%s at %s: %s, %s; sent again and again", b->transaction->gid,
-                  store_name(b->store), store_status_name(reply->status), reply->detail);
-    b->complained = !mends;
-    acked(b, TWOPC_EV_ACK, TWOPC_UNKNOWN);
-}
-
-/* `contradicted`: what a store means that remembers how somebody else has ended it. */
-static void ended(struct branch *b, const struct store_reply *reply, enum twopc_answer contradicted)
-{
-    if (reply->status == STORE_OK) {
-        acked(b, TWOPC_EV_ACK, TWOPC_YES);
-    } else if (reply->status == STORE_NOTA) {
-        acked(b, TWOPC_EV_ACK, TWOPC_NOTA);
-    } else if (reply->status == STORE_HEURISTIC) {
-        keep_words(b, reply);
-        acked(b, TWOPC_EV_ACK, contradicted);
-    } else {
-        not_settled(b, reply);
-    }
-}
-
-static void committed(void *arg, const struct store_reply *reply)
-{
-    ended(arg, reply, TWOPC_ROLLED_BACK);
-}
-
-static void rolled_back(void *arg, const struct store_reply *reply)
-{
-    ended(arg, reply, TWOPC_COMMITTED);
-}
-
-/* --- proofs ----------------------------------------------------------------------------------- */
-
-static void proved(void *arg, const struct store_reply *reply, enum store_outcome outcome)
-{
-    static const enum twopc_answer answers[STORE_OUTCOMES] = {
-        [STORE_OUTCOME_UNKNOWN] = TWOPC_UNKNOWN,
-        [STORE_OUTCOME_PREPARED] = TWOPC_UNKNOWN,
-        [STORE_OUTCOME_COMMITTED] = TWOPC_COMMITTED,
-        [STORE_OUTCOME_ROLLED_BACK] = TWOPC_ROLLED_BACK,
-        [STORE_OUTCOME_LOST] = TWOPC_LOST,
-    };
-    struct branch *b = arg;
-
-    if (!b->handle) /* given back: the coordinator is being closed */
-        return;
-    keep_words(b, reply);
-    acked(b, TWOPC_EV_PROVED, answers[outcome]);
-}
-
-static void prove(struct branch *b)
-{
-    struct coordinator *co = b->transaction->co;
-
-    co->counters.proofs++;
-    proof_ask(co->watermark, b->store, b->transaction->gid, b->memo,
-              clock_now_us() + PROOF_DEADLINE_US, proved, b);
-}
-
-/* Neither committed nor aborted would be true of it, now or when it is asked for again. */
-static void has_no_one_outcome(struct transaction *t)
-{
-    t->request->outcome = OUTCOME_UNKNOWN;
-    t->request->mixed = true;
-}
-
-static void tell_heuristic(struct branch *b)
-{
-    struct transaction *t = b->transaction;
-    bool commits = t->decided;
-
-    if (commits)
-        has_no_one_outcome(t);
-    t->co->counters.heuristic++;
-    log_error("%s at %s: %s by somebody else, though it was decided to %s%s%s; it stays so", t->gid,
-              store_name(b->store), commits ? "rolled back" : "committed",
-              commits ? "commit it" : "roll it back", b->words[0] ? ": " : "", b->words);
-}
-
-static void tell_lost(struct branch *b)
-{
-    b->transaction->co->counters.lost++;
-    has_no_one_outcome(b->transaction);
-    log_error("%s at %s: lost, though it was decided to commit it: %s. Its decision stays open",
-              b->transaction->gid, store_name(b->store), b->words);
-}
 
 /* --- timers and the log ----------------------------------------------------------------------- */
 
@@ -235,14 +28,15 @@ static void retry_due(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     b->transaction->co->counters.retries++;
-    feed(b->transaction, (struct twopc_event){.type = TWOPC_EV_RETRY, .participant = b->index});
+    twopc_driver_feed(b->transaction,
+                      (struct twopc_event){.type = TWOPC_EV_RETRY, .participant = b->index});
 }
 
 void twopc_driver_timeout(struct transaction *t)
 {
     if (t->core.state < TWOPC_LOGGING || t->core.options.broken == TWOPC_TIMEOUT_IS_ABORT)
         transaction_refused(t, CODE_ABORTED, NULL, "not prepared everywhere by its deadline");
-    feed(t, (struct twopc_event){.type = TWOPC_EV_TIMEOUT});
+    twopc_driver_feed(t, (struct twopc_event){.type = TWOPC_EV_TIMEOUT});
 }
 
 static void decision_durable(void *arg)
@@ -251,14 +45,14 @@ static void decision_durable(void *arg)
 
     if (t->ticket.lost) {
         transaction_refused(t, CODE_ABORTED, NULL, "another coordinator took over and aborted it");
-        feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED, .answer = TWOPC_NO});
+        twopc_driver_feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED, .answer = TWOPC_NO});
         return;
     }
     t->decided = true;
     t->request->outcome = OUTCOME_COMMITTED;
     t->request->level = LEVEL_DECIDED;
     forgetting_durable(&t->co->forgetting, t->ends_before);
-    feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
+    twopc_driver_feed(t, (struct twopc_event){.type = TWOPC_EV_LOGGED});
 }
 
 static void write_log(void *arg)
@@ -407,36 +201,36 @@ static void act(struct transaction *t, const struct twopc_action *a)
 
     switch (a->type) {
     case TWOPC_ACT_EXECUTE:
-        begin_branch(b, STORE_UNTIL_EXECUTED, executed);
+        begin_branch(b, STORE_UNTIL_EXECUTED, twopc_executed);
         break;
     case TWOPC_ACT_EXECUTE_PREPARE:
-        begin_branch(b, STORE_UNTIL_PREPARED, executed_and_prepared);
+        begin_branch(b, STORE_UNTIL_PREPARED, twopc_executed_and_prepared);
         break;
     case TWOPC_ACT_PREPARE:
-        store_branch_prepare(b->handle, prepared, b);
+        store_branch_prepare(b->handle, twopc_prepared, b);
         break;
     case TWOPC_ACT_RELEASE:
-        store_branch_release(b->handle, released, b);
+        store_branch_release(b->handle, twopc_released, b);
         break;
     case TWOPC_ACT_LOG_COMMIT:
         log_commit(t);
         break;
     case TWOPC_ACT_COMMIT:
         b->told = true;
-        store_branch_commit(b->handle, committed, b);
+        store_branch_commit(b->handle, twopc_committed, b);
         break;
     case TWOPC_ACT_ROLLBACK:
         b->told = true;
-        store_branch_rollback(b->handle, rolled_back, b);
+        store_branch_rollback(b->handle, twopc_rolled_back, b);
         break;
     case TWOPC_ACT_PROVE:
-        prove(b);
+        twopc_prove(b);
         break;
     case TWOPC_ACT_TELL_HEURISTIC:
-        tell_heuristic(b);
+        twopc_tell_heuristic(b);
         break;
     case TWOPC_ACT_TELL_LOST:
-        tell_lost(b);
+        twopc_tell_lost(b);
         break;
     case TWOPC_ACT_REPLY_EVERYWHERE:
         t->request->outcome = OUTCOME_COMMITTED; /* where only reads leave no decision */
@@ -543,7 +337,7 @@ static void note_phase(struct transaction *t, enum twopc_state before)
         t->phase_us = now_us;
 }
 
-static void feed(struct transaction *t, struct twopc_event ev)
+void twopc_driver_feed(struct transaction *t, struct twopc_event ev)
 {
     enum twopc_state before = t->core.state;
     enum crash_point point;
@@ -576,7 +370,7 @@ static void resume(void *arg)
 
         t->n_held--;
         memmove(&t->held[0], &t->held[1], t->n_held * sizeof t->held[0]);
-        feed(t, ev);
+        twopc_driver_feed(t, ev);
     }
 }
 
@@ -611,13 +405,13 @@ void twopc_driver_begin(struct transaction *t)
     for (unsigned i = 0; i < t->n_branches; i++)
         (void)evtimer_assign(&t->branch[i].retry, co->base, retry_due, &t->branch[i]);
     twopc_init(&t->core, &options);
-    feed(t, (struct twopc_event){.type = TWOPC_EV_BEGIN});
+    twopc_driver_feed(t, (struct twopc_event){.type = TWOPC_EV_BEGIN});
 }
 
 void twopc_driver_done(struct transaction *t)
 {
     for (unsigned i = 0; i < t->n_branches; i++) {
-        free_branch(&t->branch[i]);
+        twopc_free_branch(&t->branch[i]);
         if (event_initialized(&t->branch[i].retry))
             (void)evtimer_del(&t->branch[i].retry);
     }
