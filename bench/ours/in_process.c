@@ -7,6 +7,7 @@
 #include "base/loop.h"
 #include "bench/contender.h"
 #include "bench/ours/our_coordinator.h"
+#include "bench/ours/window_use.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,8 +45,7 @@ struct bench {
     unsigned n_at_work;
     struct contender_window window;
     struct contender_samples samples;
-    struct contender_use from, to;
-    struct event *at_from, *at_to;
+    struct window_use use;
     struct client client[CONTENDER_CLIENTS_MAX];
 };
 
@@ -90,40 +90,13 @@ static const struct mode *mode_of(const char *name)
 
 /* --- the window ------------------------------------------------------------------------------- */
 
-static struct contender_use use_now(const struct bench *b)
+static struct contender_use use_now(const void *arg)
 {
+    const struct bench *b = arg;
     struct coordinator_counters counters;
 
     coordinator_counters(b->coordinator, &counters);
     return (struct contender_use){.cpu_us = contender_cpu_us(NULL), .fsyncs = counters.log.fsyncs};
-}
-
-static void window_begins(evutil_socket_t fd, short what, void *arg)
-{
-    struct bench *b = arg;
-
-    (void)fd;
-    (void)what;
-    b->from = use_now(b);
-}
-
-static void window_ends(evutil_socket_t fd, short what, void *arg)
-{
-    struct bench *b = arg;
-
-    (void)fd;
-    (void)what;
-    b->to = use_now(b);
-}
-
-static struct event *call_at(struct bench *b, event_callback_fn call, int64_t at_us)
-{
-    struct timeval delay = clock_timeval(at_us - clock_now_us());
-    struct event *event = evtimer_new(b->base, call, b);
-
-    if (!event || evtimer_add(event, &delay) < 0)
-        contender_fail("out of memory");
-    return event;
 }
 
 static bool is_over(void *arg)
@@ -137,8 +110,8 @@ static void run(struct bench *b)
 {
     our_coordinator_await(b->base, b->coordinator, &b->ready);
     b->window = contender_window(&b->options);
-    b->at_from = call_at(b, window_begins, b->window.from_us);
-    b->at_to = call_at(b, window_ends, b->window.to_us);
+    b->use = (struct window_use){.now = use_now, .arg = b};
+    window_use_begin(&b->use, b->base, &b->window);
     b->n_at_work = b->options.clients;
     for (unsigned i = 0; i < b->options.clients; i++) {
         b->client[i] = (struct client){.bench = b, .number = i, .random = i};
@@ -164,10 +137,9 @@ int main(int argc, char **argv)
     b->coordinator =
         our_coordinator_open(b->base, &b->options, mode->reply_rule, sessions, &b->ready);
     run(b);
-    contender_report(&b->options, &b->samples, 1, &b->from, &b->to);
+    contender_report(&b->options, &b->samples, 1, &b->use.from, &b->use.to);
     coordinator_free(b->coordinator);
-    event_free(b->at_from);
-    event_free(b->at_to);
+    window_use_done(&b->use);
     event_base_free(b->base);
     free(b->samples.took_us);
     free(b);

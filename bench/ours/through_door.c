@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "bench/contender.h"
+#include "bench/ours/window_use.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,8 +45,7 @@ struct bench {
     unsigned n_at_work;
     struct contender_window window;
     struct contender_samples samples;
-    struct contender_use from, to;
-    struct event *at_from, *at_to;
+    struct window_use use;
     struct client client[CONTENDER_CLIENTS_MAX];
 };
 
@@ -116,32 +116,11 @@ static void connect_client(struct bench *b, unsigned number)
         contender_fail("out of memory");
 }
 
-static void window_begins(evutil_socket_t fd, short what, void *arg)
+static struct contender_use use_now(const void *arg)
 {
-    struct bench *b = arg;
+    const struct bench *b = arg;
 
-    (void)fd;
-    (void)what;
-    b->from.cpu_us = contender_cpu_us(b->options.process);
-}
-
-static void window_ends(evutil_socket_t fd, short what, void *arg)
-{
-    struct bench *b = arg;
-
-    (void)fd;
-    (void)what;
-    b->to.cpu_us = contender_cpu_us(b->options.process);
-}
-
-static struct event *call_at(struct bench *b, event_callback_fn call, int64_t at_us)
-{
-    struct timeval delay = clock_timeval(at_us - clock_now_us());
-    struct event *event = evtimer_new(b->base, call, b);
-
-    if (!event || evtimer_add(event, &delay) < 0)
-        contender_fail("out of memory");
-    return event;
+    return (struct contender_use){.cpu_us = contender_cpu_us(b->options.process)};
 }
 
 static bool is_over(void *arg)
@@ -154,8 +133,8 @@ static bool is_over(void *arg)
 static void run(struct bench *b)
 {
     b->window = contender_window(&b->options);
-    b->at_from = call_at(b, window_begins, b->window.from_us);
-    b->at_to = call_at(b, window_ends, b->window.to_us);
+    b->use = (struct window_use){.now = use_now, .arg = b};
+    window_use_begin(&b->use, b->base, &b->window);
     b->n_at_work = b->options.clients;
     for (unsigned i = 0; i < b->options.clients; i++)
         submit(&b->client[i]);
@@ -176,13 +155,12 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < b->options.clients; i++)
         connect_client(b, i);
     run(b);
-    contender_report(&b->options, &b->samples, 1, &b->from, &b->to);
+    contender_report(&b->options, &b->samples, 1, &b->use.from, &b->use.to);
     for (unsigned i = 0; i < b->options.clients; i++) {
         (void)event_del(&b->client[i].readable);
         (void)close(b->client[i].fd);
     }
-    event_free(b->at_from);
-    event_free(b->at_to);
+    window_use_done(&b->use);
     event_base_free(b->base);
     free(b->samples.took_us);
     free(b);
