@@ -3,18 +3,8 @@
 # the same request again. It hears what became of it, and nothing is executed twice.
 . "$(dirname "$0")/lib.sh"
 
-trap 'status=$?; [ $status -eq 0 ] || echo "FAILED in line $LINENO of $0" >&2; "$syncbed" down >/dev/null 2>&1; rm -rf "$work"' EXIT
-
-"$syncbed" up pg1 pg2 redis >/dev/null
-cat >"$work/make.yaml" <<'YAML'
-question: Are the tables there?
-stores: [pg1, pg2, redis]
-workload: {name: fanout, rate_per_s: 50, duration_s: 0.5, keys: 10, clients: 2}
-approaches: [xa]
-schedules: [{name: none}]
-warm_up_s: 0
-YAML
-expect_status 0 "$syncbed" run "$work/make.yaml" --out "$work/out"
+keep_up pg1 pg2 redis
+make_tables
 
 python3 - "$syncbed" "$work" >"$work/said" 2>&1 <<'PYTHON' || die "$(cat "$work/said")"
 import glob, json, os, socket, subprocess, sys, yaml

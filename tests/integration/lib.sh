@@ -46,6 +46,19 @@ expect_status() {
     die "status $status, not $want: $*"
 }
 
+# Our tables in the stores that are up, and a topology that names these: $work/out/runs/*/topology.yaml.
+make_tables() {
+    cat >"$work/make.yaml" <<'YAML'
+question: Are the tables there?
+stores: [pg1, pg2, redis]
+workload: {name: fanout, rate_per_s: 50, duration_s: 0.5, keys: 10, clients: 2}
+approaches: [xa]
+schedules: [{name: none}]
+warm_up_s: 0
+YAML
+    expect_status 0 "$syncbed" run "$work/make.yaml" --out "$work/out"
+}
+
 # result FILE PYTHON: evaluate an expression over `r`, the results, and `run`, its runs by
 # "approach/schedule"; it must be true.
 expect_result() {

@@ -7,17 +7,9 @@ expect_status 2 "$syncbed" in-doubt
 grep -q 'nothing is up' "$work/said" || die "does not say that nothing is up"
 
 # Servers with our tables in them, and a topology that names them.
-"$syncbed" up pg1 pg2 redis >/dev/null
+keep_up pg1 pg2 redis
 expect_status 0 "$syncbed" in-doubt # of servers that nothing has been done at
-cat >"$work/make.yaml" <<'YAML'
-question: Are the tables there?
-stores: [pg1, pg2, redis]
-workload: {name: fanout, rate_per_s: 50, duration_s: 0.5, keys: 10, clients: 2}
-approaches: [xa]
-schedules: [{name: none}]
-warm_up_s: 0
-YAML
-expect_status 0 "$syncbed" run "$work/make.yaml" --out "$work/out"
+make_tables
 mkdir "$work/control" "$work/log" "$work/log2"
 sed -e "s|^control:.*|control: $work/control|" -e "s|data: [^,}]*serve1[^,}]*|data: $work/log|" \
     -e "s|data: [^,}]*serve2[^,}]*|data: $work/log2|" -e 's|serve1|door|' -e 's|serve2|other|' \
