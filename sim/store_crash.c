@@ -4,45 +4,6 @@
  */
 #include "sim/world.h"
 
-/* The crash that strikes at this step, or NULL. */
-static const struct sim_fault *crash_of(struct sim_world *w, unsigned store)
-{
-    unsigned step = ++w->store[store].steps;
-
-    for (unsigned i = 0; i < w->schedule.n_faults && !w->healed; i++) {
-        const struct sim_fault *f = &w->schedule.fault[i];
-
-        if (w->options.faults >> i & 1U && f->kind == SIM_CRASH && f->store == store &&
-            f->nth == step)
-            return f;
-    }
-    return NULL;
-}
-
-bool sim_part_begin_step(struct sim_world *w, unsigned store, const struct sim_fault **ret_crash)
-{
-    const struct sim_fault *f = crash_of(w, store);
-
-    *ret_crash = f;
-    if (!f)
-        return true;
-    sim_struck(w, f);
-    if (f->at_us % 2 == 0) {
-        sim_part_crash(w, store, f->delay_us);
-        return false;
-    }
-    w->store[store].mute = true;
-    return true;
-}
-
-void sim_part_end_step(struct sim_world *w, unsigned store, const struct sim_fault *crash)
-{
-    if (crash)
-        sim_part_crash(w, store, crash->delay_us);
-}
-
-/* --- what it leaves --------------------------------------------------------------------------- */
-
 /* What a crash leaves of a branch. */
 static void crash_branch(struct sim_world *w, unsigned ghost, unsigned store)
 {
@@ -70,7 +31,7 @@ static void crash_branch(struct sim_world *w, unsigned ghost, unsigned store)
     }
 }
 
-void sim_part_crash(struct sim_world *w, unsigned store, int64_t down_us)
+static void store_crash(struct sim_world *w, unsigned store, int64_t down_us)
 {
     struct sim_store *st = &w->store[store];
 
@@ -86,6 +47,43 @@ void sim_part_crash(struct sim_world *w, unsigned store, int64_t down_us)
     sim_net_store_died(w, store);
     sim_after(w, down_us,
               (struct sim_event){.kind = EV_STORE_STARTS, .who = (uint8_t)store, .life = st->life});
+}
+
+/* The crash that strikes at this step, or NULL. */
+static const struct sim_fault *crash_of(struct sim_world *w, unsigned store)
+{
+    unsigned step = ++w->store[store].steps;
+
+    for (unsigned i = 0; i < w->schedule.n_faults && !w->healed; i++) {
+        const struct sim_fault *f = &w->schedule.fault[i];
+
+        if (w->options.faults >> i & 1U && f->kind == SIM_CRASH && f->store == store &&
+            f->nth == step)
+            return f;
+    }
+    return NULL;
+}
+
+bool sim_part_begin_step(struct sim_world *w, unsigned store, const struct sim_fault **ret_crash)
+{
+    const struct sim_fault *f = crash_of(w, store);
+
+    *ret_crash = f;
+    if (!f)
+        return true;
+    sim_struck(w, f);
+    if (f->at_us % 2 == 0) {
+        store_crash(w, store, f->delay_us);
+        return false;
+    }
+    w->store[store].mute = true;
+    return true;
+}
+
+void sim_part_end_step(struct sim_world *w, unsigned store, const struct sim_fault *crash)
+{
+    if (crash)
+        store_crash(w, store, crash->delay_us);
 }
 
 void sim_part_starts(struct sim_world *w, unsigned store)

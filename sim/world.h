@@ -357,7 +357,6 @@ void sim_part_pass_locks_on(struct sim_world *w, unsigned store);
  * answer. */
 bool sim_part_begin_step(struct sim_world *w, unsigned store, const struct sim_fault **ret_crash);
 void sim_part_end_step(struct sim_world *w, unsigned store, const struct sim_fault *crash);
-void sim_part_crash(struct sim_world *w, unsigned store, int64_t down_us);
 void sim_part_starts(struct sim_world *w, unsigned store);
 
 /* An operator settles the first branch that is in doubt. */

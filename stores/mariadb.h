@@ -177,8 +177,4 @@ void maria_position_row(struct maria_session *s, unsigned what, MYSQL_ROW row);
 /* mariadb_admin.c: the gid in a row of XA RECOVER; false: not a branch of ours. */
 bool maria_gid(const struct maria_session *s, MYSQL_ROW row, char ret_gid[GID_SIZE]);
 
-/* mariadb_verbs.c: answer the job, after leaving the local transaction where it was not finished.
- */
-void maria_local_next(struct maria_session *s);
-
 #endif

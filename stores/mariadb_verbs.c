@@ -108,7 +108,7 @@ static void execute(struct maria_session *s)
     maria_send(s);
 }
 
-void maria_local_next(struct maria_session *s)
+static void local_next(struct maria_session *s)
 {
     if (s->step == WORKING && s->skipped) {
         s->step = LEAVING;
@@ -262,7 +262,7 @@ static void mark_row(struct maria_session *s, unsigned what, MYSQL_ROW row)
 }
 
 const struct maria_verb maria_verbs[VERBS] = {
-    [VERB_EXECUTE] = {.start = execute, .next = maria_local_next},
+    [VERB_EXECUTE] = {.start = execute, .next = local_next},
     [VERB_BEGIN] = {.start = begin, .next = branch_next},
     [VERB_PREPARE] = {.start = prepare, .next = branch_next},
     [VERB_COMMIT] = {.start = maria_end, .row = maria_end_row, .next = maria_end_next},
@@ -278,11 +278,11 @@ const struct maria_verb maria_verbs[VERBS] = {
                            .row = maria_count_row,
                            .next = maria_end_sessions_next},
     [VERB_FENCE] = {.start = fence},
-    [VERB_MARK] = {.start = mark, .row = mark_row, .next = maria_local_next},
+    [VERB_MARK] = {.start = mark, .row = mark_row, .next = local_next},
     [VERB_SINK_OPEN] = {.start = maria_sink_open_start,
                         .row = maria_sink_open_row,
-                        .next = maria_local_next},
-    [VERB_SINK_APPLY] = {.start = maria_sink_apply_start, .next = maria_local_next},
+                        .next = local_next},
+    [VERB_SINK_APPLY] = {.start = maria_sink_apply_start, .next = local_next},
     [VERB_POSITION] = {.start = maria_position_start, .row = maria_position_row},
     [VERB_CLAIM] = {.start = maria_claim},
     [VERB_LEAVE] = {.start = maria_leave},

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void doubt_print_duration(struct buf *out, int64_t us)
+/* "340 ms", "4.2 s", "3 min 20 s", "2 h 5 min"; "?" below 0 */
+static void print_duration(struct buf *out, int64_t us)
 {
     int64_t s = us / US_PER_S;
 
@@ -59,7 +60,7 @@ static void print_duration_in(struct buf *out, int width, int64_t us)
 {
     struct buf text = {0};
 
-    doubt_print_duration(&text, us);
+    print_duration(&text, us);
     buf_printf(out, "%*s", width, buf_str(&text));
     buf_done(&text);
 }
@@ -91,7 +92,7 @@ static void print_waiter(struct buf *out, const struct store_waiter *w)
         buf_printf(out, " (backend %" PRId64, w->pid);
     if (w->pid > 0 && w->for_us >= 0) {
         buf_append_str(out, ", ");
-        doubt_print_duration(out, w->for_us);
+        print_duration(out, w->for_us);
     }
     if (w->pid > 0)
         buf_append_char(out, ')');
