@@ -3,7 +3,8 @@
  *
  * In reading order:
  *   twopc_core.h    the protocol of one transaction, as a pure state machine
- *   twopc_driver.c  carries out what the core decides: stores, log, timers
+ *   twopc_driver.c  carries out what the core decides: stores, log, timers; what the stores answer
+ *                   comes in by twopc_answers.h
  *   one_phase.c     a transaction at one store needs no protocol
  *   decision.h, decision_log.h, decision_scan.h    the durable log of decisions
  *   watermark.h, log_past.h    a log that was lost or rolled back is noticed and refused
