@@ -151,6 +151,7 @@ static void each_listener_of_kafka_advertises_itself(void **state)
 static void a_server_whose_port_was_taken_listens_at_another(void **state)
 {
     const char *const late[] = {"pg7", "redis7"};
+    const int on = 1; /* the remains of an earlier test's connections are nobody's */
     int listener[2];
     uint16_t taken[2];
 
@@ -162,6 +163,7 @@ static void a_server_whose_port_was_taken_listens_at_another(void **state)
         must(keeper_port(keeper, late[i], &taken[i], &err));
         address.sin_port = htons(taken[i]);
         listener[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(setsockopt(listener[i], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
         assert_int_equal(bind(listener[i], (struct sockaddr *)&address, sizeof address), 0);
         assert_int_equal(listen(listener[i], 1), 0);
     }
